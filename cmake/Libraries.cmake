@@ -51,7 +51,7 @@ set(kiln_exports "${CMAKE_CURRENT_SOURCE_DIR}/cmake/kiln.map")
 target_link_options(kiln PRIVATE "-Wl,--version-script=${kiln_exports}" -Wl,-z,pack-relative-relocs)
 set_target_properties(kiln PROPERTIES
   LINKER_LANGUAGE CXX VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR} LINK_DEPENDS "${kiln_exports}"
-  INSTALL_RPATH "$ORIGIN")
+  INSTALL_RPATH "$ORIGIN" BUILD_WITH_INSTALL_RPATH ON)
 
 add_library(kiln-internal STATIC EXCLUDE_FROM_ALL ${kiln_objects})
 target_link_libraries(kiln-internal PUBLIC kiln-settings)
@@ -75,5 +75,6 @@ if(kiln_plugin_sources)
     target_link_options(kiln-llvm PRIVATE -Wl,-z,defs)
   endif()
   set_target_properties(kiln-llvm PROPERTIES
-    JOB_POOL_LINK kiln_link LINK_DEPENDS "${kiln_llvm_exports}" INSTALL_RPATH "$ORIGIN")
+    JOB_POOL_LINK kiln_link LINK_DEPENDS "${kiln_llvm_exports}"
+    INSTALL_RPATH "$ORIGIN" BUILD_WITH_INSTALL_RPATH ON)
 endif()

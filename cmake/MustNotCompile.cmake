@@ -1,0 +1,21 @@
+# Checks that SOURCE does not compile, for the reason its first line names (// expect: REGEX), and that it does compile
+# with -DKILN_MUST_COMPILE, so that nothing else is wrong with it.
+file(STRINGS "${SOURCE}" first_line LIMIT_COUNT 1)
+if(NOT first_line MATCHES "^// expect: (.+)$")
+  message(FATAL_ERROR "${SOURCE}: the first line must be '// expect: REGEX'")
+endif()
+set(expected "${CMAKE_MATCH_1}")
+set(command "${COMPILER}" -std=c++20 -fsyntax-only "-I${ROOT}" "-I${ROOT}/core/include")
+
+execute_process(COMMAND ${command} "${SOURCE}" RESULT_VARIABLE result ERROR_VARIABLE diagnostics)
+if(result EQUAL 0)
+  message(FATAL_ERROR "${SOURCE} compiles, and must not")
+endif()
+if(NOT diagnostics MATCHES "${expected}")
+  message(FATAL_ERROR "${SOURCE} does not compile, but not because of '${expected}':\n${diagnostics}")
+endif()
+
+execute_process(COMMAND ${command} -DKILN_MUST_COMPILE "${SOURCE}" RESULT_VARIABLE result ERROR_VARIABLE diagnostics)
+if(NOT result EQUAL 0)
+  message(FATAL_ERROR "${SOURCE} must compile with -DKILN_MUST_COMPILE:\n${diagnostics}")
+endif()
