@@ -5,6 +5,7 @@ if(NOT first_line MATCHES "^// expect: (.+)$")
   message(FATAL_ERROR "${SOURCE}: the first line must be '// expect: REGEX'")
 endif()
 set(expected "${CMAKE_MATCH_1}")
+set(ENV{LC_ALL} C)  # plain quotes in the diagnostics
 set(command "${COMPILER}" -std=c++20 -fsyntax-only "-I${ROOT}" "-I${ROOT}/core/include")
 
 execute_process(COMMAND ${command} "${SOURCE}" RESULT_VARIABLE result ERROR_VARIABLE diagnostics)
