@@ -1,0 +1,321 @@
+// Array, the one n-d array for every device, its elements and views, and what indexes them.
+#pragma once
+
+#include <kiln/value.h>
+
+#include <initializer_list>
+#include <span>
+
+namespace kiln {
+
+inline constexpr int max_rank = 8;
+
+class View;
+class Element;
+
+// ---- What indexes an array ------------------------------------------------------------------------------------------
+
+/// `_`: a whole axis, or an open end inside slice().
+struct All {};
+inline constexpr All _{};
+/// `newaxis`: a new axis of extent 1.
+struct NewAxis {};
+inline constexpr NewAxis newaxis{};
+/// `rest`: all axes that are not named.
+struct Rest {};
+inline constexpr Rest rest{};
+
+/// One end of a slice: a number, negative ones counting from the end, or open.
+struct Bound {
+  Value value;
+  bool open = false;
+
+  Bound(All) : value(0), open(true) {}
+  Bound(const Value& x) : value(x) {}
+  Bound(const Var& x, Location l = Location::current()) : value(x, l) {}
+  template <Number T>
+  Bound(T x) : value(x) {}
+};
+
+/// The elements lo, lo + step, … before hi; as Python's lo:hi:step. A plain value: it may be named and used again.
+struct Slice {
+  Bound lo, hi, step;
+};
+inline Slice slice(const Bound& lo, const Bound& hi, const Bound& step = 1) { return {lo, hi, step}; }
+
+/// One position of an index list that is not all scalars.
+struct IndexItem {
+  enum class Kind : std::uint8_t { scalar, all, slice, newaxis, rest };
+
+  Kind kind;
+  Location where;
+  Slice item{_, _, 1};  // a scalar stands in item.lo
+
+  IndexItem(All, Location l = Location::current()) : kind(Kind::all), where(l) {}
+  IndexItem(NewAxis, Location l = Location::current()) : kind(Kind::newaxis), where(l) {}
+  IndexItem(Rest, Location l = Location::current()) : kind(Kind::rest), where(l) {}
+  IndexItem(const Slice& s, Location l = Location::current()) : kind(Kind::slice), where(l), item(s) {}
+  IndexItem(const Value& x, Location l = Location::current()) : kind(Kind::scalar), where(l), item{x, _, 1} {}
+  IndexItem(const Var& x, Location l = Location::current()) : kind(Kind::scalar), where(l), item{Value(x, l), _, 1} {}
+  template <Number T>
+  IndexItem(T x, Location l = Location::current()) : kind(Kind::scalar), where(l), item{Value(x), _, 1} {}
+};
+
+/// The extents of an array: numbers and Values, `{n, m + 1, 3}`.
+class KILN_API Shape {
+ public:
+  Shape(std::initializer_list<Operand> extents);
+  Shape(const Value& n, Location l = Location::current());
+  Shape(const Var& n, Location l = Location::current());
+  template <Number T>
+  Shape(T n, Location l = Location::current()) : Shape(Value(n), l) {}
+  explicit Shape(std::span<const std::int64_t> extents, Location l = Location::current());
+  Shape(const Shape&) = default;
+
+  int rank() const { return rank_; }
+  const Value& operator[](int axis) const;
+  Location where() const { return where_; }
+
+ private:
+  friend detail::Access;
+  Shape() = default;
+  void append(const Operand& extent);
+
+  int rank_ = 0;
+  Location where_;
+  alignas(Value) unsigned char extents_[max_rank * sizeof(Value)];
+};
+
+// ---- Array ----------------------------------------------------------------------------------------------------------
+
+namespace detail {
+
+/// Where an array's elements are: the part generated code reads. Strides count elements.
+struct Layout {
+  std::byte* data = nullptr;
+  std::int64_t extents[max_rank] = {};
+  std::int64_t strides[max_rank] = {};
+};
+static_assert(sizeof(Layout) == 8 + 2 * 8 * max_rank);
+
+class Storage;  // the memory behind one or more arrays, reference counted
+KILN_API void retain(Storage* storage) noexcept;
+KILN_API void release(Storage* storage) noexcept;
+
+}  // namespace detail
+
+/// An n-d array: dtype and shape known at run time. A handle: copies share their elements, as in NumPy; copy() copies.
+/// Inside a traced function it stands for an array; assigning to the name rebinds it, `x(rest) = e` stores into it.
+class KILN_API Array {
+ public:
+  /// An array that is none yet; only assigning to it is allowed.
+  Array(Location l = Location::current());
+  /// A 1-d array of these numbers.
+  template <Number T>
+  Array(std::initializer_list<T> numbers, Location l = Location::current())
+      : Array(numbers.begin(), dtype_of<T>(), static_cast<std::int64_t>(numbers.size()), l) {}
+  Array(const Array& other);
+  Array(Array&& other) noexcept;
+  ~Array();
+
+  /// Makes this name another one for that array. Inside a traced loop or branch that is deeper than the name's own scope
+  /// this would happen once, while tracing, and is a UsageError: write x(rest) = e, or kiln::swap(a, b).
+  Array& operator=(const Array& other) &;
+  Array& operator=(Array&& other) &;
+
+  DType dtype() const { return dtype_; }
+  int rank() const;
+  /// The extent of an axis (negative: from the end); a weak integer inside a traced function.
+  Value shape(int axis, Location l = Location::current()) const;
+  Shape shape(Location l = Location::current()) const;
+  /// Number of elements.
+  Value size(Location l = Location::current()) const;
+  /// The extent of an axis for C++ code outside a traced function.
+  std::int64_t extent(int axis, Location l = Location::current()) const;
+  /// Distance between neighbours along an axis, in elements; outside a traced function.
+  std::int64_t stride(int axis, Location l = Location::current()) const;
+  bool defined() const { return state_ != State::undefined; }
+  bool read_only() const { return read_only_; }
+
+  /// An element: as many scalars as the rank. Negative literals count from the end.
+  Element operator()(Location l = Location::current()) const;
+  Element operator()(const Operand& i) const;
+  Element operator()(const Operand& i, const Operand& j) const;
+  Element operator()(const Operand& i, const Operand& j, const Operand& k) const;
+  Element operator()(const Operand& i, const Operand& j, const Operand& k, const Operand& l) const;
+  Element operator()(const Operand& i, const Operand& j, const Operand& k, const Operand& l, const Operand& m) const;
+
+  // Views. Templates only so that a list of scalars prefers the functions above.
+  template <class = void>
+  View operator()(const IndexItem& a) const;
+  template <class = void>
+  View operator()(const IndexItem& a, const IndexItem& b) const;
+  template <class = void>
+  View operator()(const IndexItem& a, const IndexItem& b, const IndexItem& c) const;
+  template <class = void>
+  View operator()(const IndexItem& a, const IndexItem& b, const IndexItem& c, const IndexItem& d) const;
+  template <class = void>
+  View operator()(const IndexItem& a, const IndexItem& b, const IndexItem& c, const IndexItem& d,
+                  const IndexItem& e) const;
+
+  Array reshape(const Shape& shape, Location l = Location::current()) const;
+  Array transpose(Location l = Location::current()) const;
+  Array transpose(std::initializer_list<int> axes, Location l = Location::current()) const;
+  Array T(Location l = Location::current()) const { return transpose(l); }
+  Array broadcast_to(const Shape& shape, Location l = Location::current()) const;
+  Array astype(DType dtype, Location l = Location::current()) const;
+  Array copy(Location l = Location::current()) const;
+  Array ravel(Location l = Location::current()) const;
+  /// This array, refusing writes.
+  Array as_read_only() const;
+  /// The only element of an array of size 1.
+  Value item(Location l = Location::current()) const;
+
+  /// The elements in memory, C order, for C++ code outside a traced function. T must match the dtype; throws ShapeError if
+  /// the array is not contiguous (copy() is).
+  template <class T>
+  std::span<const T> read(Location l = Location::current()) const {
+    return {static_cast<const T*>(host_data(dtype_of<T>(), false, l)), static_cast<std::size_t>(host_size())};
+  }
+  template <class T>
+  std::span<T> write(Location l = Location::current()) const {
+    return {static_cast<T*>(host_data(dtype_of<T>(), true, l)), static_cast<std::size_t>(host_size())};
+  }
+
+#define KILN_ARRAY_UPDATE(op)              \
+  Array& operator op(const ArrayOperand& x) &; \
+  Array& operator op(const Operand& x) &;
+  KILN_ARRAY_UPDATE(+=)
+  KILN_ARRAY_UPDATE(-=)
+  KILN_ARRAY_UPDATE(*=)
+  KILN_ARRAY_UPDATE(/=)
+  KILN_ARRAY_UPDATE(%=)
+  KILN_ARRAY_UPDATE(&=)
+  KILN_ARRAY_UPDATE(|=)
+  KILN_ARRAY_UPDATE(^=)
+#undef KILN_ARRAY_UPDATE
+
+ protected:
+  friend detail::Access;
+  enum class State : std::uint8_t { undefined, concrete, traced };
+
+  Array(const void* numbers, DType dtype, std::int64_t count, Location l);
+  View view(const IndexItem* const* items, int count) const;
+  Element element(const Operand* const* indices, int count, Location l) const;
+  void* host_data(DType dtype, bool write, Location l) const;
+  std::int64_t host_size() const;
+
+  detail::Layout layout_;             // concrete
+  detail::Storage* storage_ = nullptr;  // concrete
+  std::uint64_t trace_ = 0;           // traced: which trace …
+  std::uint32_t symbol_ = 0;          // … and which array of it
+  std::uint32_t scope_ = 0;           // the traced scope this name was declared in
+  std::uint16_t depth_ = 0;           // and its depth
+  State state_ = State::undefined;
+  DType dtype_;
+  std::uint8_t rank_ = 0;
+  bool read_only_ = false;
+};
+
+/// What every array function takes: an array and the line of the user's code that wrote it.
+struct ArrayOperand {
+  const Array& array;
+  Location where;
+
+  ArrayOperand(const Array& a, Location l = Location::current()) : array(a), where(l) {}
+};
+
+/// a(i, j): the Value that was there when it was written and, while a temporary, a place to store to.
+class KILN_API Element : public Value {
+ public:
+  Element(const Element&) = default;
+  void operator=(const Element& x) && { static_cast<Element&&>(*this) = Operand(x); }
+  void operator=(const Operand& x) &&;
+  void operator=(const Operand& x) & = delete;  // `auto x = a(i); x = 1;`: write a(i) = 1, or Var x = a(i)
+  void operator=(const Element& x) & = delete;
+  void operator+=(const Operand& x) &&;
+  void operator-=(const Operand& x) &&;
+  void operator*=(const Operand& x) &&;
+  void operator/=(const Operand& x) &&;
+  void operator%=(const Operand& x) &&;
+  void operator&=(const Operand& x) &&;
+  void operator|=(const Operand& x) &&;
+  void operator^=(const Operand& x) &&;
+  void min(const Operand& x) &&;
+  void max(const Operand& x) &&;
+
+ private:
+  friend detail::Access;
+  friend Array;
+  Element() = default;
+
+  std::byte* address_ = nullptr;  // outside a trace
+  std::uint32_t element_ = 0;     // inside: which element access of the trace
+  bool read_only_ = false;
+  DType stored_;
+};
+
+/// a(slice(1, -1), _): an Array that shares elements and, while a temporary, a place to store to.
+class KILN_API View : public Array {
+ public:
+  View(const View&) = default;
+  void operator=(const View& x) && { static_cast<View&&>(*this) = ArrayOperand(x); }
+  void operator=(const ArrayOperand& x) &&;
+  void operator=(const Operand& x) &&;
+  void operator=(const ArrayOperand& x) & = delete;  // `auto v = a(_, 0); v = x;`: write Array v, or v(rest) = x
+  void operator=(const Operand& x) & = delete;
+  void operator=(const View& x) & = delete;
+
+#define KILN_VIEW_UPDATE(op)            \
+  void operator op(const ArrayOperand& x); \
+  void operator op(const Operand& x);
+  KILN_VIEW_UPDATE(+=)
+  KILN_VIEW_UPDATE(-=)
+  KILN_VIEW_UPDATE(*=)
+  KILN_VIEW_UPDATE(/=)
+  KILN_VIEW_UPDATE(%=)
+  KILN_VIEW_UPDATE(&=)
+  KILN_VIEW_UPDATE(|=)
+  KILN_VIEW_UPDATE(^=)
+#undef KILN_VIEW_UPDATE
+
+ private:
+  friend detail::Access;
+  friend Array;
+  explicit View(const Array& a) : Array(a) {}
+};
+
+template <class>
+View Array::operator()(const IndexItem& a) const {
+  const IndexItem* items[] = {&a};
+  return view(items, 1);
+}
+template <class>
+View Array::operator()(const IndexItem& a, const IndexItem& b) const {
+  const IndexItem* items[] = {&a, &b};
+  return view(items, 2);
+}
+template <class>
+View Array::operator()(const IndexItem& a, const IndexItem& b, const IndexItem& c) const {
+  const IndexItem* items[] = {&a, &b, &c};
+  return view(items, 3);
+}
+template <class>
+View Array::operator()(const IndexItem& a, const IndexItem& b, const IndexItem& c, const IndexItem& d) const {
+  const IndexItem* items[] = {&a, &b, &c, &d};
+  return view(items, 4);
+}
+template <class>
+View Array::operator()(const IndexItem& a, const IndexItem& b, const IndexItem& c, const IndexItem& d,
+                       const IndexItem& e) const {
+  const IndexItem* items[] = {&a, &b, &c, &d, &e};
+  return view(items, 5);
+}
+
+KILN_API std::ostream& operator<<(std::ostream& out, const Array& a);
+
+/// The traced exchange of two arrays of one dtype and shape, for double-buffered time loops: afterwards each name means the other's
+/// elements. Outside a traced function it exchanges the handles.
+KILN_API void swap(Array& a, Array& b, Location l = Location::current());
+
+}  // namespace kiln

@@ -1,0 +1,171 @@
+// The functions of the language: elementwise ones for scalars and arrays, reductions, and what makes arrays.
+#pragma once
+
+#include <kiln/array.h>
+
+#include <cstdlib>
+#include <span>
+#include <vector>
+
+namespace kiln {
+
+// ---- Array operators ------------------------------------------------------------------------------------------------
+
+#define KILN_ARRAY_BINARY(name)                                          \
+  KILN_API Array name(const ArrayOperand& a, const ArrayOperand& b);     \
+  KILN_API Array name(const ArrayOperand& a, const Operand& b);          \
+  KILN_API Array name(const Operand& a, const ArrayOperand& b);
+KILN_ARRAY_BINARY(operator+)
+KILN_ARRAY_BINARY(operator-)
+KILN_ARRAY_BINARY(operator*)
+KILN_ARRAY_BINARY(operator/)
+KILN_ARRAY_BINARY(operator%)
+KILN_ARRAY_BINARY(operator&)
+KILN_ARRAY_BINARY(operator|)
+KILN_ARRAY_BINARY(operator^)
+KILN_ARRAY_BINARY(operator<<)
+KILN_ARRAY_BINARY(operator>>)
+KILN_ARRAY_BINARY(operator<)
+KILN_ARRAY_BINARY(operator<=)
+KILN_ARRAY_BINARY(operator>)
+KILN_ARRAY_BINARY(operator>=)
+KILN_ARRAY_BINARY(operator==)
+KILN_ARRAY_BINARY(operator!=)
+KILN_ARRAY_BINARY(operator&&)
+KILN_ARRAY_BINARY(operator||)
+KILN_API Array operator-(const ArrayOperand& a);
+KILN_API Array operator~(const ArrayOperand& a);
+KILN_API Array operator!(const ArrayOperand& a);
+
+// ---- Elementwise functions, from the table --------------------------------------------------------------------------
+
+#define KILN_DECLARE_1(name)                      \
+  KILN_API Value name(const Operand& x);          \
+  KILN_API Array name(const ArrayOperand& x);
+#define KILN_DECLARE_2(name)                                   \
+  KILN_API Value name(const Operand& a, const Operand& b);     \
+  KILN_ARRAY_BINARY(name)
+#define KILN_DECLARE_3(name) KILN_API Value name(const Operand& a, const Operand& b, const Operand& c);
+#define KILN_OPERATOR(name, spelling, arity, rule, cuda, ulp, cost)
+#define KILN_FUNCTION(name, spelling, arity, rule, cuda, ulp, cost) KILN_DECLARE_##arity(name)
+#include <kiln/ops.def>
+#undef KILN_OPERATOR
+#undef KILN_FUNCTION
+#undef KILN_DECLARE_1
+#undef KILN_DECLARE_2
+#undef KILN_DECLARE_3
+#undef KILN_ARRAY_BINARY
+
+// abs(double) of a plain number must not find only ::abs(int).
+using std::abs;
+
+KILN_API Value min(const Operand& a, const Operand& b);
+KILN_API Value max(const Operand& a, const Operand& b);
+KILN_API Value clip(const Operand& x, const Operand& lo, const Operand& hi);
+KILN_API Array clip(const ArrayOperand& x, const Operand& lo, const Operand& hi);
+
+/// x where c holds, y elsewhere. Loads in the side that is not chosen are not performed.
+KILN_API Value where(const Operand& c, const Operand& x, const Operand& y);
+KILN_API Array where(const ArrayOperand& c, const ArrayOperand& x, const ArrayOperand& y);
+KILN_API Array where(const ArrayOperand& c, const ArrayOperand& x, const Operand& y);
+KILN_API Array where(const ArrayOperand& c, const Operand& x, const ArrayOperand& y);
+KILN_API Array where(const ArrayOperand& c, const Operand& x, const Operand& y);
+KILN_API Array where(const Operand& c, const ArrayOperand& x, const ArrayOperand& y);
+KILN_API Array where(const Operand& c, const ArrayOperand& x, const Operand& y);
+KILN_API Array where(const Operand& c, const Operand& x, const ArrayOperand& y);
+
+// ---- Reductions -----------------------------------------------------------------------------------------------------
+
+/// The axes of a reduction; negative ones count from the end. None given: all of them.
+struct Axes {
+  std::int8_t values[max_rank] = {};
+  std::int8_t count = 0;
+
+  Axes() = default;
+  Axes(int axis) : values{static_cast<std::int8_t>(axis)}, count(1) {}
+  Axes(std::initializer_list<int> axes) {
+    for (int axis : axes)
+      if (count < max_rank) values[count++] = static_cast<std::int8_t>(axis);
+  }
+};
+
+/// Options of a reduction, `sum(x, {.axis = 1, .keepdims = true})`.
+struct Reduce {
+  Axes axis{};
+  bool keepdims = false;
+};
+
+// Without options the result is a Value, with them an Array.
+#define KILN_REDUCTION(name)                                             \
+  KILN_API Value name(const ArrayOperand& x);                            \
+  KILN_API Array name(const ArrayOperand& x, const Reduce& options);     \
+  template <std::integral I>                                             \
+  Array name(const ArrayOperand&, I) = delete; /* an axis or a number? {.axis = 1}, or maximum(x, 1) */
+KILN_REDUCTION(sum)
+KILN_REDUCTION(prod)
+KILN_REDUCTION(min)
+KILN_REDUCTION(max)
+KILN_REDUCTION(mean)
+KILN_REDUCTION(any)
+KILN_REDUCTION(all)
+#undef KILN_REDUCTION
+
+/// Sum of the diagonal of a matrix.
+KILN_API Value trace(const ArrayOperand& a);
+/// Sum of the products of two 1-d arrays; each product is rounded, then added.
+KILN_API Value dot(const ArrayOperand& a, const ArrayOperand& b);
+/// Whether |a - b| <= atol + rtol * |b| everywhere (NumPy's definition and defaults); NaN is close to nothing.
+KILN_API Value allclose(const ArrayOperand& a, const ArrayOperand& b, double rtol = 1e-5, double atol = 1e-8);
+KILN_API Value array_equal(const ArrayOperand& a, const ArrayOperand& b);
+
+// ---- Shape ----------------------------------------------------------------------------------------------------------
+
+/// The diagonal of the first two axes, as a view.
+KILN_API Array diagonal(const ArrayOperand& a);
+KILN_API Array transpose(const ArrayOperand& a);
+KILN_API Array reshape(const ArrayOperand& a, const Shape& shape);
+KILN_API Array broadcast_to(const ArrayOperand& a, const Shape& shape);
+
+// ---- Creation -------------------------------------------------------------------------------------------------------
+
+KILN_API Array empty(const Shape& shape, DType dtype = f64, Location l = Location::current());
+KILN_API Array zeros(const Shape& shape, DType dtype = f64, Location l = Location::current());
+KILN_API Array ones(const Shape& shape, DType dtype = f64, Location l = Location::current());
+KILN_API Array full(const Shape& shape, const Operand& x);
+KILN_API Array full(const Shape& shape, const Operand& x, DType dtype);
+KILN_API Array empty_like(const ArrayOperand& a);
+KILN_API Array zeros_like(const ArrayOperand& a);
+KILN_API Array ones_like(const ArrayOperand& a);
+KILN_API Array full_like(const ArrayOperand& a, const Operand& x);
+/// 0, 1, … n - 1: i64, or the float dtype of a float n.
+KILN_API Array arange(const Operand& n);
+KILN_API Array arange(const Operand& begin, const Operand& end);
+KILN_API Array arange(const Operand& begin, const Operand& end, const Operand& step);
+/// count numbers from first to last, both included, f64.
+KILN_API Array linspace(const Operand& first, const Operand& last, const Operand& count);
+KILN_API Array eye(const Operand& n, DType dtype = f64);
+
+namespace detail {
+KILN_API Array array_of(const void* numbers, DType dtype, std::int64_t count, const Location& where);
+}
+/// A 1-d array that copies these numbers.
+template <Number T>
+Array array(std::span<const T> numbers, Location l = Location::current()) {
+  return detail::array_of(numbers.data(), dtype_of<T>(), static_cast<std::int64_t>(numbers.size()), l);
+}
+template <Number T>
+Array array(const std::vector<T>& numbers, Location l = Location::current()) {
+  return detail::array_of(numbers.data(), dtype_of<T>(), static_cast<std::int64_t>(numbers.size()), l);
+}
+/// An array over memory of the caller's, C order, which must outlive it. Nothing is copied or freed.
+KILN_API Array borrow(void* data, DType dtype, std::span<const std::int64_t> extents, Location l = Location::current());
+
+// ---- Files ----------------------------------------------------------------------------------------------------------
+
+/// An array from a .npy file (format 1 to 3, C or Fortran order, either byte order). Throws RuntimeError naming the file and what
+/// is wrong with it.
+KILN_API Array load(const char* path, Location l = Location::current());
+/// Writes a .npy file, C order.
+KILN_API void save(const char* path, const ArrayOperand& a);
+
+}  // namespace kiln

@@ -1,0 +1,386 @@
+// jit and vectorize: a C++ function of Arrays and Values that is compiled when it is called, for the dtypes of that call.
+#pragma once
+
+#include <kiln/control.h>
+#include <kiln/functions.h>
+#include <kiln/inspect.h>
+
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+namespace kiln {
+
+/// What a call may do differently; part of the specialization's key.
+struct JitOptions {
+  /// Multiply-adds become fma, formed once on the traced Program.
+  bool contract = false;
+  /// contract, and approximations that may change the last bits.
+  bool fast_math = false;
+  /// Vector width in bits, 0 for the machine's own; for tests.
+  int vector_bits = 0;
+  /// Threads of a call; 0 lets the runtime choose from measured cost. Not part of the key.
+  int threads = 0;
+  /// Runs on exactly `threads` threads however small the work; for tests.
+  bool force_threads = false;
+  friend constexpr bool operator==(const JitOptions&, const JitOptions&) = default;
+};
+
+namespace detail {
+
+// One argument or result as the dispatcher sees it.
+struct Argument {
+  enum class Kind : std::uint8_t { array, scalar, constant };
+  Kind kind;
+  const Array* array = nullptr;
+  const Value* scalar = nullptr;
+  std::int64_t constant = 0;
+};
+
+/// Where the results of a call go, in order. Inside a trace, traced ones.
+struct ResultSlots;
+
+class Tracing;
+
+/// A traceable C++ function: one object per C++ function, its address is its identity. `state` is the dispatcher's.
+struct Function {
+  /// Runs the C++ function on the arguments, which are symbols or numbers, and hands its results to `tracing`.
+  void (*trace)(Tracing& tracing, const Argument* arguments);
+  const char* name;
+  Location where;
+  bool broadcast;  // vectorize: scalar parameters become arrays
+  void* state = nullptr;
+};
+
+class KILN_API Results {
+ public:
+  Results();
+  ~Results();
+  Results(const Results&) = delete;
+  Array& array(int index);
+  Value value(int index) const;
+  void add(const Array& a);
+  void add(const Value& v);
+  int count() const { return count_; }
+
+ private:
+  friend Access;
+  struct Slot;
+  static constexpr int inline_results = 4;
+  int count_ = 0;
+  Slot* slots_ = nullptr;
+  alignas(16) unsigned char inline_[inline_results * 256];
+};
+
+/// The whole call: looks up, compiles if need be, launches. Inside a trace it inlines the function. Defined in core/dispatch.cpp.
+KILN_API void call(Function& function, const JitOptions& options, const Argument* arguments, int count, Results& results,
+                   const Location& where);
+
+/// The trace in progress hands in the results of the traced function.
+KILN_API void trace_result(Tracing& tracing, const Array& a);
+KILN_API void trace_result(Tracing& tracing, const Value& v);
+
+template <class P>
+concept Constant = std::is_arithmetic_v<P> || std::is_enum_v<P> || std::same_as<P, DType>;
+
+template <class T>
+concept Member = std::same_as<T, Array> || std::same_as<T, Value> || Constant<T>;
+
+// Converts to whatever a member may be, for counting the members of an aggregate.
+struct AnyMember {
+  template <Member T>
+  operator T() const;
+};
+template <class T, std::size_t... k>
+constexpr bool has_members(std::index_sequence<k...>) {
+  return requires { T{((void)k, AnyMember{})...}; };
+}
+// From the top: a struct with a Value cannot be made with fewer members than it has.
+template <class T, std::size_t n = 9>
+constexpr int member_count() {
+  if constexpr (n == 0 || has_members<T>(std::make_index_sequence<n>{})) return static_cast<int>(n);
+  else return member_count<T, n - 1>();
+}
+
+/// Calls f with the members of an aggregate.
+template <class T, class F>
+decltype(auto) with_members(T&& x, F&& f) {
+  constexpr int n = member_count<std::remove_cvref_t<T>>();
+  static_assert(n >= 1 && n <= 8, "a struct of 1 to 8 Arrays, Values and plain numbers");
+  if constexpr (n == 1) { auto& [a] = x; return f(a); }
+  else if constexpr (n == 2) { auto& [a, b] = x; return f(a, b); }
+  else if constexpr (n == 3) { auto& [a, b, c] = x; return f(a, b, c); }
+  else if constexpr (n == 4) { auto& [a, b, c, d] = x; return f(a, b, c, d); }
+  else if constexpr (n == 5) { auto& [a, b, c, d, e] = x; return f(a, b, c, d, e); }
+  else if constexpr (n == 6) { auto& [a, b, c, d, e, g] = x; return f(a, b, c, d, e, g); }
+  else if constexpr (n == 7) { auto& [a, b, c, d, e, g, h] = x; return f(a, b, c, d, e, g, h); }
+  else { auto& [a, b, c, d, e, g, h, i] = x; return f(a, b, c, d, e, g, h, i); }
+}
+
+template <class T>
+inline constexpr bool is_tuple = false;
+template <class... T>
+inline constexpr bool is_tuple<std::tuple<T...>> = true;
+template <class A, class B>
+inline constexpr bool is_tuple<std::pair<A, B>> = true;
+
+template <class T>
+concept Leaf = std::derived_from<T, Array> || std::derived_from<T, Value> || std::same_as<T, Var> || Constant<T>;
+template <class T>
+concept Group = is_tuple<T> || (!Leaf<T> && std::is_aggregate_v<T> && std::is_class_v<T>);
+
+// How many Argument entries a parameter takes.
+template <class P>
+constexpr int leaf_count() {
+  if constexpr (Leaf<P>) return 1;
+  else return member_count<P>();
+}
+
+inline Argument argument(const Array& a) { return {Argument::Kind::array, &a, nullptr, 0}; }
+inline Argument argument(const Value& v) { return {Argument::Kind::scalar, nullptr, &v, 0}; }
+template <Constant C>
+Argument argument(const C& c) {
+  if constexpr (std::same_as<C, DType>) return {Argument::Kind::constant, nullptr, nullptr, static_cast<int>(c.code())};
+  else if constexpr (std::is_floating_point_v<C>) {
+    static_assert(sizeof(C) <= 8);
+    const double d = c;
+    return {Argument::Kind::constant, nullptr, nullptr, __builtin_bit_cast(std::int64_t, d)};
+  } else return {Argument::Kind::constant, nullptr, nullptr, static_cast<std::int64_t>(c)};
+}
+
+template <class P>
+void append_arguments(Argument* out, int& n, const P& p) {
+  if constexpr (Leaf<P>) out[n++] = argument(p);
+  else with_members(p, [&](const auto&... m) { (append_arguments(out, n, m), ...); });
+}
+
+/// One parameter of the C++ function, back from its Arguments.
+template <class P>
+P parameter(const Argument*& a) {
+  if constexpr (std::derived_from<P, Array>) return *(a++)->array;
+  else if constexpr (std::derived_from<P, Value>) return *(a++)->scalar;
+  else if constexpr (std::same_as<P, DType>) return DType(static_cast<TypeCode>((a++)->constant));
+  else if constexpr (std::is_floating_point_v<P>) return static_cast<P>(__builtin_bit_cast(double, (a++)->constant));
+  else if constexpr (Leaf<P>) return static_cast<P>((a++)->constant);
+  else {
+    return [&]<std::size_t... k>(std::index_sequence<k...>) {
+      return P{member<P, k>(a)...};
+    }(std::make_index_sequence<static_cast<std::size_t>(member_count<P>())>{});
+  }
+}
+struct MemberOf {
+  const Argument*& a;
+  template <Member T>
+  operator T() const {
+    return parameter<T>(a);
+  }
+};
+template <class P, std::size_t>
+MemberOf member(const Argument*& a) {
+  return {a};
+}
+
+template <class R>
+void hand_in(Tracing& tracing, const R& r) {
+  if constexpr (std::derived_from<R, Array>) trace_result(tracing, static_cast<const Array&>(r));
+  else if constexpr (std::derived_from<R, Value>) trace_result(tracing, static_cast<const Value&>(r));
+  else if constexpr (std::same_as<R, Var> || Number<R>) trace_result(tracing, Value(r));
+  else if constexpr (is_tuple<R>) std::apply([&](const auto&... m) { (hand_in(tracing, m), ...); }, r);
+  else {
+    static_assert(Group<R>, "a traced function returns nothing, an Array, a Value, a Var, a number, or a tuple or struct of those");
+    with_members(r, [&](const auto&... m) { (hand_in(tracing, m), ...); });
+  }
+}
+
+/// The type a result has for the caller: a number, Var or Element becomes a Value, a View an Array.
+template <class R>
+struct ResultOf {
+  using type = R;
+};
+template <class R>
+  requires(std::derived_from<R, Value> || std::same_as<R, Var> || Number<R>)
+struct ResultOf<R> {
+  using type = Value;
+};
+template <std::derived_from<Array> R>
+struct ResultOf<R> {
+  using type = Array;
+};
+template <class... T>
+struct ResultOf<std::tuple<T...>> {
+  using type = std::tuple<typename ResultOf<T>::type...>;
+};
+template <class A, class B>
+struct ResultOf<std::pair<A, B>> {
+  using type = std::tuple<typename ResultOf<A>::type, typename ResultOf<B>::type>;
+};
+
+struct MemberFromResults {
+  Results& results;
+  int& n;
+  template <std::same_as<Array> T>
+  operator T() const {
+    return static_cast<T&&>(results.array(n++));
+  }
+  template <std::same_as<Value> T>
+  operator T() const {
+    return results.value(n++);
+  }
+};
+template <class R>
+R take_result(Results& results, int& n) {
+  if constexpr (std::same_as<R, Array>) return static_cast<Array&&>(results.array(n++));
+  else if constexpr (std::same_as<R, Value>) return results.value(n++);
+  else if constexpr (is_tuple<R>)
+    return [&]<std::size_t... k>(std::index_sequence<k...>) {
+      return R{take_result<std::tuple_element_t<k, R>>(results, n)...};
+    }(std::make_index_sequence<std::tuple_size_v<R>>{});
+  else
+    return [&]<std::size_t... k>(std::index_sequence<k...>) {
+      return R{((void)k, MemberFromResults{results, n})...};
+    }(std::make_index_sequence<static_cast<std::size_t>(member_count<R>())>{});
+}
+
+template <class F>
+struct FunctionType;
+template <class C, class R, class... P>
+struct FunctionType<R (C::*)(P...) const> {
+  using Parameters = std::tuple<P...>;
+};
+template <class R, class... P>
+struct FunctionType<R (*)(P...)> {
+  using Parameters = std::tuple<P...>;
+};
+
+/// A compiled function; an empty object, so that it may be a global constructed and destroyed in any order.
+template <class F, class Parameters, bool broadcast>
+class Jitted;
+
+template <class F, class... P, bool broadcast>
+class Jitted<F, std::tuple<P...>, broadcast> {
+  static_assert((!std::is_reference_v<P> && ...), "a traced function takes its parameters by value");
+  static_assert(((Leaf<P> || Group<P>) && ...),
+                "a traced function takes Array, Value, plain numbers and enums (compile-time constants), or structs of those");
+  static_assert((!std::same_as<P, Var> && ...), "a parameter cannot be a Var: take a Value and start a Var from it");
+
+ public:
+  using Result = typename ResultOf<std::invoke_result_t<F, P...>>::type;
+
+  constexpr explicit Jitted(Location where) : where_(where) {}
+
+  /// Calls the function: looks up the specialization for these arguments, compiles it if it is the first such call, runs it.
+  template <class... A>
+    requires(sizeof...(A) == sizeof...(P))
+  auto operator()(A&&... arguments) const {
+    if constexpr (broadcast) return call_broadcast(arguments...);
+    else return call_plain(arguments...);
+  }
+
+  /// The same function with other options.
+  Jitted with(const JitOptions& options) const {
+    Jitted copy = *this;
+    copy.options_ = options;
+    return copy;
+  }
+  const JitOptions& options() const { return options_; }
+
+  /// What has been compiled so far, and why.
+  Specializations specializations() const { return detail::specializations(function()); }
+  /// The newest specialization as text: "program", "scheduled", "llvm" or "asm".
+  Text inspect(const char* what) const { return detail::inspect(function(), what); }
+
+ private:
+  static constexpr int leaves = (leaf_count<P>() + ... + 0);
+
+  static Function& function() {
+    static Function f{&trace, __PRETTY_FUNCTION__, Location(), broadcast};
+    return f;
+  }
+  Function& located() const {
+    Function& f = function();
+    if (f.where.line() == 0) f.where = where_;
+    return f;
+  }
+
+  static void trace(Tracing& tracing, const Argument* arguments) {
+    // Braces: parameters are taken in order.
+    std::tuple<P...> parameters{parameter<P>(arguments)...};
+    using R = std::invoke_result_t<F, P...>;
+    if constexpr (std::is_void_v<R>) std::apply(F{}, std::move(parameters));
+    else hand_in(tracing, std::apply(F{}, std::move(parameters)));
+  }
+
+  auto call_plain(const P&... parameters) const {
+    Argument arguments[leaves + 1];
+    int n = 0;
+    (append_arguments(arguments, n, parameters), ...);
+    Results results;
+    call(located(), options_, arguments, leaves, results, where_);
+    if constexpr (std::is_void_v<Result>) return;
+    else {
+      n = 0;
+      return take_result<Result>(results, n);
+    }
+  }
+
+  // vectorize: an Array where a Value is expected broadcasts.
+  template <class A>
+  static decltype(auto) as_leaf(const A& a) {
+    if constexpr (std::derived_from<A, Array>) return static_cast<const Array&>(a);
+    else return Value(a);
+  }
+  template <class... A>
+  auto call_broadcast(const A&... arguments) const {
+    return std::apply(
+        [&](const auto&... leaf) {
+          Argument list[sizeof...(A) + 1] = {argument(leaf)...};
+          Results results;
+          call(located(), options_, list, static_cast<int>(sizeof...(A)), results, where_);
+          if constexpr ((std::derived_from<A, Array> || ...)) {
+            return static_cast<Array&&>(results.array(0));
+          } else {
+            return results.value(0);
+          }
+        },
+        std::tuple<decltype(as_leaf(arguments))...>(as_leaf(arguments)...));
+  }
+
+  Location where_;
+  JitOptions options_{};
+};
+
+template <auto function>
+struct Wrapped;
+template <class R, class... P, R (*function)(P...)>
+struct Wrapped<function> {
+  R operator()(P... p) const { return function(p...); }
+};
+
+template <class F>
+concept Captureless = std::is_empty_v<F> && requires { &F::operator(); };
+
+}  // namespace detail
+
+/// Makes a compiled function of a lambda that captures nothing and takes its parameters by value.
+template <class F>
+constexpr auto jit(F, Location where = Location::current()) {
+  static_assert(std::is_empty_v<F>,
+                "the lambda given to jit must capture nothing: pass what it needs as parameters (Array, Value, or a plain int "
+                "for a compile-time constant)");
+  static_assert(detail::Captureless<F>, "jit takes a lambda without auto parameters");
+  return detail::Jitted<F, typename detail::FunctionType<decltype(&F::operator())>::Parameters, false>(where);
+}
+/// The same of a plain function: jit<my_function>().
+template <auto function>
+constexpr auto jit(Location where = Location::current()) {
+  return detail::Jitted<detail::Wrapped<function>, typename detail::FunctionType<decltype(function)>::Parameters, false>(where);
+}
+/// Makes a broadcasting function of arrays from a function of Values.
+template <class F>
+constexpr auto vectorize(F, Location where = Location::current()) {
+  static_assert(std::is_empty_v<F>, "the lambda given to vectorize must capture nothing: pass what it needs as parameters");
+  static_assert(detail::Captureless<F>, "vectorize takes a lambda without auto parameters");
+  return detail::Jitted<F, typename detail::FunctionType<decltype(&F::operator())>::Parameters, true>(where);
+}
+
+}  // namespace kiln
