@@ -13,7 +13,9 @@ endif()
 add_library(kiln-flags INTERFACE)
 target_compile_features(kiln-flags INTERFACE cxx_std_20)
 target_compile_options(kiln-flags INTERFACE
-  -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual
+  -Wall -Wextra -Wpedantic
+  $<IF:$<CXX_COMPILER_ID:GNU>,-Wshadow=local,-Wshadow>  # g++ 12's -Wshadow objects to enumerators of an enum class
+  -Wnon-virtual-dtor -Woverloaded-virtual
   -ffp-contract=off  # eager, interpreted and generated code must agree bit for bit
   -ffunction-sections -fdata-sections)
 if(KILN_WARNINGS_AS_ERRORS)
