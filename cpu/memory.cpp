@@ -20,8 +20,8 @@ namespace kiln::cpu {
 namespace {
 
 constexpr std::size_t alignment = 64;
-constexpr std::size_t small_limit = 64 << 10;    // up to here threads keep free lists of their own
-constexpr std::size_t mapped_limit = 2 << 20;    // from here on blocks are mapped, on huge pages
+constexpr std::size_t small_limit = 64 << 10;  // up to here threads keep free lists of their own
+constexpr std::size_t mapped_limit = 2 << 20;  // from here on blocks are mapped, on huge pages
 constexpr std::size_t huge_page = 2 << 20;
 constexpr std::size_t largest_block = std::size_t{1} << 47;  // all the addresses there are
 
@@ -64,10 +64,10 @@ constexpr auto small_class = [] {
 
 // A free block holds its links. In the shared cache one FreeBlock stands for a whole list of small ones of its class.
 struct FreeBlock {
-  FreeBlock* next;             // the rest of the list it heads
-  FreeBlock* next_of_class;    // in the shared cache: its class, newest first
+  FreeBlock* next;           // the rest of the list it heads
+  FreeBlock* next_of_class;  // in the shared cache: its class, newest first
   FreeBlock* previous_of_class;
-  FreeBlock* newer;            // in the shared cache: all blocks by age
+  FreeBlock* newer;  // in the shared cache: all blocks by age
   FreeBlock* older;
   std::uint32_t blocks;
   std::uint32_t size_class;
@@ -124,7 +124,8 @@ std::size_t memory_limit_of_group(const char* path) noexcept {
 // A quarter of the memory there is, at most 4 GiB.
 std::size_t cache_limit_of_machine() noexcept {
   const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
-  std::size_t memory = pages > 0 && page > 0 ? static_cast<std::size_t>(pages) * static_cast<std::size_t>(page) : 1 << 30;
+  std::size_t memory =
+      pages > 0 && page > 0 ? static_cast<std::size_t>(pages) * static_cast<std::size_t>(page) : 1 << 30;
   memory = std::min(memory, memory_limit_of_group("/sys/fs/cgroup/memory.max"));
   memory = std::min(memory, memory_limit_of_group("/sys/fs/cgroup/memory/memory.limit_in_bytes"));
   return std::min(memory / 4, std::size_t{4} << 30);
@@ -179,7 +180,8 @@ constinit thread_local bool thread_is_ending = false;
 void report(std::int64_t bytes) noexcept {
   const std::int64_t in_use = shared.bytes_in_use.fetch_add(bytes, std::memory_order_relaxed) + bytes;
   std::int64_t mark = shared.high_water_mark.load(std::memory_order_relaxed);
-  while (in_use > mark && !shared.high_water_mark.compare_exchange_weak(mark, in_use, std::memory_order_relaxed)) {}
+  while (in_use > mark && !shared.high_water_mark.compare_exchange_weak(mark, in_use, std::memory_order_relaxed)) {
+  }
 }
 
 // Counts small blocks; the shared count hears of them when more than 64 KiB have come together.
@@ -321,7 +323,8 @@ thread_local CacheOwner cache_owner;
 bool must_fail() noexcept {
   std::int64_t calls = shared.calls_until_failure.load(std::memory_order_relaxed);
   while (calls > 0)
-    if (shared.calls_until_failure.compare_exchange_weak(calls, calls - 1, std::memory_order_relaxed)) return calls == 1;
+    if (shared.calls_until_failure.compare_exchange_weak(calls, calls - 1, std::memory_order_relaxed))
+      return calls == 1;
   return false;
 }
 
@@ -389,8 +392,8 @@ bool must_fail() noexcept {
 
 void* allocate(std::size_t bytes) {
   ThreadCache* const cache = cache_of_thread;
-  if (bytes <= small_limit && cache != nullptr &&
-      shared.calls_until_failure.load(std::memory_order_relaxed) == 0) [[likely]] {
+  if (bytes <= small_limit && cache != nullptr && shared.calls_until_failure.load(std::memory_order_relaxed) == 0)
+      [[likely]] {
     const unsigned size_class = class_of(bytes);
     FreeList& list = cache->lists[size_class];
     if (FreeBlock* const block = list.head; block != nullptr) [[likely]] {

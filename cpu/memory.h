@@ -6,8 +6,8 @@
 
 namespace kiln::cpu {
 
-// A block of at least `bytes` bytes, aligned to 64 bytes (to 2 MiB if it has 2 MiB or more). Zero bytes give a pointer that
-// may be passed to deallocate(). Throws kiln::RuntimeError when there is no memory even after trim().
+// A block of at least `bytes` bytes, aligned to 64 bytes (to 2 MiB if it has 2 MiB or more). Zero bytes give a pointer
+// that may be passed to deallocate(). Throws kiln::RuntimeError when there is no memory even after trim().
 void* allocate(std::size_t bytes);
 
 // `bytes` as given to allocate(). Any thread may free any block.
@@ -19,7 +19,7 @@ struct MemoryStatistics {
   std::size_t high_water_mark = 0;  // of bytes_in_use, to within 64 KiB for each thread
   std::size_t bytes_cached = 0;     // free, but kept for the next allocation
   std::uint64_t allocations = 0;
-  std::uint64_t reuses = 0;         // allocations that a cached block served
+  std::uint64_t reuses = 0;  // allocations that a cached block served
 };
 
 MemoryStatistics memory_statistics() noexcept;

@@ -60,6 +60,13 @@ void futex_wake(std::atomic<std::uint32_t>& word) noexcept {
   syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&word), FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
 }
 
+bool pin(pthread_t thread, int processor) noexcept {
+  cpu_set_t mask;
+  CPU_ZERO(&mask);
+  CPU_SET(static_cast<std::size_t>(processor), &mask);
+  return pthread_setaffinity_np(thread, sizeof mask, &mask) == 0;
+}
+
 // The first line of a control group's file, empty if there is none.
 std::string first_line(const std::string& path) {
   std::ifstream file(path);
@@ -192,7 +199,7 @@ ThreadPool::ThreadPool() {
   cpu_set_t mask;
   if (sched_getaffinity(getpid(), sizeof mask, &mask) == 0)
     for (int i = 0; i < most_threads && i < CPU_SETSIZE; ++i)
-      if (CPU_ISSET(i, &mask)) processors_[processor_count_++] = static_cast<std::int16_t>(i);
+      if (CPU_ISSET(static_cast<std::size_t>(i), &mask)) processors_[processor_count_++] = static_cast<std::int16_t>(i);
   usable_ = usable_processors();
   const int asked_for = threads_asked_for();
   wanted_size_.store(asked_for > 0 ? asked_for : usable_, std::memory_order_relaxed);
@@ -276,10 +283,7 @@ bool ThreadPool::start_one(int index) noexcept {
   if (failure != 0) return false;
 
   if (worker.processor >= 0) {
-    cpu_set_t mask;
-    CPU_ZERO(&mask);
-    CPU_SET(worker.processor, &mask);
-    if (pthread_setaffinity_np(worker.thread, sizeof mask, &mask) == 0)
+    if (pin(worker.thread, worker.processor))
       worker_on_processor_[worker.processor] = static_cast<std::int16_t>(index);
     else
       worker.processor = -1;
@@ -313,10 +317,7 @@ void ThreadPool::keep_clear_of_caller() noexcept {
   Worker& worker = *workers_[worker_on_processor_[processor]];
   const int free_processor = choose_processor(processor);
   if (free_processor < 0) return;
-  cpu_set_t mask;
-  CPU_ZERO(&mask);
-  CPU_SET(free_processor, &mask);
-  if (pthread_setaffinity_np(worker.thread, sizeof mask, &mask) != 0) return;
+  if (!pin(worker.thread, free_processor)) return;
   worker_on_processor_[processor] = 0;
   worker_on_processor_[free_processor] = static_cast<std::int16_t>(worker.index);
   worker.processor = free_processor;
@@ -338,6 +339,23 @@ void ThreadPool::wake_children(int index, int participants) noexcept {
   for (int child = 2 * index + 1; child <= 2 * index + 2 && child < participants; ++child) wake(child);
 }
 
+// Offers the job to the first `threads` threads and wakes the first of those asleep.
+void ThreadPool::offer(const Job& job, int threads, bool force_all) noexcept {
+  function_.store(job.f, std::memory_order_relaxed);
+  context_.store(job.context, std::memory_order_relaxed);
+  count_.store(job.count, std::memory_order_relaxed);
+  chunk_.store(job.chunk, std::memory_order_relaxed);
+  chunks_per_claim_.store(job.chunks_per_claim, std::memory_order_relaxed);
+  claims_.store(job.claims, std::memory_order_relaxed);
+  finished_.store(0, std::memory_order_relaxed);
+  generation_ = (generation_ + 1) & generation_mask;
+  // The caller owns claim 0; in a forced job every thread owns its own.
+  const std::uint64_t participants = static_cast<std::uint64_t>(threads);
+  ticket_.store(generation_ << generation_shift | (force_all ? participants : 1), std::memory_order_release);
+  publish({generation_ << generation_shift | (force_all ? Invitation::forced_bit : 0) | participants});
+  wake_children(0, threads);
+}
+
 // Claims and runs until none is left or the ticket is of another job. Returns how many claims it ran.
 std::int64_t ThreadPool::run_claims(const Job& job, std::uint64_t generation, int index) noexcept {
   std::int64_t claimed = 0;
@@ -345,7 +363,8 @@ std::int64_t ThreadPool::run_claims(const Job& job, std::uint64_t generation, in
   while (ticket >> generation_shift == generation) {
     const std::int64_t claim = static_cast<std::int64_t>(ticket & claim_mask);
     if (claim >= job.claims) break;
-    if (!ticket_.compare_exchange_weak(ticket, ticket + 1, std::memory_order_acq_rel, std::memory_order_acquire)) continue;
+    if (!ticket_.compare_exchange_weak(ticket, ticket + 1, std::memory_order_acq_rel, std::memory_order_acquire))
+      continue;
     job.run_claim(claim, index);
     ++claimed;
     ticket = ticket_.load(std::memory_order_acquire);
@@ -404,21 +423,7 @@ ParallelRun ThreadPool::run(ChunkFunction f, void* context, std::int64_t count, 
 
   const std::int64_t chunks_per_claim = (chunks - 1) / most_claims + 1;
   const Job job{f, context, count, chunk, chunks_per_claim, (chunks - 1) / chunks_per_claim + 1};
-  function_.store(job.f, std::memory_order_relaxed);
-  context_.store(job.context, std::memory_order_relaxed);
-  count_.store(job.count, std::memory_order_relaxed);
-  chunk_.store(job.chunk, std::memory_order_relaxed);
-  chunks_per_claim_.store(job.chunks_per_claim, std::memory_order_relaxed);
-  claims_.store(job.claims, std::memory_order_relaxed);
-  finished_.store(0, std::memory_order_relaxed);
-  generation_ = (generation_ + 1) & generation_mask;
-  // The caller owns claim 0; in a forced job every thread owns its own.
-  const std::uint64_t owned = force_all ? static_cast<std::uint64_t>(threads) : 1;
-  ticket_.store(generation_ << generation_shift | owned, std::memory_order_release);
-  publish({generation_ << generation_shift | (force_all ? Invitation::forced_bit : 0) |
-           static_cast<std::uint64_t>(threads)});
-  wake_children(0, threads);
-
+  offer(job, threads, force_all);
   inside_a_job = true;
   job.run_claim(0, 0);
   const std::int64_t own_claims = 1 + run_claims(job, generation_, 0);
@@ -446,9 +451,12 @@ void ThreadPool::work(Worker& self) noexcept {
     const Invitation invitation = wait_for_invitation(self, seen);
     seen = invitation.word;
     if (invitation.retires()) return;
-    const Job job{function_.load(std::memory_order_relaxed),         context_.load(std::memory_order_relaxed),
-                  count_.load(std::memory_order_relaxed),            chunk_.load(std::memory_order_relaxed),
-                  chunks_per_claim_.load(std::memory_order_relaxed), claims_.load(std::memory_order_relaxed)};
+    const Job job{function_.load(std::memory_order_relaxed),
+                  context_.load(std::memory_order_relaxed),
+                  count_.load(std::memory_order_relaxed),
+                  chunk_.load(std::memory_order_relaxed),
+                  chunks_per_claim_.load(std::memory_order_relaxed),
+                  claims_.load(std::memory_order_relaxed)};
     wake_children(self.index, invitation.participants());
     std::int64_t claimed = 0;
     if (invitation.forced()) {

@@ -8,13 +8,13 @@
 
 namespace kiln::cpu {
 
-// Works on the items [first, last). `lane_of_thread` is below the run's max_threads, distinct for threads working at the
-// same time and the same for all chunks of one thread; 0 is the thread that called run().
+// Works on the items [first, last). `lane_of_thread` is below the run's max_threads, distinct for threads working at
+// the same time and the same for all chunks of one thread; 0 is the thread that called run().
 using ChunkFunction = void (*)(void* context, std::int64_t first, std::int64_t last, int lane_of_thread) noexcept;
 
 struct ParallelRun {
-  int threads_started = 1;    // threads offered the job, the caller included
-  int threads_that_ran = 0;   // threads that took at least one chunk
+  int threads_started = 1;     // threads offered the job, the caller included
+  int threads_that_ran = 0;    // threads that took at least one chunk
   bool pool_was_busy = false;  // the pool served another job (or this run is nested in one): the caller ran alone
 };
 
@@ -32,24 +32,24 @@ class ThreadPool {
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
 
-  // Threads including the caller: KILN_NUM_THREADS, else usable_processors(). Workers start with the first run that wants
-  // them.
+  // Threads including the caller: KILN_NUM_THREADS, else usable_processors(). Workers start with the first run that
+  // wants them.
   int size() const noexcept { return wanted_size_.load(std::memory_order_relaxed); }
 
   // Safe while others run: waits for the job in flight. Called from inside a job it takes effect with the next run.
   void resize(int threads);
 
-  // Workers that would see a job at once, without a system call. Runs use the lowest-numbered workers, so a job that is worth
-  // a hand-off but no wake-up is best run with max_threads = awake_workers() + 1.
+  // Workers that would see a job at once, without a system call. Runs use the lowest-numbered workers, so a job that is
+  // worth a hand-off but no wake-up is best run with max_threads = awake_workers() + 1.
   int awake_workers() const noexcept { return awake_workers_.load(std::memory_order_relaxed); }
 
   // True if every worker is awake: a run with any max_threads costs no wake-up.
   bool workers_spinning() const noexcept { return awake_workers() >= size() - 1; }
 
-  // Runs f over [0, count) in chunks of `chunk` items (the last may be shorter) and returns when all are done. The caller
-  // starts at once and waits only for workers that have taken a chunk. Sleeping workers among the first max_threads are
-  // woken. With force_all every thread takes at least one chunk as long as there are enough chunks. If the pool is busy,
-  // the caller runs all chunks itself, at once.
+  // Runs f over [0, count) in chunks of `chunk` items (the last may be shorter) and returns when all are done. The
+  // caller starts at once and waits only for workers that have taken a chunk. Sleeping workers among the first
+  // max_threads are woken. With force_all every thread takes at least one chunk as long as there are enough chunks. If
+  // the pool is busy, the caller runs all chunks itself, at once.
   ParallelRun run(ChunkFunction f, void* context, std::int64_t count, std::int64_t chunk, int max_threads,
                   bool force_all = false) noexcept;
 
@@ -72,6 +72,7 @@ class ThreadPool {
   void keep_clear_of_caller() noexcept;
 
   void publish(Invitation invitation) noexcept;
+  void offer(const Job& job, int threads, bool force_all) noexcept;
   void wake(int index) noexcept;
   void wake_children(int index, int participants) noexcept;
   std::int64_t run_claims(const Job& job, std::uint64_t generation, int index) noexcept;
@@ -82,8 +83,8 @@ class ThreadPool {
   void sleep(Worker& self, std::uint64_t seen) noexcept;
 
   // Each group has a cache line of its own: what workers poll, what all threads write, and what only callers touch.
-  // First line: the job. The invitation is written last and read first; the rest may be torn by a later job for a worker
-  // that comes late, which then fails to claim a chunk because the ticket names another generation.
+  // First line: the job. The invitation is written last and read first; the rest may be torn by a later job for a
+  // worker that comes late, which then fails to claim a chunk because the ticket names another generation.
   alignas(64) std::atomic<std::uint64_t> invitation_{0};
   std::atomic<ChunkFunction> function_{nullptr};
   std::atomic<void*> context_{nullptr};
@@ -94,7 +95,7 @@ class ThreadPool {
 
   alignas(64) std::atomic<std::uint64_t> ticket_{0};  // generation and the next unclaimed claim
 
-  alignas(64) std::atomic<std::uint64_t> finished_{0};      // workers that are done and the claims they ran
+  alignas(64) std::atomic<std::uint64_t> finished_{0};  // workers that are done and the claims they ran
   std::atomic<std::uint32_t> caller_sleeps_{0};
 
   alignas(64) std::atomic<bool> taken_{false};  // a run or a change of size has the pool

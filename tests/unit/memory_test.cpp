@@ -131,7 +131,9 @@ TEST(Memory, ManyThreadsExchangeBlocks) {
     threads.emplace_back([&, seed] {
       std::mt19937 random(seed);
       for (int i = 0; i < 5000; ++i) {
-        const std::size_t bytes = 1 + random() % (random() % 50 == 0 ? 3 * mebibyte : random() % 5 == 0 ? 100000 : 3000);
+        const std::size_t bytes = 1 + random() % (random() % 50 == 0  ? 3 * mebibyte
+                                                  : random() % 5 == 0 ? 100000
+                                                                      : 3000);
         const Block block{static_cast<unsigned char*>(allocate(bytes)), bytes, static_cast<unsigned char>(random())};
         block.data[0] = block.data[bytes - 1] = block.mark;
         std::unique_lock lock(mutex);

@@ -140,9 +140,11 @@ TEST_F(ThreadPoolTest, HugeCountsAreGrouped) {
   pool.resize(2);
   std::atomic<std::int64_t> items{0};
   const std::int64_t count = (std::int64_t{1} << 26) + 5;
-  pool.run([](void* context, std::int64_t first, std::int64_t last, int) noexcept {
-    static_cast<std::atomic<std::int64_t>*>(context)->fetch_add(last - first, std::memory_order_relaxed);
-  }, &items, count, 3, 2, true);
+  pool.run(
+      [](void* context, std::int64_t first, std::int64_t last, int) noexcept {
+        static_cast<std::atomic<std::int64_t>*>(context)->fetch_add(last - first, std::memory_order_relaxed);
+      },
+      &items, count, 3, 2, true);
   EXPECT_EQ(items.load(), count);
 }
 
@@ -151,15 +153,17 @@ TEST_F(ThreadPoolTest, NestedRunsRunAlone) {
   struct Outer {
     std::atomic<int> inner_complete{0}, inner_busy{0};
   } outer;
-  pool.run([](void* context, std::int64_t first, std::int64_t last, int) noexcept {
-    Outer& counts = *static_cast<Outer*>(context);
-    for (std::int64_t i = first; i < last; ++i) {
-      Record record(50, 4);
-      const ParallelRun run = ThreadPool::instance().run(Record::visit, &record, 50, 4, 3, true);
-      counts.inner_complete += record.complete() && record.threads_seen() == 1;
-      counts.inner_busy += run.pool_was_busy && run.threads_started == 1;
-    }
-  }, &outer, 40, 1, 3, true);
+  pool.run(
+      [](void* context, std::int64_t first, std::int64_t last, int) noexcept {
+        Outer& counts = *static_cast<Outer*>(context);
+        for (std::int64_t i = first; i < last; ++i) {
+          Record record(50, 4);
+          const ParallelRun run = ThreadPool::instance().run(Record::visit, &record, 50, 4, 3, true);
+          counts.inner_complete += record.complete() && record.threads_seen() == 1;
+          counts.inner_busy += run.pool_was_busy && run.threads_started == 1;
+        }
+      },
+      &outer, 40, 1, 3, true);
   EXPECT_EQ(outer.inner_complete, 40);
   EXPECT_EQ(outer.inner_busy, 40);
 }
@@ -192,7 +196,8 @@ TEST_F(ThreadPoolTest, ManyCallersAtOnceAndResizes) {
 
 TEST_F(ThreadPoolTest, ResizeInsideAJobTakesEffectAfterIt) {
   pool.resize(2);
-  pool.run([](void*, std::int64_t, std::int64_t, int) noexcept { ThreadPool::instance().resize(4); }, nullptr, 8, 1, 2, true);
+  pool.run([](void*, std::int64_t, std::int64_t, int) noexcept { ThreadPool::instance().resize(4); }, nullptr, 8, 1, 2,
+           true);
   EXPECT_EQ(pool.size(), 4);
   Record record(100, 1);
   EXPECT_EQ(pool.run(Record::visit, &record, 100, 1, 4, true).threads_that_ran, 4);
@@ -235,16 +240,18 @@ TEST_F(ThreadPoolTest, WorkersHaveCanonicalStateNamesAndNoSignals) {
   _mm_setcsr(before | 0x8040);  // flush to zero here must not reach workers started from here
   pool.resize(1);
   pool.resize(3);
-  pool.run([](void* context, std::int64_t, std::int64_t, int thread) noexcept {
-    Findings& found = *static_cast<Findings*>(context);
-    found.mxcsr[thread] = _mm_getcsr() & ~0x3fu;
-    char name[16] = "";
-    pthread_getname_np(pthread_self(), name, sizeof name);
-    found.names[thread] = name;
-    sigset_t blocked;
-    pthread_sigmask(SIG_SETMASK, nullptr, &blocked);
-    found.blocks_interrupt[thread] = sigismember(&blocked, SIGINT) == 1 && sigismember(&blocked, SIGSEGV) == 0;
-  }, &findings, 3, 1, 3, true);
+  pool.run(
+      [](void* context, std::int64_t, std::int64_t, int thread) noexcept {
+        Findings& found = *static_cast<Findings*>(context);
+        found.mxcsr[thread] = _mm_getcsr() & ~0x3fu;
+        char name[16] = "";
+        pthread_getname_np(pthread_self(), name, sizeof name);
+        found.names[thread] = name;
+        sigset_t blocked;
+        pthread_sigmask(SIG_SETMASK, nullptr, &blocked);
+        found.blocks_interrupt[thread] = sigismember(&blocked, SIGINT) == 1 && sigismember(&blocked, SIGSEGV) == 0;
+      },
+      &findings, 3, 1, 3, true);
   _mm_setcsr(before);
   for (int i : {1, 2}) {
     EXPECT_EQ(findings.mxcsr[i], 0x1F80u);
@@ -253,11 +260,13 @@ TEST_F(ThreadPoolTest, WorkersHaveCanonicalStateNamesAndNoSignals) {
   EXPECT_FALSE(findings.blocks_interrupt[0]);
   // The creator names a thread that may be at work already, so look again when it certainly has.
   Record record(3, 1);
-  pool.run([](void* context, std::int64_t, std::int64_t, int thread) noexcept {
-    char name[16] = "";
-    pthread_getname_np(pthread_self(), name, sizeof name);
-    static_cast<Findings*>(context)->names[thread] = name;
-  }, &findings, 3, 1, 3, true);
+  pool.run(
+      [](void* context, std::int64_t, std::int64_t, int thread) noexcept {
+        char name[16] = "";
+        pthread_getname_np(pthread_self(), name, sizeof name);
+        static_cast<Findings*>(context)->names[thread] = name;
+      },
+      &findings, 3, 1, 3, true);
   EXPECT_EQ(findings.names[1], "kiln-1");
   EXPECT_EQ(findings.names[2], "kiln-2");
 }
