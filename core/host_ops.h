@@ -1,0 +1,31 @@
+// Every operation of the table on two or three numbers, as the interpreter, the constant folder and eager scalars compute it.
+#pragma once
+
+#include "core/ops.h"
+
+#include <kiln/value.h>
+
+namespace kiln {
+
+using detail::Number16;
+
+/// The result of `op` on operands that already have the operation's operand dtype (Rule in ops.h); rounded to `result` as
+/// generated code rounds it. Total: integer division by 0 is 0, MIN / -1 is MIN, shifts and casts as NumPy or saturating.
+Number16 evaluate(ir::Op op, DType operand, DType result, const Number16* operands);
+/// A cast: float to integer saturates and NaN becomes 0; to bool is x != 0; complex to real drops the imaginary part.
+Number16 convert(const Number16& x, DType from, DType to);
+/// Element access in memory.
+Number16 read_element(const void* address, DType dtype);
+void write_element(void* address, DType dtype, const Number16& x);
+/// The value that leaves any x unchanged under `op` (add: -0.0, multiply: 1, minimum: the largest …).
+Number16 identity(ir::Op op, DType dtype);
+
+/// f16 and bf16 bits to and from float, rounding to nearest even.
+float f16_to_float(std::uint16_t bits);
+std::uint16_t float_to_f16(float x);
+std::uint16_t double_to_f16(double x);
+float bf16_to_float(std::uint16_t bits);
+std::uint16_t float_to_bf16(float x);
+std::uint16_t double_to_bf16(double x);
+
+}  // namespace kiln
