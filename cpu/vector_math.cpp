@@ -1,0 +1,273 @@
+// The table of vector functions, found at run time in libmvec, SLEEF and libm.
+#include "cpu/vector_math.h"
+
+#include <dlfcn.h>
+#include <immintrin.h>
+#include <math.h>
+
+#include <algorithm>
+#include <array>
+#include <mutex>
+#include <string>
+
+#include <kiln/error.h>
+
+#include "cpu/target.h"
+
+namespace kiln::cpu {
+namespace {
+
+constexpr const char* mvec_library = "libmvec.so.1";
+constexpr const char* sleef_library = "libsleef.so.3";
+constexpr const char* math_library = "libm.so.6";
+
+enum class Source { mvec, libm };
+
+// What is known about an operation on every machine. Bounds: glibc documents 4 ulp for all of libmvec (measured over
+// 2 million points each: 3.9 for log f32, 3.6 for cos f64, 1 to 3 else) and its own bounds for libm; SLEEF's are in its
+// names. SLEEF's lgamma and tgamma were measured 60 to 1000 ulp off next to their zeros and among denormals, its fmod
+// gives NaN for quotients above 1e60 or so: these three come from libm, one lane at a time.
+struct Operation {
+  const char* name;
+  int arity;
+  Source first;              // mvec: libmvec, else SLEEF, else libm, whichever this machine has
+  const char* sleef_suffix;  // SLEEF's accuracy class, which is part of the name
+  double harmless;
+  double max_ulp_f32;
+  double max_ulp_f64;
+};
+
+constexpr Operation operations[] = {
+    {"exp", 1, Source::mvec, "_u10", 1, 4, 4},    {"exp2", 1, Source::mvec, "_u10", 1, 4, 4},
+    {"exp10", 1, Source::mvec, "_u10", 1, 4, 4},  {"expm1", 1, Source::mvec, "_u10", 1, 4, 4},
+    {"log", 1, Source::mvec, "_u10", 1, 4, 4},    {"log2", 1, Source::mvec, "_u10", 1, 4, 4},
+    {"log10", 1, Source::mvec, "_u10", 1, 4, 4},  {"log1p", 1, Source::mvec, "_u10", 1, 4, 4},
+    {"sin", 1, Source::mvec, "_u10", 1, 4, 4},    {"cos", 1, Source::mvec, "_u10", 1, 4, 4},
+    {"tan", 1, Source::mvec, "_u10", 1, 4, 4},    {"asin", 1, Source::mvec, "_u10", 0.5, 4, 4},
+    {"acos", 1, Source::mvec, "_u10", 0.5, 4, 4}, {"atan", 1, Source::mvec, "_u10", 1, 4, 4},
+    {"sinh", 1, Source::mvec, "_u10", 1, 4, 4},   {"cosh", 1, Source::mvec, "_u10", 1, 4, 4},
+    {"tanh", 1, Source::mvec, "_u10", 1, 4, 4},   {"asinh", 1, Source::mvec, "_u10", 1, 4, 4},
+    {"acosh", 1, Source::mvec, "_u10", 2, 4, 4},  {"atanh", 1, Source::mvec, "_u10", 0.5, 4, 4},
+    {"cbrt", 1, Source::mvec, "_u10", 1, 4, 4},   {"erf", 1, Source::mvec, "_u10", 1, 4, 4},
+    {"erfc", 1, Source::mvec, "_u15", 1, 4, 4},   {"pow", 2, Source::mvec, "_u10", 1, 4, 4},
+    {"atan2", 2, Source::mvec, "_u10", 1, 4, 4},  {"hypot", 2, Source::mvec, "_u05", 1, 4, 4},
+    {"lgamma", 1, Source::libm, "", 2.5, 7, 5},   {"tgamma", 1, Source::libm, "", 2.5, 9, 10},
+    {"fmod", 2, Source::libm, "", 1, 0, 0},       {"nextafter", 2, Source::libm, "", 1, 0, 0},
+};
+constexpr std::size_t operation_count = std::size(operations);
+
+constexpr auto operation_names = [] {
+  std::array<const char*, operation_count> names{};
+  for (std::size_t i = 0; i < operation_count; ++i) names[i] = operations[i].name;
+  return names;
+}();
+
+// A library that is opened when the first of its functions is asked for, and never closed.
+class Library {
+ public:
+  constexpr explicit Library(const char* name) : name_(name) {}
+
+  void* find(const char* symbol) {
+    std::call_once(opened_, [this] { handle_ = ::dlopen(name_, RTLD_NOW | RTLD_LOCAL); });
+    return handle_ != nullptr ? ::dlsym(handle_, symbol) : nullptr;
+  }
+
+ private:
+  const char* name_;
+  std::once_flag opened_;
+  void* handle_ = nullptr;
+};
+
+constinit Library mvec(mvec_library);
+constinit Library sleef(sleef_library);
+constinit Library libm(math_library);
+
+// A row of the table for this machine, resolved when it is first asked for.
+struct Row {
+  std::once_flag resolved;
+  VectorFunction function{};
+  std::array<char, 40> symbol{};
+};
+
+constinit std::array<Row, operation_count * 2> rows;
+
+std::string mvec_symbol(const Operation& operation, bool is_f64, bool avx2, int lanes) {
+  std::string symbol = avx2 ? "_ZGVdN" : "_ZGVbN";
+  symbol += std::to_string(lanes);
+  symbol += operation.arity == 2 ? "vv_" : "v_";
+  symbol += operation.name;
+  if (!is_f64) symbol += 'f';
+  return symbol;
+}
+
+std::string sleef_symbol(const Operation& operation, bool is_f64, bool avx2, int lanes) {
+  std::string symbol = std::string("Sleef_") + operation.name + (is_f64 ? 'd' : 'f') + std::to_string(lanes);
+  symbol += operation.sleef_suffix;
+  return symbol + (avx2 ? "avx2" : "sse2");
+}
+
+std::string libm_symbol(const Operation& operation, bool is_f64) {
+  return is_f64 ? operation.name : std::string(operation.name) + 'f';
+}
+
+// libm's lgamma also stores the sign in a global variable, which threads would race for.
+double lgamma_f64(double x) {
+  int sign;
+  return ::lgamma_r(x, &sign);
+}
+
+float lgamma_f32(float x) {
+  int sign;
+  return ::lgammaf_r(x, &sign);
+}
+
+void resolve(Row& row, const Operation& operation, bool is_f64) {
+  const bool avx2 = host_target().has_avx2;
+  const int lanes = (avx2 ? 32 : 16) / (is_f64 ? 8 : 4);
+  VectorFunction& f = row.function;
+  f.op = operation.name;
+  f.arity = operation.arity;
+  f.is_f64 = is_f64;
+  f.harmless = operation.harmless;
+  f.max_ulp = is_f64 ? operation.max_ulp_f64 : operation.max_ulp_f32;
+  const auto take = [&](const std::string& symbol, const char* library, bool vector) {
+    std::copy(symbol.begin(), symbol.end(), row.symbol.begin());  // what follows is zero
+    f.symbol = row.symbol.data();
+    f.library = library;
+    f.vector = vector;
+    f.lanes = vector ? lanes : 1;
+  };
+  const std::string in_mvec = mvec_symbol(operation, is_f64, avx2, lanes);
+  const std::string in_sleef = sleef_symbol(operation, is_f64, avx2, lanes);
+  const std::string in_libm = libm_symbol(operation, is_f64);
+  if (operation.first == Source::mvec && (f.address = mvec.find(in_mvec.c_str())) != nullptr)
+    return take(in_mvec, mvec_library, true);
+  if (operation.first == Source::mvec && (f.address = sleef.find(in_sleef.c_str())) != nullptr)
+    return take(in_sleef, sleef_library, true);
+  if ((f.address = resolve_math_symbol(in_libm.c_str())) != nullptr) take(in_libm, math_library, false);
+}
+
+const VectorFunction& required(std::string_view op, bool is_f64) {
+  const VectorFunction* function = find_vector_function(op, is_f64, 0);
+  if (function == nullptr) throw InternalError("no vector function computes '" + std::string(op) + "'");
+  return *function;
+}
+
+// One call of a vector function on whole registers. GCC and clang compile these for AVX2 although the library is built
+// for any x86-64; they are reached only when has_avx2 chose a 256-bit function.
+__attribute__((target("avx2"))) void call_256(const VectorFunction& f, const float* x, const float* y, float* out) {
+  const __m256 a = _mm256_loadu_ps(x);
+  const __m256 result = f.arity == 2 ? reinterpret_cast<__m256 (*)(__m256, __m256)>(f.address)(a, _mm256_loadu_ps(y))
+                                     : reinterpret_cast<__m256 (*)(__m256)>(f.address)(a);
+  _mm256_storeu_ps(out, result);
+}
+
+__attribute__((target("avx2"))) void call_256(const VectorFunction& f, const double* x, const double* y, double* out) {
+  const __m256d a = _mm256_loadu_pd(x);
+  const __m256d result = f.arity == 2
+                             ? reinterpret_cast<__m256d (*)(__m256d, __m256d)>(f.address)(a, _mm256_loadu_pd(y))
+                             : reinterpret_cast<__m256d (*)(__m256d)>(f.address)(a);
+  _mm256_storeu_pd(out, result);
+}
+
+void call_128(const VectorFunction& f, const float* x, const float* y, float* out) {
+  const __m128 a = _mm_loadu_ps(x);
+  const __m128 result = f.arity == 2 ? reinterpret_cast<__m128 (*)(__m128, __m128)>(f.address)(a, _mm_loadu_ps(y))
+                                     : reinterpret_cast<__m128 (*)(__m128)>(f.address)(a);
+  _mm_storeu_ps(out, result);
+}
+
+void call_128(const VectorFunction& f, const double* x, const double* y, double* out) {
+  const __m128d a = _mm_loadu_pd(x);
+  const __m128d result = f.arity == 2 ? reinterpret_cast<__m128d (*)(__m128d, __m128d)>(f.address)(a, _mm_loadu_pd(y))
+                                      : reinterpret_cast<__m128d (*)(__m128d)>(f.address)(a);
+  _mm_storeu_pd(out, result);
+}
+
+template <typename T>
+T call_scalar_function(const VectorFunction& f, T x, T y) {
+  return f.arity == 2 ? reinterpret_cast<T (*)(T, T)>(f.address)(x, y) : reinterpret_cast<T (*)(T)>(f.address)(x);
+}
+
+// As many elements as one call takes.
+template <typename T>
+void call_once(const VectorFunction& f, const T* x, const T* y, T* out) {
+  if (!f.vector) {
+    *out = call_scalar_function(f, *x, f.arity == 2 ? *y : T(0));
+  } else if (f.lanes * sizeof(T) == 32) {
+    call_256(f, x, y, out);
+  } else {
+    call_128(f, x, y, out);
+  }
+}
+
+// Fewer elements than that.
+template <typename T>
+void call_padded(const VectorFunction& f, const T* x, const T* y, T* out, std::size_t size) {
+  constexpr std::size_t most = 32 / sizeof(T);
+  alignas(32) T a[most], b[most], result[most];
+  std::fill_n(a, most, static_cast<T>(f.harmless));
+  std::fill_n(b, most, static_cast<T>(f.harmless));
+  std::copy_n(x, size, a);
+  if (f.arity == 2) std::copy_n(y, size, b);
+  call_once(f, a, b, result);
+  std::copy_n(result, size, out);
+}
+
+template <typename T>
+void call_all(const VectorFunction& f, const T* x, const T* y, T* out, std::size_t size) {
+  if (f.is_f64 != (sizeof(T) == 8)) throw InternalError("a vector function called with the wrong dtype");
+  const auto lanes = static_cast<std::size_t>(f.lanes);
+  std::size_t done = 0;
+  for (; size - done >= lanes; done += lanes) call_once(f, x + done, y != nullptr ? y + done : y, out + done);
+  if (done < size) call_padded(f, x + done, y != nullptr ? y + done : y, out + done, size - done);
+}
+
+}  // namespace
+
+const VectorFunction* find_vector_function(std::string_view op, bool is_f64, int /*vector_bits*/) {
+  for (std::size_t i = 0; i < operation_count; ++i) {
+    if (operations[i].name != op) continue;
+    Row& row = rows[i * 2 + (is_f64 ? 1 : 0)];
+    std::call_once(row.resolved, [&] { resolve(row, operations[i], is_f64); });
+    return row.function.symbol != nullptr ? &row.function : nullptr;
+  }
+  return nullptr;
+}
+
+std::span<const char* const> vector_function_names() { return operation_names; }
+
+void* resolve_math_symbol(const char* symbol) {
+  const std::string_view name = symbol;
+  if (name.starts_with("_ZGV")) return mvec.find(symbol);
+  if (name.starts_with("Sleef_")) return sleef.find(symbol);
+  if (name == "lgamma") return reinterpret_cast<void*>(lgamma_f64);
+  if (name == "lgammaf") return reinterpret_cast<void*>(lgamma_f32);
+  return libm.find(symbol);
+}
+
+double call_math_scalar(const VectorFunction& function, double x, double y) {
+  double result;
+  call_all(function, &x, &y, &result, 1);
+  return result;
+}
+
+float call_math_scalar(const VectorFunction& function, float x, float y) {
+  float result;
+  call_all(function, &x, &y, &result, 1);
+  return result;
+}
+
+double call_math_scalar(std::string_view op, double x, double y) { return call_math_scalar(required(op, true), x, y); }
+
+float call_math_scalar(std::string_view op, float x, float y) { return call_math_scalar(required(op, false), x, y); }
+
+void call_math_array(const VectorFunction& function, const double* x, const double* y, double* out, std::size_t size) {
+  call_all(function, x, y, out, size);
+}
+
+void call_math_array(const VectorFunction& function, const float* x, const float* y, float* out, std::size_t size) {
+  call_all(function, x, y, out, size);
+}
+
+}  // namespace kiln::cpu
