@@ -135,6 +135,20 @@ TEST_F(ThreadPoolTest, CallerDoesNotWaitForWorkersWithoutWork) {
   }
 }
 
+TEST_F(ThreadPoolTest, LateWorkersTakeNothingFromTheNextJob) {
+  // Crowded, so that workers lose their processor between reading a job and claiming from it, when the next is on.
+  pool.resize(12);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(1500);
+  for (std::int64_t round = 0; std::chrono::steady_clock::now() < deadline; ++round) {
+    const std::int64_t count = 2 + round * 7 % 23;
+    Record record(count, 1);
+    const ParallelRun run = pool.run(Record::visit, &record, count, 1, 12);
+    ASSERT_TRUE(record.complete()) << "round " << round;
+    ASSERT_EQ(run.threads_that_ran, record.threads_seen());
+    if (round % 8 == 0) std::this_thread::sleep_for(std::chrono::microseconds(50));
+  }
+}
+
 TEST_F(ThreadPoolTest, HugeCountsAreGrouped) {
   // More chunks than the ticket can count.
   pool.resize(2);
