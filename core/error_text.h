@@ -1,0 +1,35 @@
+// How error messages are put together: texts, numbers, dtypes and shapes, one after the other.
+#pragma once
+
+#include <kiln/dtype.h>
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace kiln {
+
+inline void append_text(std::string& out, std::string_view x) { out += x; }
+inline void append_text(std::string& out, DType x) { out += x.name(); }
+template <std::integral T>
+void append_text(std::string& out, T x) {
+  out += std::to_string(x);
+}
+inline void append_text(std::string& out, double x) { out += std::to_string(x); }
+/// Extents as (3, 4).
+inline void append_text(std::string& out, std::span<const std::int64_t> extents) {
+  out += '(';
+  for (std::size_t k = 0; k < extents.size(); ++k) out += (k ? ", " : "") + std::to_string(extents[k]);
+  out += extents.size() == 1 ? ",)" : ")";
+}
+
+/// text("cannot ", 3, " of ", dtype)
+template <class... Parts>
+std::string text(const Parts&... parts) {
+  std::string out;
+  (append_text(out, parts), ...);
+  return out;
+}
+
+}  // namespace kiln
