@@ -12,7 +12,6 @@
 
 #include <chrono>
 #include <mutex>
-#include <string_view>
 #include <utility>
 
 #include <llvm/ADT/SmallString.h>
@@ -51,6 +50,11 @@ using Clock = std::chrono::steady_clock;
 
 double milliseconds_since(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
+
+[[noreturn]] void throw_compile_error(std::string message) {
+  while (!message.empty() && message.back() == '\n') message.pop_back();
+  throw CompileError("LLVM: " + message);
 }
 
 // Thrown through LLVM's frames by the fatal-error handler. LLVM is built without exceptions but with unwind tables:
@@ -151,7 +155,7 @@ class CollectErrors {
   CollectErrors& operator=(const CollectErrors&) = delete;
 
   void throw_if_any() const {
-    if (!errors_.empty()) throw CompileError("LLVM: " + errors_);
+    if (!errors_.empty()) throw_compile_error(errors_);
   }
 
  private:
@@ -217,9 +221,11 @@ ObjectResult emit(llvm::Module& module, llvm::TargetMachine& machine, bool want_
   run_passes(module, machine);
   result.passes_ms = milliseconds_since(start);
   if (want_assembly) {
-    // Code generation consumes the module, so the text is made from a copy.
-    const std::unique_ptr<llvm::Module> copy = llvm::CloneModule(module);
+    // Code generation consumes the module, so the text is made from a copy; it is leaked on a fatal error, like the
+    // rest.
+    llvm::Module* const copy = llvm::CloneModule(module).release();
     const auto text = run_codegen(*copy, machine, llvm::CodeGenFileType::AssemblyFile);
+    delete copy;
     result.assembly.assign(text.begin(), text.end());
   }
   start = Clock::now();
@@ -241,7 +247,7 @@ ObjectResult emit_guarded(llvm::Module& module, const Target& target, bool want_
   } catch (const FatalError& error) {
     static_cast<void>(machine.release());
     abandon();
-    throw CompileError("LLVM: " + error.message);
+    throw_compile_error(error.message);
   }
 }
 
