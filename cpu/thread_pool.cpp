@@ -341,14 +341,17 @@ void ThreadPool::wake_children(int index, int participants) noexcept {
 
 // Offers the job to the first `threads` threads and wakes the first of those asleep.
 void ThreadPool::offer(const Job& job, int threads, bool force_all) noexcept {
-  function_.store(job.f, std::memory_order_relaxed);
-  context_.store(job.context, std::memory_order_relaxed);
-  count_.store(job.count, std::memory_order_relaxed);
-  chunk_.store(job.chunk, std::memory_order_relaxed);
-  chunks_per_claim_.store(job.chunks_per_claim, std::memory_order_relaxed);
-  claims_.store(job.claims, std::memory_order_relaxed);
-  finished_.store(0, std::memory_order_relaxed);
   generation_ = (generation_ + 1) & generation_mask;
+  // First the ticket leaves the old generation: a late worker that reads any of what follows must not claim from the
+  // old job's ticket, which is used up for the old number of claims but not for the new one.
+  ticket_.store(generation_ << generation_shift | claim_mask, std::memory_order_relaxed);
+  function_.store(job.f, std::memory_order_release);
+  context_.store(job.context, std::memory_order_release);
+  count_.store(job.count, std::memory_order_release);
+  chunk_.store(job.chunk, std::memory_order_release);
+  chunks_per_claim_.store(job.chunks_per_claim, std::memory_order_release);
+  claims_.store(job.claims, std::memory_order_release);
+  finished_.store(0, std::memory_order_relaxed);
   // The caller owns claim 0; in a forced job every thread owns its own.
   const std::uint64_t participants = static_cast<std::uint64_t>(threads);
   ticket_.store(generation_ << generation_shift | (force_all ? participants : 1), std::memory_order_release);
@@ -451,12 +454,12 @@ void ThreadPool::work(Worker& self) noexcept {
     const Invitation invitation = wait_for_invitation(self, seen);
     seen = invitation.word;
     if (invitation.retires()) return;
-    const Job job{function_.load(std::memory_order_relaxed),
-                  context_.load(std::memory_order_relaxed),
-                  count_.load(std::memory_order_relaxed),
-                  chunk_.load(std::memory_order_relaxed),
-                  chunks_per_claim_.load(std::memory_order_relaxed),
-                  claims_.load(std::memory_order_relaxed)};
+    const Job job{function_.load(std::memory_order_acquire),
+                  context_.load(std::memory_order_acquire),
+                  count_.load(std::memory_order_acquire),
+                  chunk_.load(std::memory_order_acquire),
+                  chunks_per_claim_.load(std::memory_order_acquire),
+                  claims_.load(std::memory_order_acquire)};
     wake_children(self.index, invitation.participants());
     std::int64_t claimed = 0;
     if (invitation.forced()) {
