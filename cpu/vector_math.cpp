@@ -27,11 +27,13 @@ enum class Source { mvec, libm };
 // 2 million points each: 3.9 for log f32, 3.6 for cos f64, 1 to 3 else) and its own bounds for libm; SLEEF's are in its
 // names. SLEEF's lgamma and tgamma were measured 60 to 1000 ulp off next to their zeros and among denormals, its fmod
 // gives NaN for quotients above 1e60 or so: these three come from libm, one lane at a time.
+// Nor is SLEEF used where it overflows long before the result does (log1p, sinh, cosh, asinh, acosh), or where the bits
+// of a lane depend on its neighbours, because it picks the argument reduction for all lanes at once (sin, cos, tan).
 struct Operation {
   const char* name;
   int arity;
   Source first;              // mvec: libmvec, else SLEEF, else libm, whichever this machine has
-  const char* sleef_suffix;  // SLEEF's accuracy class, which is part of the name
+  const char* sleef_suffix;  // SLEEF's accuracy class, part of the name; nullptr: not to be used
   double harmless;
   double max_ulp_f32;
   double max_ulp_f64;
@@ -41,13 +43,13 @@ constexpr Operation operations[] = {
     {"exp", 1, Source::mvec, "_u10", 1, 4, 4},    {"exp2", 1, Source::mvec, "_u10", 1, 4, 4},
     {"exp10", 1, Source::mvec, "_u10", 1, 4, 4},  {"expm1", 1, Source::mvec, "_u10", 1, 4, 4},
     {"log", 1, Source::mvec, "_u10", 1, 4, 4},    {"log2", 1, Source::mvec, "_u10", 1, 4, 4},
-    {"log10", 1, Source::mvec, "_u10", 1, 4, 4},  {"log1p", 1, Source::mvec, "_u10", 1, 4, 4},
-    {"sin", 1, Source::mvec, "_u10", 1, 4, 4},    {"cos", 1, Source::mvec, "_u10", 1, 4, 4},
-    {"tan", 1, Source::mvec, "_u10", 1, 4, 4},    {"asin", 1, Source::mvec, "_u10", 0.5, 4, 4},
+    {"log10", 1, Source::mvec, "_u10", 1, 4, 4},  {"log1p", 1, Source::mvec, nullptr, 1, 4, 4},
+    {"sin", 1, Source::mvec, nullptr, 1, 4, 4},   {"cos", 1, Source::mvec, nullptr, 1, 4, 4},
+    {"tan", 1, Source::mvec, nullptr, 1, 4, 4},   {"asin", 1, Source::mvec, "_u10", 0.5, 4, 4},
     {"acos", 1, Source::mvec, "_u10", 0.5, 4, 4}, {"atan", 1, Source::mvec, "_u10", 1, 4, 4},
-    {"sinh", 1, Source::mvec, "_u10", 1, 4, 4},   {"cosh", 1, Source::mvec, "_u10", 1, 4, 4},
-    {"tanh", 1, Source::mvec, "_u10", 1, 4, 4},   {"asinh", 1, Source::mvec, "_u10", 1, 4, 4},
-    {"acosh", 1, Source::mvec, "_u10", 2, 4, 4},  {"atanh", 1, Source::mvec, "_u10", 0.5, 4, 4},
+    {"sinh", 1, Source::mvec, nullptr, 1, 4, 4},  {"cosh", 1, Source::mvec, nullptr, 1, 4, 4},
+    {"tanh", 1, Source::mvec, "_u10", 1, 4, 4},   {"asinh", 1, Source::mvec, nullptr, 1, 4, 4},
+    {"acosh", 1, Source::mvec, nullptr, 2, 4, 4}, {"atanh", 1, Source::mvec, "_u10", 0.5, 4, 4},
     {"cbrt", 1, Source::mvec, "_u10", 1, 4, 4},   {"erf", 1, Source::mvec, "_u10", 1, 4, 4},
     {"erfc", 1, Source::mvec, "_u15", 1, 4, 4},   {"pow", 2, Source::mvec, "_u10", 1, 4, 4},
     {"atan2", 2, Source::mvec, "_u10", 1, 4, 4},  {"hypot", 2, Source::mvec, "_u05", 1, 4, 4},
@@ -138,12 +140,13 @@ void resolve(Row& row, const Operation& operation, bool is_f64) {
     f.lanes = vector ? lanes : 1;
   };
   const std::string in_mvec = mvec_symbol(operation, is_f64, avx2, lanes);
-  const std::string in_sleef = sleef_symbol(operation, is_f64, avx2, lanes);
   const std::string in_libm = libm_symbol(operation, is_f64);
   if (operation.first == Source::mvec && (f.address = mvec.find(in_mvec.c_str())) != nullptr)
     return take(in_mvec, mvec_library, true);
-  if (operation.first == Source::mvec && (f.address = sleef.find(in_sleef.c_str())) != nullptr)
-    return take(in_sleef, sleef_library, true);
+  if (operation.first == Source::mvec && operation.sleef_suffix != nullptr) {
+    const std::string in_sleef = sleef_symbol(operation, is_f64, avx2, lanes);
+    if ((f.address = sleef.find(in_sleef.c_str())) != nullptr) return take(in_sleef, sleef_library, true);
+  }
   if ((f.address = resolve_math_symbol(in_libm.c_str())) != nullptr) take(in_libm, math_library, false);
 }
 
