@@ -1,0 +1,55 @@
+// Measures: alternates the contenders of a bench and computes medians and paired ratios.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "bench/suite.h"
+
+namespace bench {
+
+struct Options {
+  std::string filter = ".*";
+  int threads = 0;  // 0: every core
+  std::string device = "cpu";
+  bool quick = false;
+  std::string json;
+};
+
+// A line of the JSON, plus what only the tables show.
+struct Record {
+  std::string bench, variant, dtype;
+  std::int64_t n = 0;
+  std::string device = "cpu";
+  int threads = 1;
+  double seconds_median = 0, seconds_min = 0;
+  std::int64_t runs = 0;
+  bool checked = false;
+  std::string implementation;
+  int group = 1;
+};
+
+// A target with what was measured for it.
+struct Outcome {
+  std::string bench, dtype;
+  std::int64_t n = 0;
+  int group = 1;
+  Target target;
+  double value = 0;
+  bool reached = false;
+};
+
+struct Measured {
+  std::vector<Record> records;
+  std::vector<Outcome> outcomes;
+  double others = 0;                  // cores that other processes used meanwhile: above 0.1 the figures are doubtful
+  std::vector<std::string> failures;  // results that differ from the reference, and exceptions
+};
+
+double median(std::vector<double> values);
+
+// The whole of a bench. `budget` is the wall time its rounds may take, in seconds; preparing and checking come on top.
+Measured measure(const Suite& suite, const Bench& bench, const Options& options, double budget);
+
+}  // namespace bench

@@ -1,0 +1,2 @@
+// The same program, not linked to Kiln.
+int main() { return 0; }

@@ -1,0 +1,100 @@
+// kiln_bench: measures Kiln against code compiled beside it, prints tables and writes JSON.
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <regex>
+#include <thread>
+
+#include <CLI/CLI.hpp>
+
+#include "bench/machine.h"
+#include "bench/process.h"
+#include "bench/report.h"
+
+namespace bench {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
+
+// The time limit of the whole program, and how much of it a bench's rounds may use: preparing and checking take the
+// rest. A short list of benches does not get longer rounds than the bound.
+double rounds_budget(const Options& options, std::size_t count, double elapsed, std::size_t done) {
+  const double limit = options.quick ? 110 : 840;
+  const double share = 0.5 * std::max(0.0, limit - elapsed) / double(std::max<std::size_t>(1, count - done));
+  return std::clamp(share, options.quick ? 0.1 : 0.5, options.quick ? 0.8 : 5.0);
+}
+
+void append(Measured& all, Measured part) {
+  std::move(part.records.begin(), part.records.end(), std::back_inserter(all.records));
+  std::move(part.outcomes.begin(), part.outcomes.end(), std::back_inserter(all.outcomes));
+  std::move(part.failures.begin(), part.failures.end(), std::back_inserter(all.failures));
+}
+
+int run(const Suite& suite, const Options& options) {
+  const auto begin = Clock::now();
+  struct Job {
+    std::string name;
+    std::function<Measured(double)> measure;
+  };
+  std::vector<Job> jobs;
+  const std::regex filter(options.filter);
+  // Processes first: nothing has made the machine's caches and pools busy yet.
+  for (const FirstCall& first_call : suite.first_calls())
+    if (std::regex_search(first_call.name, filter))
+      jobs.push_back({first_call.name, [&](double) { return measure_first_call(first_call, options); }});
+  if (std::regex_search("load", filter)) jobs.push_back({"load", [&](double) { return measure_load(options); }});
+  for (const Bench& bench : suite.benches())
+    if (std::regex_search(bench.name, filter))
+      jobs.push_back(
+          {bench.name + " " + bench.dtype, [&](double budget) { return measure(suite, bench, options, budget); }});
+  if (jobs.empty()) {
+    std::fprintf(stderr, "no bench matches %s\n", options.filter.c_str());
+    return 2;
+  }
+
+  const nlohmann::ordered_json header = machine_header(suite, options);
+  print_header(header);
+  Measured all;
+  for (std::size_t index = 0; index < jobs.size(); ++index) {
+    const double elapsed = seconds_since(begin);
+    show_progress(index, jobs.size(), jobs[index].name, elapsed);
+    Measured measured = jobs[index].measure(rounds_budget(options, jobs.size(), elapsed, index));
+    clear_progress();
+    print_measured(measured);
+    append(all, std::move(measured));
+  }
+  print_summary(all);
+  if (!options.json.empty()) write_json(options.json, header, all.records);
+  std::printf("%.0f s\n", seconds_since(begin));
+  return all.failures.empty() ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace bench
+
+int main(int argc, char** argv) {
+  bench::Options options;
+  std::string first_call;
+  CLI::App app{"Measures Kiln against code compiled beside it"};
+  app.add_option("--filter", options.filter, "regular expression: the benches to run");
+  app.add_option("--threads", options.threads, "threads of the parallel contenders (default: every core)")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--device", options.device, "device of Kiln's contenders (default: cpu)");
+  app.add_flag("--quick", options.quick, "smaller arrays and fewer rounds: two minutes");
+  app.add_option("--json", options.json, "write the records to this file");
+  app.add_option("--first-call", first_call)->group("");  // a child of this program
+  CLI11_PARSE(app, argc, argv);
+  if (options.threads == 0) options.threads = int(std::max(1u, std::thread::hardware_concurrency()));
+  try {
+    bench::Suite suite;
+    bench::register_benches(suite, options.quick);
+    if (bench::register_kiln_benches) bench::register_kiln_benches(suite);
+    if (!first_call.empty()) return bench::run_first_call(suite, first_call);
+    return bench::run(suite, options);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "kiln_bench: %s\n", error.what());
+    return 1;
+  }
+}

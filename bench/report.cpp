@@ -1,0 +1,123 @@
+// Tables on standard output, the progress line on standard error, and the JSON.
+#include "bench/report.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <fstream>
+#include <stdexcept>
+
+#include <fmt/format.h>
+
+namespace bench {
+namespace {
+
+std::string number_text(std::int64_t n) {
+  if (n < 10'000) return std::to_string(n);
+  std::int64_t mantissa = n;
+  int exponent = 0;
+  while (mantissa % 10 == 0) {
+    mantissa /= 10;
+    ++exponent;
+  }
+  return mantissa < 10 ? fmt::format("{}e{}", mantissa, exponent) : std::to_string(n);
+}
+
+std::string target_text(const Outcome& outcome) {
+  const Target& target = outcome.target;
+  const char* verdict = outcome.reached ? "reached" : "NOT REACHED";
+  switch (target.kind) {
+    case Target::Kind::ratio:
+      return fmt::format("{} / {} = {:.3f}, at most {:.2f}: {}", target.variant, target.against, outcome.value,
+                         target.limit, verdict);
+    case Target::Kind::difference:
+      return fmt::format("{} - {} = {}, at most {}: {}", target.variant, target.against, duration_text(outcome.value),
+                         duration_text(target.limit), verdict);
+    case Target::Kind::seconds:
+      return fmt::format("{} = {}, at most {}: {}", target.variant, duration_text(outcome.value),
+                         duration_text(target.limit), verdict);
+  }
+  return {};
+}
+
+std::string place_text(const Outcome& outcome) {
+  return fmt::format("{:<22} {:<4} {:>7} {:>2} thr", outcome.bench, outcome.dtype, number_text(outcome.n),
+                     outcome.group);
+}
+
+}  // namespace
+
+std::string duration_text(double seconds) {
+  const double size = seconds < 0 ? -seconds : seconds;
+  if (size >= 1) return fmt::format("{:.3g} s", seconds);
+  if (size >= 0.9995e-3) return fmt::format("{:.4g} ms", seconds * 1e3);
+  if (size >= 0.9995e-6) return fmt::format("{:.4g} us", seconds * 1e6);
+  return fmt::format("{:.3g} ns", seconds * 1e9);
+}
+
+void print_header(const nlohmann::ordered_json& header) {
+  std::string features, compilers;
+  for (const auto& feature : header["cpu_features"]) features += feature.get<std::string>() + " ";
+  for (const auto& compiler : header["compilers"]) compilers += compiler.get<std::string>() + "; ";
+  fmt::print("{}, {} cores; {}\n{}\ncommit {}, MXCSR {}, copy {} GB/s, fma {} GFLOP/s on a core, {}\n\n",
+             header["machine"]["cpu"].get<std::string>(), header["machine"]["cores"].get<long>(), features, compilers,
+             header["commit"].get<std::string>(), header["mxcsr"].get<std::string>(),
+             header["anchor_copy"].get<double>(), header["anchor_fma"].get<double>(),
+             header["date"].get<std::string>());
+  fmt::print("{:<22} {:<4} {:>7} {:>3}  {:<22} {:>10} {:>10} {:>7}  {}\n", "bench", "type", "n", "thr", "variant",
+             "median", "min", "runs", "implementation");
+}
+
+void print_measured(const Measured& measured) {
+  for (const Record& record : measured.records)
+    fmt::print("{:<22} {:<4} {:>7} {:>3}  {:<22} {:>10} {:>10} {:>7}  {}\n", record.bench, record.dtype,
+               number_text(record.n), record.threads, record.variant, duration_text(record.seconds_median),
+               duration_text(record.seconds_min), record.runs, record.implementation);
+  if (measured.others > 0.1) fmt::print("    other processes used {:.2f} cores meanwhile\n", measured.others);
+  for (const Outcome& outcome : measured.outcomes)
+    fmt::print("    {} threads: {}\n", outcome.group, target_text(outcome));
+  for (const std::string& failure : measured.failures) fmt::print("    FAILED: {}\n", failure);
+  std::fflush(stdout);
+}
+
+void print_summary(const Measured& all) {
+  std::size_t reached = 0;
+  for (const Outcome& outcome : all.outcomes) reached += outcome.reached ? 1 : 0;
+  fmt::print("\n{} of {} targets reached, {} failures\n", reached, all.outcomes.size(), all.failures.size());
+  for (const bool wanted : {false, true})
+    for (const Outcome& outcome : all.outcomes)
+      if (outcome.reached == wanted) fmt::print("  {}  {}\n", place_text(outcome), target_text(outcome));
+  for (const std::string& failure : all.failures) fmt::print("  FAILED: {}\n", failure);
+  std::fflush(stdout);
+}
+
+void show_progress(std::size_t done, std::size_t count, const std::string& name, double seconds) {
+  static const bool terminal = isatty(2);
+  if (terminal) fmt::print(stderr, "\r\033[K[{}/{}] {} ({:.0f} s so far)", done + 1, count, name, seconds);
+}
+
+void clear_progress() {
+  static const bool terminal = isatty(2);
+  if (terminal) fmt::print(stderr, "\r\033[K");
+}
+
+void write_json(const std::string& file, const nlohmann::ordered_json& header, const std::vector<Record>& records) {
+  nlohmann::ordered_json document = header;
+  document["records"] = nlohmann::ordered_json::array();
+  for (const Record& record : records)
+    document["records"].push_back({{"bench", record.bench},
+                                   {"variant", record.variant},
+                                   {"dtype", record.dtype},
+                                   {"n", record.n},
+                                   {"device", record.device},
+                                   {"threads", record.threads},
+                                   {"seconds_median", record.seconds_median},
+                                   {"seconds_min", record.seconds_min},
+                                   {"runs", record.runs},
+                                   {"checked", record.checked}});
+  std::ofstream out(file);
+  out << document.dump(1) << "\n";
+  if (!out.flush()) throw std::runtime_error("cannot write " + file);
+}
+
+}  // namespace bench

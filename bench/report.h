@@ -1,0 +1,26 @@
+// Tables on standard output, the progress line on standard error, and the JSON.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include "bench/harness.h"
+
+namespace bench {
+
+// "1.23 ms", three digits and a unit.
+std::string duration_text(double seconds);
+
+void print_header(const nlohmann::ordered_json& header);
+// The rows of one bench and its targets, marked reached or not reached.
+void print_measured(const Measured& measured);
+// Every target once more, those not reached first, and what failed.
+void print_summary(const Measured& all);
+
+// Only where standard error is a terminal.
+void show_progress(std::size_t done, std::size_t count, const std::string& name, double seconds);
+void clear_progress();
+
+// Throws where the file cannot be written.
+void write_json(const std::string& file, const nlohmann::ordered_json& header, const std::vector<Record>& records);
+
+}  // namespace bench
