@@ -1,0 +1,544 @@
+// Builder: adds hash-consed, constant-folded nodes to a Program, and keeps integer sums in one canonical form.
+#include "core/build.h"
+
+#include "core/host_ops.h"
+
+#include <kiln/array.h>
+
+#include <algorithm>
+#include <bit>
+#include <utility>
+
+namespace kiln::ir {
+
+namespace {
+
+constexpr Type index_type{i64, Strength::weak};
+constexpr Type bool_type{bool_, Strength::strong};
+constexpr int deepest = 8;              // questions about ranges give up below so many nodes
+constexpr std::size_t most_terms = 32;  // products are multiplied out up to here
+constexpr std::int64_t large = std::int64_t{1} << 40;
+constexpr std::int64_t most_scale = 1024;
+
+std::int64_t wrapping_add(std::int64_t a, std::int64_t b) {
+  return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) + static_cast<std::uint64_t>(b));
+}
+
+std::int64_t wrapping_multiply(std::int64_t a, std::int64_t b) {
+  return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) * static_cast<std::uint64_t>(b));
+}
+
+bool is_i64(const Node& node) { return node.type.dtype == i64; }
+
+// Sorts terms, joins equal ones and drops those that vanish.
+void canonicalise(Sum& sum) {
+  std::sort(sum.terms.begin(), sum.terms.end(),
+            [](const Sum::Term& a, const Sum::Term& b) { return a.factors < b.factors; });
+  std::vector<Sum::Term> joined;
+  for (Sum::Term& term : sum.terms) {
+    if (!joined.empty() && joined.back().factors == term.factors) {
+      joined.back().coefficient = wrapping_add(joined.back().coefficient, term.coefficient);
+    } else {
+      joined.push_back(std::move(term));
+    }
+  }
+  std::erase_if(joined, [](const Sum::Term& term) { return term.coefficient == 0; });
+  sum.terms = std::move(joined);
+}
+
+}  // namespace
+
+Sum scaled(const Sum& a, std::int64_t factor) {
+  Sum result = a;
+  result.constant = wrapping_multiply(result.constant, factor);
+  for (Sum::Term& term : result.terms) term.coefficient = wrapping_multiply(term.coefficient, factor);
+  std::erase_if(result.terms, [](const Sum::Term& term) { return term.coefficient == 0; });
+  return result;
+}
+
+Sum plus(const Sum& a, const Sum& b) {
+  Sum result = a;
+  result.constant = wrapping_add(result.constant, b.constant);
+  result.terms.insert(result.terms.end(), b.terms.begin(), b.terms.end());
+  canonicalise(result);
+  return result;
+}
+
+std::optional<Sum> times(const Sum& a, const Sum& b) {
+  if (a.is_constant()) return scaled(b, a.constant);
+  if (b.is_constant()) return scaled(a, b.constant);
+  if ((a.terms.size() + 1) * (b.terms.size() + 1) > most_terms) return std::nullopt;
+  Sum result = plus(scaled(a, b.constant), scaled(b, a.constant));
+  result.constant = wrapping_multiply(a.constant, b.constant);
+  for (const Sum::Term& x : a.terms) {
+    for (const Sum::Term& y : b.terms) {
+      if (x.factors.size() + y.factors.size() > max_rank) return std::nullopt;
+      Sum::Term term{x.factors, wrapping_multiply(x.coefficient, y.coefficient)};
+      term.factors.insert(term.factors.end(), y.factors.begin(), y.factors.end());
+      std::sort(term.factors.begin(), term.factors.end());
+      result.terms.push_back(std::move(term));
+    }
+  }
+  canonicalise(result);
+  return result;
+}
+
+int operand_count(const Node& node) {
+  if (node.op == Op::convert) return 1;
+  return node.op < first_table_op ? 0 : row(node.op).arity;
+}
+
+// --- the table of nodes
+// --------------------------------------------------------------------------------------------------
+
+std::size_t Builder::Hash::operator()(NodeId id) const {
+  const Node& node = program->nodes[id];
+  std::uint64_t hash = 0x9e3779b97f4a7c15u;
+  const auto mix = [&hash](std::uint64_t x) {
+    hash = (hash ^ x) * 0xff51afd7ed558ccdu;
+    hash ^= hash >> 32;
+  };
+  mix(static_cast<std::uint64_t>(node.op) | static_cast<std::uint64_t>(node.type.dtype.code()) << 8 |
+      static_cast<std::uint64_t>(node.type.strength) << 16);
+  for (const NodeId operand : node.operands) mix(operand);
+  mix(node.id | static_cast<std::uint64_t>(node.axis) << 32);
+  mix(static_cast<std::uint64_t>(node.number.i));
+  mix(std::bit_cast<std::uint64_t>(node.number.im));
+  return hash;
+}
+
+bool Builder::Equal::operator()(NodeId a, NodeId b) const {
+  const Node& x = program->nodes[a];
+  const Node& y = program->nodes[b];
+  return x.op == y.op && x.type == y.type && std::equal(x.operands, x.operands + 3, y.operands) && x.id == y.id &&
+         x.axis == y.axis && x.number.i == y.number.i &&
+         std::bit_cast<std::uint64_t>(x.number.im) == std::bit_cast<std::uint64_t>(y.number.im);
+}
+
+Builder::Builder(Program& program, bool fold)
+    : program_(program), fold_(fold), known_(program.nodes.size() * 2 + 64, Hash{&program}, Equal{&program}) {
+  for (NodeId id = 0; id < program.nodes.size(); ++id) {
+    if (is_pure(program[id].op)) known_.insert(id);
+  }
+}
+
+NodeId Builder::intern(Node node) {
+  node.location = location_;
+  const NodeId id = static_cast<NodeId>(program_.nodes.size());
+  program_.nodes.push_back(node);
+  const auto [found, is_new] = known_.insert(id);
+  if (!is_new) program_.nodes.pop_back();
+  return *found;
+}
+
+NodeId Builder::constant(DType dtype, detail::Number16 number, Strength strength) {
+  Node node;
+  node.op = Op::constant;
+  node.type = {dtype, strength};
+  node.number = number;
+  return intern(node);
+}
+
+NodeId Builder::integer(std::int64_t x) {
+  detail::Number16 number;
+  number.i = x;
+  return constant(i64, number, Strength::weak);
+}
+
+NodeId Builder::boolean(bool x) {
+  detail::Number16 number;
+  number.i = x;
+  return constant(bool_, number);
+}
+
+NodeId Builder::node(Op op, Type result, std::initializer_list<NodeId> operands) {
+  if (op == Op::convert) return convert(*operands.begin(), result);
+  if (fold_) {
+    const NodeId simple = simplified(op, result, operands.begin(), static_cast<int>(operands.size()));
+    if (simple != none) return simple;
+  }
+  Node node;
+  node.op = op;
+  node.type = result;
+  std::copy(operands.begin(), operands.end(), node.operands);
+  return intern(node);
+}
+
+// The node that `op` of these operands is anyway, or none.
+NodeId Builder::simplified(Op op, Type result, const NodeId* operands, int count) {
+  const auto known = [&](int k) { return program_.is_constant(operands[k]); };
+  const auto truth = [&](int k) { return program_[operands[k]].number.i != 0; };
+  switch (op) {
+    case Op::select:
+      if (operands[1] == operands[2]) return operands[1];
+      return known(0) ? operands[truth(0) ? 1 : 2] : none;
+    case Op::logical_and:
+      if (known(0)) return truth(0) ? operands[1] : operands[0];
+      if (known(1)) return truth(1) ? operands[0] : operands[1];
+      return operands[0] == operands[1] ? operands[0] : none;
+    case Op::logical_or:
+      if (known(0)) return truth(0) ? operands[0] : operands[1];
+      if (known(1)) return truth(1) ? operands[1] : operands[0];
+      return operands[0] == operands[1] ? operands[0] : none;
+    case Op::logical_not:
+      if (program_[operands[0]].op == Op::logical_not) return program_[operands[0]].operands[0];
+      break;
+    default: break;
+  }
+  detail::Number16 numbers[3];
+  for (int k = 0; k < count; ++k) {
+    if (!known(k)) return none;
+    numbers[k] = program_[operands[k]].number;
+  }
+  const DType operand = program_[operands[0]].type.dtype;
+  if (operand.is_complex() || result.dtype.is_complex()) return none;
+  return constant(result.dtype, evaluate(op, operand, result.dtype, numbers), result.strength);
+}
+
+NodeId Builder::convert(NodeId x, Type type) {
+  const Node source = program_[x];
+  if (source.type == type) return x;
+  if (source.op == Op::constant) {
+    if (source.type.dtype == type.dtype) return constant(type.dtype, source.number, type.strength);
+    if (fold_ && !type.dtype.is_complex() && !source.type.dtype.is_complex()) {
+      return constant(type.dtype, kiln::convert(source.number, source.type.dtype, type.dtype), type.strength);
+    }
+  }
+  Node node;
+  node.op = Op::convert;
+  node.type = type;
+  node.operands[0] = x;
+  return intern(node);
+}
+
+NodeId Builder::extent(RootId root, std::uint32_t axis) {
+  if (program_.roots[root].kind != Root::Kind::parameter) return program_.roots[root].extents[axis];
+  Node node;
+  node.op = Op::extent;
+  node.type = index_type;
+  node.id = root;
+  node.axis = axis;
+  return intern(node);
+}
+
+NodeId Builder::stride(RootId root, std::uint32_t axis) {
+  const Root& memory = program_.roots[root];
+  if (memory.unit_strides >> axis & 1) return integer(1);
+  if (memory.kind != Root::Kind::parameter || memory.contiguous) {
+    NodeId result = integer(1);
+    for (std::uint32_t k = axis + 1; k < memory.rank; ++k) result = mul(result, extent(root, k));
+    return result;
+  }
+  Node node;
+  node.op = Op::stride;
+  node.type = index_type;
+  node.id = root;
+  node.axis = axis;
+  return intern(node);
+}
+
+NodeId Builder::index(LoopId loop, std::uint32_t dimension) {
+  Node node;
+  node.op = Op::index;
+  node.type = index_type;
+  node.id = loop;
+  node.axis = dimension;
+  return intern(node);
+}
+
+NodeId Builder::scalar_argument(std::uint32_t number, Type type) {
+  Node node;
+  node.op = Op::scalar_argument;
+  node.type = type;
+  node.id = number;
+  return intern(node);
+}
+
+// --- integers
+// ------------------------------------------------------------------------------------------------------------
+
+const Sum& Builder::sum(NodeId x) {
+  if (const auto found = sums_.find(x); found != sums_.end()) return found->second;
+  const Node node = program_[x];
+  Sum result;
+  result.terms = {{{x}, 1}};
+  if (is_i64(node)) {
+    switch (node.op) {
+      case Op::constant: result = Sum{{}, node.number.i}; break;
+      case Op::add: result = plus(sum(node.operands[0]), Sum(sum(node.operands[1]))); break;
+      case Op::subtract: result = plus(sum(node.operands[0]), scaled(sum(node.operands[1]), -1)); break;
+      case Op::negative: result = scaled(sum(node.operands[0]), -1); break;
+      case Op::multiply:
+        if (auto product = times(Sum(sum(node.operands[0])), sum(node.operands[1]))) result = std::move(*product);
+        break;
+      case Op::convert:
+        if (is_i64(program_[node.operands[0]])) result = sum(node.operands[0]);
+        break;
+      default: break;
+    }
+  }
+  return sums_.emplace(x, std::move(result)).first->second;
+}
+
+// The factors of a term multiplied, with the coefficient's magnitude: what is added or subtracted.
+NodeId Builder::product(const Sum::Term& term) {
+  NodeId result = term.factors[0];
+  for (std::size_t k = 1; k < term.factors.size(); ++k) {
+    result = node(Op::multiply, index_type, {result, term.factors[k]});
+  }
+  const std::int64_t magnitude = term.coefficient < 0 ? wrapping_multiply(term.coefficient, -1) : term.coefficient;
+  if (magnitude != 1) result = node(Op::multiply, index_type, {result, integer(magnitude)});
+  return result;
+}
+
+NodeId Builder::from(const Sum& sum) {
+  // Positive terms first: i - j rather than -j + i.
+  NodeId result = none;
+  for (const Sum::Term& term : sum.terms) {
+    if (term.coefficient < 0) continue;
+    const NodeId part = product(term);
+    result = result == none ? part : node(Op::add, index_type, {result, part});
+  }
+  std::int64_t constant = sum.constant;
+  if (result == none && (constant != 0 || sum.terms.empty())) {
+    result = integer(constant);
+    constant = 0;
+  }
+  for (const Sum::Term& term : sum.terms) {
+    if (term.coefficient >= 0) continue;
+    const NodeId part = product(term);
+    result = result == none ? node(Op::negative, index_type, {part}) : node(Op::subtract, index_type, {result, part});
+  }
+  return constant == 0 ? result : node(Op::add, index_type, {result, integer(constant)});
+}
+
+NodeId Builder::add(NodeId a, NodeId b) {
+  if (!fold_) return node(Op::add, index_type, {a, b});
+  const Sum left = sum(a);
+  return from(plus(left, sum(b)));
+}
+
+NodeId Builder::sub(NodeId a, NodeId b) {
+  if (!fold_) return node(Op::subtract, index_type, {a, b});
+  const Sum left = sum(a);
+  return from(plus(left, scaled(sum(b), -1)));
+}
+
+NodeId Builder::mul(NodeId a, NodeId b) {
+  if (!fold_) return node(Op::multiply, index_type, {a, b});
+  const Sum left = sum(a);
+  if (const auto product = times(left, sum(b))) return from(*product);
+  return node(Op::multiply, index_type, {std::min(a, b), std::max(a, b)});
+}
+
+NodeId Builder::floordiv(NodeId a, NodeId b) {
+  const auto divisor = constant_value(b);
+  if (fold_ && divisor == 1) return a;
+  if (fold_ && divisor && *divisor > 1 && small(a, 0)) {
+    // Terms that the divisor divides leave the division: (2 n + 1) // 2 is n.
+    const Sum& dividend = sum(a);
+    Sum whole, rest;
+    for (const Sum::Term& term : dividend.terms) {
+      Sum& side = term.coefficient % *divisor == 0 ? whole : rest;
+      side.terms.push_back({term.factors, &side == &whole ? term.coefficient / *divisor : term.coefficient});
+    }
+    std::int64_t remainder = dividend.constant % *divisor;
+    if (remainder < 0) remainder += *divisor;
+    whole.constant = (dividend.constant - remainder) / *divisor;
+    rest.constant = remainder;
+    if (rest.is_constant()) return from(whole);
+    if (!whole.terms.empty() || whole.constant != 0) {
+      const NodeId quotient = node(Op::floordiv, index_type, {from(rest), b});
+      return from(plus(whole, sum(quotient)));
+    }
+  }
+  return node(Op::floordiv, index_type, {a, b});
+}
+
+NodeId Builder::min(NodeId a, NodeId b) {
+  if (fold_) {
+    if (ordered(a, b, 0)) return a;
+    if (ordered(b, a, 0)) return b;
+    if (a > b) std::swap(a, b);
+  }
+  return node(Op::minimum, index_type, {a, b});
+}
+
+NodeId Builder::max(NodeId a, NodeId b) {
+  if (fold_) {
+    if (ordered(a, b, 0)) return b;
+    if (ordered(b, a, 0)) return a;
+    if (a > b) std::swap(a, b);
+  }
+  return node(Op::maximum, index_type, {a, b});
+}
+
+NodeId Builder::less_equal(NodeId a, NodeId b) {
+  if (fold_) {
+    if (ordered(a, b, 0)) return boolean(true);
+    if (ordered(b, a, 0, 1)) return boolean(false);
+  }
+  return node(Op::less_equal, bool_type, {a, b});
+}
+
+NodeId Builder::equal(NodeId a, NodeId b) {
+  if (fold_) {
+    if (const auto gap = difference(a, b)) return boolean(*gap == 0);
+    if (a > b) std::swap(a, b);
+  }
+  return node(Op::equal, bool_type, {a, b});
+}
+
+NodeId Builder::logical_and(NodeId a, NodeId b) { return node(Op::logical_and, bool_type, {a, b}); }
+NodeId Builder::logical_or(NodeId a, NodeId b) { return node(Op::logical_or, bool_type, {a, b}); }
+NodeId Builder::logical_not(NodeId a) { return node(Op::logical_not, bool_type, {a}); }
+
+NodeId Builder::select(NodeId condition, NodeId a, NodeId b) {
+  return node(Op::select, program_[a].type, {condition, a, b});
+}
+
+// --- questions
+// -----------------------------------------------------------------------------------------------------------
+
+bool Builder::same(NodeId a, NodeId b) {
+  if (a == b) return true;
+  if (!is_i64(program_[a]) || !is_i64(program_[b])) return false;
+  const Sum left = sum(a);
+  return left == sum(b);
+}
+
+std::optional<std::int64_t> Builder::constant_value(NodeId x) {
+  const Node& node = program_[x];
+  if (node.op == Op::constant && (node.type.dtype.is_integer() || node.type.dtype.is_bool())) return node.number.i;
+  if (!is_i64(node)) return std::nullopt;
+  const Sum& value = sum(x);
+  return value.is_constant() ? std::optional(value.constant) : std::nullopt;
+}
+
+std::optional<std::int64_t> Builder::difference(NodeId a, NodeId b) {
+  if (a == b) return 0;
+  if (!is_i64(program_[a]) || !is_i64(program_[b])) return std::nullopt;
+  const Sum left = sum(a);
+  const Sum gap = plus(left, scaled(sum(b), -1));
+  return gap.is_constant() ? std::optional(gap.constant) : std::nullopt;
+}
+
+bool Builder::less_equal_known(NodeId a, NodeId b) {
+  return is_i64(program_[a]) && is_i64(program_[b]) && ordered(a, b, 0);
+}
+
+// Ordering, unlike equality, does not hold modulo 2^64. So it is decided only for sums that cannot wrap.
+bool Builder::nonnegative(const Sum& value, int depth) {
+  if (value.is_constant()) return value.constant >= 0;
+  if (value.constant > large || value.constant < -large || depth > deepest) return false;
+  std::int64_t least = value.constant;
+  const std::vector<Sum::Term> terms = value.terms;
+  for (const Sum::Term& term : terms) {
+    // A product of extents may wrap (those of a broadcast array are not bounded by memory), so its sign says nothing.
+    if (term.factors.size() != 1 || term.coefficient <= 0 || term.coefficient > most_scale) return false;
+    const std::optional<std::int64_t> factor = at_least(term.factors[0], depth + 1);
+    if (!factor || !small(term.factors[0], depth + 1) || *factor > large || *factor < -large) return false;
+    least += *factor * term.coefficient;
+  }
+  return least >= 0;
+}
+
+// Whether a + margin <= b is known.
+bool Builder::ordered(NodeId a, NodeId b, int depth, std::int64_t margin) {
+  const Sum left = sum(a);
+  Sum gap = plus(sum(b), scaled(left, -1));
+  if (gap.is_constant() && gap.constant == 0 && margin == 0) return true;
+  if (small(a, depth) && small(b, depth)) {
+    gap.constant -= margin;
+    if (nonnegative(gap, depth)) return true;
+  }
+  if (depth > deepest / 2) return false;
+  const Node x = program_[a], y = program_[b];
+  const auto left_is = [&](int k) { return ordered(x.operands[k], b, depth + 1, margin); };
+  const auto right_is = [&](int k) { return ordered(a, y.operands[k], depth + 1, margin); };
+  if (x.op == Op::minimum && is_i64(x) && (left_is(0) || left_is(1))) return true;
+  if (y.op == Op::maximum && is_i64(y) && (right_is(0) || right_is(1))) return true;
+  if (x.op == Op::maximum && is_i64(x)) return left_is(0) && left_is(1);
+  return y.op == Op::minimum && is_i64(y) && right_is(0) && right_is(1);
+}
+
+// Whether the node is of a size that sums of a few cannot wrap: bounded by what fits in memory or in 32 bits.
+bool Builder::small(NodeId x, int depth) {
+  if (depth > deepest) return false;
+  const Node node = program_[x];
+  const auto operands_small = [&] { return small(node.operands[0], depth + 1) && small(node.operands[1], depth + 1); };
+  switch (node.op) {
+    case Op::constant: return is_i64(node) && node.number.i < large && node.number.i > -large;
+    case Op::extent: return true;
+    case Op::convert: {
+      const DType from = program_[node.operands[0]].type.dtype;
+      return (from.is_integer() && from.size() <= 4) || from.is_bool() ||
+             (from == i64 && small(node.operands[0], depth + 1));
+    }
+    case Op::add:
+    case Op::subtract:
+    case Op::minimum:
+    case Op::maximum: return operands_small();
+    case Op::multiply: {
+      const auto factor = program_.is_constant(node.operands[1]) ? constant_value(node.operands[1]) : std::nullopt;
+      return factor && *factor >= -most_scale && *factor <= most_scale && small(node.operands[0], depth + 1);
+    }
+    case Op::negative: return small(node.operands[0], depth + 1);
+    case Op::floordiv: return program_.is_constant(node.operands[1]) && small(node.operands[0], depth + 1);
+    case Op::index: {
+      const LoopDimension& dimension = program_.loops[node.id].dimensions[node.axis];
+      return small(dimension.begin, depth + 1) && small(dimension.end, depth + 1);
+    }
+    default: return false;
+  }
+}
+
+std::optional<std::int64_t> Builder::at_least(NodeId x, int depth) {
+  if (depth > deepest) return std::nullopt;
+  const Node node = program_[x];
+  const auto of = [&](int k) { return at_least(node.operands[k], depth + 1); };
+  switch (node.op) {
+    case Op::constant: return is_i64(node) ? std::optional(node.number.i) : std::nullopt;
+    case Op::extent: return 0;
+    case Op::convert: {
+      const DType from = program_[node.operands[0]].type.dtype;
+      if (from.is_bool() || from.kind() == TypeKind::unsigned_integer) {
+        return from.size() <= 4 ? std::optional<std::int64_t>(0) : std::nullopt;
+      }
+      if (from == i64) return of(0);
+      return from == i32 ? std::optional<std::int64_t>(INT32_MIN) : std::nullopt;
+    }
+    case Op::maximum: {
+      const auto a = of(0), b = of(1);
+      if (a && b) return std::max(*a, *b);
+      return a ? a : b;
+    }
+    case Op::minimum: {
+      const auto a = of(0), b = of(1);
+      return a && b ? std::optional(std::min(*a, *b)) : std::nullopt;
+    }
+    case Op::floordiv: {
+      const auto divisor = constant_value(node.operands[1]);
+      const auto dividend = divisor && *divisor > 0 ? of(0) : std::nullopt;
+      if (!dividend) return std::nullopt;
+      return *dividend >= 0 ? *dividend / *divisor : (*dividend - *divisor + 1) / *divisor;
+    }
+    case Op::index: {
+      const LoopDimension dimension = program_.loops[node.id].dimensions[node.axis];
+      const auto step = constant_value(dimension.step);
+      if (!step || *step == 0) return std::nullopt;
+      if (*step > 0) return at_least(dimension.begin, depth + 1);
+      const auto end = at_least(dimension.end, depth + 1);
+      return end ? std::optional(*end + 1) : std::nullopt;
+    }
+    case Op::add:
+    case Op::multiply: {
+      const Sum value = sum(x);
+      const bool known = nonnegative(value, depth + 1);
+      return known ? std::optional<std::int64_t>(0) : std::nullopt;
+    }
+    default: return std::nullopt;
+  }
+}
+
+}  // namespace kiln::ir

@@ -1,0 +1,126 @@
+// Builder: adds hash-consed, constant-folded nodes to a Program, and keeps integer sums in one canonical form.
+#pragma once
+
+// clang-format off
+#include <kiln/array.h>  // max_rank, which ir.h needs
+#include "core/ir.h"
+// clang-format on
+
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+namespace kiln::ir {
+
+/// An i64 expression as a polynomial, modulo 2^64: `constant` plus terms, each a coefficient times a product of nodes
+/// that are no sums themselves. Terms are sorted by their factors, factors by id, no coefficient is 0: equal sums
+/// compare equal.
+struct Sum {
+  struct Term {
+    std::vector<NodeId> factors;
+    std::int64_t coefficient = 0;
+    bool operator==(const Term&) const = default;
+  };
+  std::vector<Term> terms;
+  std::int64_t constant = 0;
+
+  bool is_constant() const { return terms.empty(); }
+  bool operator==(const Sum&) const = default;
+};
+
+class Builder {
+ public:
+  /// Takes the pure nodes `program` has into its table. Without `fold` nothing is computed or simplified (equal nodes
+  /// are still shared), but the questions below (constant_value, same, difference …) answer as with it.
+  explicit Builder(Program& program, bool fold = true);
+
+  Program& program() { return program_; }
+  /// The location that nodes made from now on carry.
+  void at(std::uint32_t location) { location_ = location; }
+
+  NodeId constant(DType dtype, detail::Number16 number, Strength strength = Strength::strong);
+  /// A weak i64.
+  NodeId integer(std::int64_t x);
+  NodeId boolean(bool x);
+  /// Any pure operation: folded if its operands are constants, shared if it is there already; floats are left alone
+  /// otherwise.
+  NodeId node(Op op, Type result, std::initializer_list<NodeId> operands);
+  /// A cast; none where only the strength of a constant changes or nothing does.
+  NodeId convert(NodeId x, Type type);
+  /// Of a parameter root a node that asks at run time, else the node the root was made with.
+  NodeId extent(RootId root, std::uint32_t axis);
+  /// In elements; of roots that are no parameters the C-contiguous one.
+  NodeId stride(RootId root, std::uint32_t axis);
+  NodeId index(LoopId loop, std::uint32_t dimension);
+  NodeId scalar_argument(std::uint32_t number, Type type);
+
+  // Integer arithmetic on i64 nodes, for extents and indices: the same value written in two ways becomes the same node.
+  // `less_equal`, `less`, `min` and `max` are decided here where extents alone decide them.
+  NodeId add(NodeId a, NodeId b);
+  NodeId sub(NodeId a, NodeId b);
+  NodeId mul(NodeId a, NodeId b);
+  NodeId floordiv(NodeId a, NodeId b);
+  NodeId min(NodeId a, NodeId b);
+  NodeId max(NodeId a, NodeId b);
+  NodeId less_equal(NodeId a, NodeId b);
+  NodeId less(NodeId a, NodeId b) { return less_equal(add(a, integer(1)), b); }
+  NodeId equal(NodeId a, NodeId b);
+  NodeId logical_and(NodeId a, NodeId b);
+  NodeId logical_or(NodeId a, NodeId b);
+  NodeId logical_not(NodeId a);
+  NodeId select(NodeId condition, NodeId a, NodeId b);
+
+  /// Whether both are known to have one value.
+  bool same(NodeId a, NodeId b);
+  /// The number an integer or bool node is known to be.
+  std::optional<std::int64_t> constant_value(NodeId x);
+  /// a - b, where that is a known number.
+  std::optional<std::int64_t> difference(NodeId a, NodeId b);
+  /// Whether a <= b is known, whatever the extents and the narrow integer arguments.
+  bool less_equal_known(NodeId a, NodeId b);
+
+  /// The canonical form of an i64 node. It stays valid until the operands of a node are changed behind the Builder's
+  /// back.
+  const Sum& sum(NodeId x);
+  /// The node of a sum.
+  NodeId from(const Sum& sum);
+
+ private:
+  struct Hash {
+    const Program* program;
+    std::size_t operator()(NodeId id) const;
+  };
+  struct Equal {
+    const Program* program;
+    bool operator()(NodeId a, NodeId b) const;
+  };
+
+  NodeId intern(Node node);
+  NodeId simplified(Op op, Type result, const NodeId* operands, int count);
+  NodeId product(const Sum::Term& term);
+  bool nonnegative(const Sum& sum, int depth);
+  bool ordered(NodeId a, NodeId b, int depth, std::int64_t margin = 0);
+  bool small(NodeId x, int depth);
+  std::optional<std::int64_t> at_least(NodeId x, int depth);
+
+  Program& program_;
+  bool fold_;
+  std::uint32_t location_ = 0;
+  std::unordered_set<NodeId, Hash, Equal> known_;
+  std::unordered_map<NodeId, Sum> sums_;
+};
+
+/// Sums, differences and products of canonical sums.
+Sum scaled(const Sum& a, std::int64_t factor);
+Sum plus(const Sum& a, const Sum& b);
+std::optional<Sum> times(const Sum& a, const Sum& b);
+
+/// Whether the node may be computed anywhere: all but load and read_variable.
+inline bool is_pure(Op op) { return op != Op::load && op != Op::read_variable; }
+/// Number of operands that are no leaf's data (a load's guard is not counted).
+int operand_count(const Node& node);
+
+}  // namespace kiln::ir
