@@ -3,7 +3,7 @@
 
 #include "core/ops.h"
 
-#include <kiln/value.h>
+#include <kiln/array.h>
 
 #include <cstdint>
 #include <string>

@@ -1,0 +1,357 @@
+// Tracing: scopes, values and variables.
+#include "core/trace.h"
+
+#include "core/access.h"
+#include "core/error_text.h"
+#include "core/host_ops.h"
+
+#include <kiln/error.h>
+
+#include <atomic>
+#include <exception>
+
+namespace kiln::detail {
+
+using ir::NodeId;
+using ir::none;
+using ir::Statement;
+
+namespace {
+
+thread_local Tracing* current_trace = nullptr;
+
+// One line of a traced function that records more than this unrolls a C++ loop.
+constexpr std::uint32_t operations_per_line = 20'000;
+
+// Whether the integer x fits the dtype.
+bool fits(std::int64_t x, DType dtype) {
+  if (dtype.is_bool()) return x == 0 || x == 1;
+  const int bits = static_cast<int>(dtype.size()) * 8;
+  if (dtype.kind() == TypeKind::unsigned_integer) return x >= 0 && (bits == 64 || x < (std::int64_t{1} << bits));
+  return bits == 64 || (x >= -(std::int64_t{1} << (bits - 1)) && x < (std::int64_t{1} << (bits - 1)));
+}
+
+}  // namespace
+
+Tracing* Tracing::current() noexcept { return current_trace; }
+
+Tracing* Tracing::checked() {
+  Tracing* t = current_trace;
+  if (t && t->poisoned_) throw UsageError(t->poison_, t->poison_where_);
+  return t;
+}
+
+Tracing& Tracing::required(const char* what, const Location& where) {
+  Tracing* t = checked();
+  if (!t)
+    throw UsageError(text(what, " works only inside a traced function (jit, vectorize); plain C++ code uses C++'s own "
+                                "control flow"),
+                     where);
+  return *t;
+}
+
+std::uint64_t Tracing::next_id() {
+  static std::atomic<std::uint64_t> last{0};
+  return ++last;
+}
+
+Tracing::Tracing(Facts& facts, std::vector<Type> types, const std::string& name, const Location& where)
+    : facts_(facts), build_(program_), id_(next_id()), outer_(current_trace), assumed_(std::move(types)) {
+  program_.name = name;
+  program_.locations.push_back(where);
+  operations_at_.push_back(0);
+  open_scope(Scope::Kind::function, program_.new_block(), none, where);
+  current_trace = this;
+}
+
+Tracing::~Tracing() { current_trace = outer_; }
+
+void Tracing::finish() {
+  if (poisoned_) throw UsageError(poison_, poison_where_);
+  if (scopes_.size() != 1) throw InternalError("a traced scope was not closed", scopes_.back().where);
+}
+
+void Tracing::poison(std::string message, const Location& where) noexcept {
+  if (poisoned_ || std::uncaught_exceptions() > 0) return;
+  poisoned_ = true;
+  poison_ = std::move(message);
+  poison_where_ = where;
+}
+
+std::vector<Type> Tracing::joined_types() const { return joined_; }
+
+bool Tracing::settled() const {
+  for (std::size_t k = 0; k < joined_.size(); ++k)
+    if (!fixed_[k] && joined_[k] != program_.variables[k].type) return false;
+  return true;
+}
+
+// ---- Scopes and statements ------------------------------------------------------------------------------------------
+
+void Tracing::open_scope(Scope::Kind kind, ir::BlockId block, ir::LoopId loop, const Location& where) {
+  scopes_.push_back({next_scope_++, block, kind, loop, where});
+}
+
+bool Tracing::alive(std::uint32_t scope) const {
+  for (const Scope& s : scopes_)
+    if (s.id == scope) return true;
+  return false;
+}
+
+Statement& Tracing::emit(Statement::Kind kind, const Location& where) {
+  Statement s;
+  s.kind = kind;
+  s.location = location(where);
+  count_operation(s.location, where);
+  return block().statements.emplace_back(s);
+}
+
+void Tracing::count_operation(std::uint32_t location, const Location& where) {
+  if (++operations_at_[location] > operations_per_line)
+    throw UsageError(text("this line was recorded ", operations_per_line,
+                          " times in one trace: a C++ loop is unrolled here; write for (Value i : range(n))"),
+                     where);
+}
+
+std::uint32_t Tracing::location(const Location& where) {
+  const std::uint64_t key = (reinterpret_cast<std::uintptr_t>(where.file_name()) << 32) ^
+                            (std::uint64_t{where.line()} << 10) ^ where.column();
+  const auto [it, fresh] = location_index_.emplace(key, static_cast<std::uint32_t>(program_.locations.size()));
+  if (fresh) {
+    program_.locations.push_back(where);
+    operations_at_.push_back(0);
+  }
+  return it->second;
+}
+
+// ---- Values ---------------------------------------------------------------------------------------------------------
+
+Value Tracing::value_of(NodeId node) {
+  return Access::make_traced(program_[node].type, node, scopes_.back().id, id_);
+}
+
+NodeId Tracing::node_of(const Value& v, const Location& where) {
+  if (!Access::traced(v)) {
+    const Type type = Access::type(v);
+    return build_.constant(type.dtype, Access::number(v), type.strength);
+  }
+  if (Access::trace(v) != id_)
+    throw UsageError("this Value belongs to another traced function's run: pass it as a parameter", where);
+  if (!alive(Access::scope(v)))
+    throw UsageError(
+        "this Value was made inside a loop or branch that has ended; carry it out in a Var declared before it", where);
+  return Access::node(v);
+}
+
+NodeId Tracing::converted(const Value& v, DType dtype, const Location& where) {
+  const Type type = Access::type(v);
+  if (!Access::traced(v) && type.weak() && type.dtype.is_integer() && dtype.is_integer() &&
+      !fits(Access::number(v).i, dtype))
+    throw DTypeError(text("the number ", Access::number(v).i, " does not fit ", dtype, "; cast the other operand, as in i64(x)"),
+                     where);
+  build_.at(location(where));
+  return build_.convert(node_of(v, where), {dtype, Strength::strong});
+}
+
+NodeId Tracing::integer_of(const Value& v, const char* what, const Location& where) {
+  const DType dtype = Access::type(v).dtype;
+  if (!dtype.is_integer())
+    throw DTypeError(text(what, " must be an integer, not ", dtype,
+                          dtype.is_floating() ? ": integer / integer is a float, write floordiv(a, b), or cast with i64(x)"
+                                              : "; cast it with i64(x)"),
+                     where);
+  build_.at(location(where));
+  return build_.convert(node_of(v, where), {i64, Strength::weak});
+}
+
+namespace {
+
+// Out-of-range weak constants compare as i64 instead of failing to convert.
+void widen_comparison(ir::Op op, const Operand* operands, int count, ir::OpTypes& types) {
+  if (ir::row(op).rule != ir::Rule::comparison || !types.operand.dtype.is_integer()) return;
+  for (int k = 0; k < count; ++k) {
+    const Value& v = operands[k].value;
+    const Type type = Access::type(v);
+    if (!Access::traced(v) && type.weak() && type.dtype.is_integer() && !fits(Access::number(v).i, types.operand.dtype))
+      types.operand = {i64, Strength::strong};
+  }
+}
+
+ir::OpTypes infer_types(ir::Op op, const Operand* operands, int count) {
+  Type in[3];
+  for (int k = 0; k < count; ++k) in[k] = Access::type(operands[k].value);
+  ir::OpTypes types{};
+  std::string_view reason;
+  if (!ir::infer(op, in, count, types, reason)) {
+    std::string dtypes;
+    for (int k = 0; k < count; ++k) dtypes += text(k ? " and " : "", in[k].dtype);
+    throw DTypeError(text("'", ir::row(op).spelling, "' of ", dtypes, " scalars: ", reason), operands[0].where);
+  }
+  widen_comparison(op, operands, count, types);
+  return types;
+}
+
+// The dtype operand `index` is converted to.
+DType operand_dtype(ir::Op op, const ir::OpTypes& types, int index) {
+  return op == ir::Op::select && index == 0 ? bool_ : types.operand.dtype;
+}
+
+Value fold(ir::Op op, const ir::OpTypes& types, const Operand* operands, int count) {
+  Number16 in[3];
+  for (int k = 0; k < count; ++k) {
+    const Value& v = operands[k].value;
+    in[k] = convert(Access::number(v), Access::type(v).dtype, operand_dtype(op, types, k));
+  }
+  return Access::make(types.result, evaluate(op, types.operand.dtype, types.result.dtype, in));
+}
+
+}  // namespace
+
+Value Tracing::apply(ir::Op op, const Operand* operands, int count) {
+  const ir::OpTypes types = infer_types(op, operands, count);
+  bool any_traced = false;
+  for (int k = 0; k < count; ++k) any_traced |= Access::traced(operands[k].value);
+  if (!any_traced) return fold(op, types, operands, count);
+  NodeId in[3] = {none, none, none};
+  for (int k = 0; k < count; ++k) in[k] = converted(operands[k].value, operand_dtype(op, types, k), operands[k].where);
+  const std::uint32_t where = location(operands[0].where);
+  count_operation(where, operands[0].where);
+  build_.at(where);
+  const NodeId node = count == 1   ? build_.node(op, types.result, {in[0]})
+                      : count == 2 ? build_.node(op, types.result, {in[0], in[1]})
+                                   : build_.node(op, types.result, {in[0], in[1], in[2]});
+  Value result = value_of(node);
+  // The node may be shared with one of another strength; the strength of this use is the rule's.
+  return Access::make_traced(types.result, Access::node(result), scopes_.back().id, id_);
+}
+
+Value apply(ir::Op op, const Operand* operands, int count) {
+  if (Tracing* t = Tracing::checked()) return t->apply(op, operands, count);
+  for (int k = 0; k < count; ++k)
+    if (Access::traced(operands[k].value))
+      throw UsageError("a Value of a traced function is used after its trace has ended: return it instead", operands[k].where);
+  return fold(op, infer_types(op, operands, count), operands, count);
+}
+
+// ---- Vars -----------------------------------------------------------------------------------------------------------
+
+std::uint32_t Tracing::declare(const Value& start, const Location& where, const DType* fixed) {
+  const auto id = static_cast<std::uint32_t>(program_.variables.size());
+  ir::Variable v;
+  v.type = fixed ? Type{*fixed, Strength::strong} : id < assumed_.size() ? assumed_[id] : Access::type(start);
+  v.fixed = fixed != nullptr;
+  v.block = scopes_.back().block;
+  v.location = location(where);
+  program_.variables.push_back(v);
+  joined_.push_back(fixed ? v.type : Access::type(start));
+  fixed_.push_back(v.fixed);
+  assign(id, start, where);
+  return id;
+}
+
+void Tracing::assign(std::uint32_t variable, const Value& x, const Location& where) {
+  const Type type = program_.variables[variable].type;
+  const Type given = Access::type(x);
+  if (fixed_[variable] && given.dtype.is_floating() && !type.dtype.is_floating() && !type.dtype.is_complex())
+    throw DTypeError(text("this Var was declared ", type.dtype, " and is assigned a ", given.dtype,
+                          "; cast the value, as in ", type.dtype, "(x), or declare the Var without a dtype"),
+                     where);
+  joined_[variable] = join(joined_[variable], given);
+  const NodeId value = converted(x, type.dtype, where);
+  Statement& s = emit(Statement::Kind::assign, where);
+  s.target = variable;
+  s.value = value;
+}
+
+Value Tracing::read(std::uint32_t variable, const Location& where) {
+  ir::Node n;
+  n.op = ir::Op::read_variable;
+  n.type = program_.variables[variable].type;
+  n.id = variable;
+  n.location = location(where);
+  const NodeId node = program_.append(n);
+  emit(Statement::Kind::evaluate, where).value = node;
+  return value_of(node);
+}
+
+void Tracing::update(std::uint32_t variable, ir::Op op, const Value& x, const Location& where) {
+  const Type type = program_.variables[variable].type;
+  const Operand both[2] = {Operand(Access::make(type, {}), where), Operand(x, where)};
+  const ir::OpTypes types = infer_types(op, both, 2);
+  const bool can_reduce = op == ir::Op::add || op == ir::Op::multiply || op == ir::Op::bit_and || op == ir::Op::bit_or ||
+                          op == ir::Op::bit_xor || op == ir::Op::minimum || op == ir::Op::maximum;
+  const bool half = type.dtype == f16 || type.dtype == bf16;
+  if (!can_reduce || half || types.result.dtype != type.dtype) {
+    const Operand operands[2] = {Operand(read(variable, where), where), Operand(x, where)};
+    return assign(variable, apply(op, operands, 2), where);
+  }
+  joined_[variable] = join(joined_[variable], types.result);
+  const NodeId value = converted(x, type.dtype, where);
+  Statement& s = emit(Statement::Kind::reduce, where);
+  s.target = variable;
+  s.op = op;
+  s.value = value;
+}
+
+// ---- Calls ----------------------------------------------------------------------------------------------------------
+
+void Tracing::run(Function& function, const Argument* arguments, int count, Results& sink, const Location& where) {
+  for (const Function* f : active_)
+    if (f == &function)
+      throw UsageError("a traced function calls itself: recursion cannot be traced; write a loop", where);
+  active_.push_back(&function);
+  Results* const outer_sink = sink_;
+  sink_ = &sink;
+  bool broadcasts = false;
+  if (function.broadcast)
+    for (int k = 0; k < count; ++k) broadcasts |= arguments[k].kind == Argument::Kind::array;
+  if (broadcasts) run_broadcast(function, arguments, count, where);
+  else function.trace(*this, arguments);
+  sink_ = outer_sink;
+  active_.pop_back();
+}
+
+void Tracing::add_result(const Array& a) {
+  if (Access::state(a) == Access::State::undefined)
+    throw UsageError("a traced function returns an Array that was never given elements", program_.locations[0]);
+  symbol_of(a, program_.locations[0]);
+  sink_->add(a);
+}
+
+void Tracing::add_result(const Value& v) {
+  node_of(v, program_.locations[0]);
+  sink_->add(v);
+}
+
+void Tracing::hand_over(Results& results, const Location& where) {
+  for (int k = 0; k < results.count(); ++k) {
+    ir::Result r;
+    const Array& a = results.array(k);
+    if (Access::traced(a)) {
+      const Symbol& s = symbol_of(a, where);
+      r.is_array = true;
+      r.root = s.root;
+      r.rank = static_cast<std::uint8_t>(s.rank);
+      r.offset = build_.integer(0);
+      for (int axis = 0; axis < s.rank; ++axis) {
+        r.extents[axis] = s.extents[axis];
+        r.strides[axis] = build_.integer(0);
+      }
+      for (int axis = 0; axis < program_.roots[s.root].rank; ++axis) {
+        const NodeId stride = build_.stride(s.root, static_cast<std::uint32_t>(axis));
+        const AxisMap& map = s.maps[axis];
+        r.offset = build_.add(r.offset, build_.mul(map.base, stride));
+        if (map.axis >= 0)
+          r.strides[map.axis] = build_.add(r.strides[map.axis], build_.mul(map.step, stride));
+      }
+    } else {
+      r.value = node_of(results.value(k), where);
+    }
+    program_.results.push_back(r);
+  }
+}
+
+void trace_result(Tracing& tracing, const Array& a) { tracing.add_result(a); }
+void trace_result(Tracing& tracing, const Value& v) { tracing.add_result(v); }
+
+}  // namespace kiln::detail

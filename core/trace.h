@@ -1,0 +1,197 @@
+// Tracing: while a traced C++ function runs, its operations on Values, Vars and Arrays are recorded as a Program.
+#pragma once
+
+#include "core/build.h"
+#include "core/facts.h"
+#include "core/ir.h"
+
+#include <kiln/control.h>
+#include <kiln/jit.h>
+
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace kiln::detail {
+
+/// Where an axis of a root is indexed from a view: base + step * (index of the view's axis), or base alone.
+struct AxisMap {
+  ir::NodeId base = ir::none;
+  int axis = -1;
+  ir::NodeId step = ir::none;
+};
+
+/// A traced array: a view of a root.
+struct Symbol {
+  ir::RootId root = ir::none;
+  DType dtype;
+  int rank = 0;
+  std::uint32_t scope = 0;
+  bool read_only = false;
+  ir::NodeId extents[max_rank] = {};
+  AxisMap maps[max_rank];  // one for each axis of the root
+};
+
+/// An array or a scalar among the operands of an elementwise operation.
+struct MixedOperand {
+  const Array* array = nullptr;
+  const Value* scalar = nullptr;
+};
+
+class Tracing {
+ public:
+  /// `facts` answers questions about the arguments; `types` are the dtypes of the Vars found by an earlier round.
+  Tracing(Facts& facts, std::vector<Type> types, const std::string& name, const Location& where);
+  ~Tracing();
+  Tracing(const Tracing&) = delete;
+
+  /// The trace in progress on this thread, null outside.
+  static Tracing* current() noexcept;
+  /// The same, but throws what poisoned it.
+  static Tracing* checked();
+  /// The trace, for something that exists only inside one; throws UsageError saying so.
+  static Tracing& required(const char* what, const Location& where);
+
+  std::uint64_t id() const { return id_; }
+  ir::Program& program() { return program_; }
+  ir::Builder& build() { return build_; }
+  Facts& facts() { return facts_; }
+
+  /// Dtypes of the Vars, in the order they were declared, as joined over everything assigned; `settled` if they are what this
+  /// round assumed.
+  std::vector<Type> joined_types() const;
+  bool settled() const;
+  /// Closes the trace: throws what poisoned it.
+  void finish();
+
+  // ---- Values
+  ir::NodeId node_of(const Value& v, const Location& where);
+  /// The value converted; weak integers that do not fit are a DTypeError.
+  ir::NodeId converted(const Value& v, DType dtype, const Location& where);
+  Value value_of(ir::NodeId node);
+  Value apply(ir::Op op, const Operand* operands, int count);
+  std::uint32_t location(const Location& where);
+  /// An i64 node for an index or extent; floats are a DTypeError that names floordiv.
+  ir::NodeId integer_of(const Value& v, const char* what, const Location& where);
+
+  // ---- Vars
+  std::uint32_t declare(const Value& start, const Location& where, const DType* fixed);
+  void assign(std::uint32_t variable, const Value& x, const Location& where);
+  /// variable op= x; a reduction where the order pass finds it to be one.
+  void update(std::uint32_t variable, ir::Op op, const Value& x, const Location& where);
+  Value read(std::uint32_t variable, const Location& where);
+
+  // ---- Arrays
+  const Symbol& symbol_of(const Array& a, const Location& where);
+  const Symbol& symbol(std::uint32_t index) const { return symbols_[index]; }
+  Array make(const Symbol& symbol, const Location& where);
+  Array parameter(std::uint32_t argument, DType dtype, int rank, bool read_only, const Location& where);
+  Array allocate(DType dtype, const ir::NodeId* extents, int rank, const Location& where);
+  Value load(const Symbol& symbol, const ir::NodeId* indices, const Location& where);
+  void store(const Symbol& symbol, const ir::NodeId* indices, ir::NodeId value, const Location& where);
+  Element element(const Array& a, const Operand* const* indices, int count, const Location& where);
+  void store_element(std::uint32_t element, const Value& x, const Location& where);
+  void update_element(std::uint32_t element, ir::Op op, const Value& x, const Location& where);
+  Array view(const Array& a, const IndexItem* const* items, int count);
+  Array elementwise(ir::Op op, const MixedOperand* operands, int count, const Location& where);
+  /// to[…] = from (an array that broadcasts to it, or a scalar), as through a temporary.
+  void copy_into(const Array& to, const Array& from, const Location& where);
+  void fill(const Array& to, const Value& x, const Location& where);
+  Array cast(const Array& a, DType dtype, const Location& where);
+  Array reshape(const Array& a, const Shape& shape, const Location& where);
+  Array transpose(const Array& a, const int* axes, const Location& where);
+  Array diagonal(const Array& a, const Location& where);
+  Array broadcast(const Array& a, const ir::NodeId* extents, int rank, const Location& where);
+  /// The extents several arrays broadcast to. Throws ShapeError, or records a guard, or asks for facts.
+  int broadcast_extents(const Symbol* const* symbols, int count, ir::NodeId* extents, const char* operation,
+                        const Location& where);
+  Value reduce_all(ir::Op op, const Array& a, DType accumulator, const Location& where);
+  Array reduce_axes(ir::Op op, const Array& a, DType accumulator, unsigned axes, bool keepdims, const Location& where);
+  void swap(Array& a, Array& b, const Location& where);
+  ir::NodeId element_count(const Symbol& s);
+
+  // ---- Control
+  void open_loop(bool parallel, const Dimension* dimensions, int count, Value* indices, const Location& where);
+  void close_loop();
+  void open_while(const Location& where);
+  void while_condition(const Operand& condition);
+  void close_while();
+  void open_branch(const Operand& condition);
+  void open_otherwise();
+  void close_branch();
+  std::uint32_t branch_result(const Operand& value);
+  void leave(ir::Statement::Kind kind, const Location& where);
+  void poison(std::string message, const Location& where) noexcept;
+  void guard(ir::NodeId condition, ir::Message message);
+  int depth() const { return static_cast<int>(scopes_.size()) - 1; }
+
+  // ---- Calls
+  /// Results of the function being traced go to `sink`.
+  void run(Function& function, const Argument* arguments, int count, Results& sink, const Location& where);
+  void add_result(const Array& a);
+  void add_result(const Value& v);
+  /// Makes the results of the outermost function the Program's.
+  void hand_over(Results& results, const Location& where);
+
+ private:
+  struct Scope {
+    std::uint32_t id;
+    ir::BlockId block;
+    enum class Kind : std::uint8_t { function, parallel, sequential, condition, loop_body, branch } kind;
+    ir::LoopId loop;
+    Location where;
+  };
+  struct ElementAccess {
+    ir::RootId root;
+    std::uint32_t scope;
+    std::vector<ir::NodeId> indices;
+  };
+  // A loop over an array's elements, opened by an array operation.
+  struct ElementLoop {
+    ir::LoopId loop;
+    ir::NodeId indices[max_rank];
+  };
+
+  ir::Block& block() { return program_.blocks[scopes_.back().block]; }
+  ir::Statement& emit(ir::Statement::Kind kind, const Location& where);
+  void open_scope(Scope::Kind kind, ir::BlockId block, ir::LoopId loop, const Location& where);
+  bool alive(std::uint32_t scope) const;
+  void count_operation(std::uint32_t location, const Location& where);
+  ElementLoop open_elements(const ir::NodeId* extents, int rank, const Location& where);
+  void close_elements() { scopes_.pop_back(); }
+  void written(const Symbol& s, const char* operation, const Location& where);
+  /// Index of each axis of the root for an element of the view.
+  void root_indices(const Symbol& s, const ir::NodeId* indices, ir::NodeId* out);
+  /// The element of `s` that a loop over broadcast `rank` axes is at.
+  ir::NodeId load_broadcast(const Symbol& s, const ElementLoop& loop, const ir::NodeId* extents, int rank,
+                            const Location& where);
+  Symbol slice_axis(const Symbol& s, int axis, const IndexItem& item);
+  ir::RootId base(ir::RootId root) const;
+  Array materialise(const Array& a, const Location& where);
+  void run_broadcast(Function& function, const Argument* arguments, int count, const Location& where);
+  bool is_one(ir::NodeId extent);
+
+  static std::uint64_t next_id();
+
+  Facts& facts_;
+  ir::Program program_;
+  ir::Builder build_;
+  std::uint64_t id_;
+  Tracing* outer_;
+  std::vector<Scope> scopes_;
+  std::uint32_t next_scope_ = 1;
+  std::vector<Symbol> symbols_;
+  std::vector<ElementAccess> elements_;
+  std::vector<Type> assumed_, joined_;
+  std::vector<char> fixed_;
+  std::unordered_map<std::uint64_t, std::uint32_t> location_index_;
+  std::vector<std::uint32_t> operations_at_;
+  std::vector<Function*> active_;
+  Results* sink_ = nullptr;
+  std::string poison_;
+  Location poison_where_;
+  bool poisoned_ = false;
+};
+
+}  // namespace kiln::detail
