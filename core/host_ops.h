@@ -20,6 +20,10 @@ void write_element(void* address, DType dtype, const Number16& x);
 /// The value that leaves any x unchanged under `op` (add: -0.0, multiply: 1, minimum: the largest …).
 Number16 identity(ir::Op op, DType dtype);
 
+/// exp, pow and the other functions of the table from `pow` on, in f32 or f64, with the very bits generated code gets. Defined
+/// with the CPU's vector mathematics (cpu/vector_math_host.cpp); `y` is ignored by functions of one argument.
+double vector_math(ir::Op op, bool is_f64, double x, double y);
+
 /// f16 and bf16 bits to and from float, rounding to nearest even.
 float f16_to_float(std::uint16_t bits);
 std::uint16_t float_to_f16(float x);

@@ -1,0 +1,37 @@
+// The host's exp, log, pow …: one element through the very functions generated code calls.
+#include "core/host_ops.h"
+#include "cpu/vector_math.h"
+
+#include <kiln/error.h>
+
+#include <array>
+#include <string>
+
+namespace kiln {
+namespace {
+
+constexpr int operations = 256;  // of which few are functions; an Op is one byte
+
+struct Functions {
+  std::array<const cpu::VectorFunction*, operations> f32{}, f64{};
+
+  Functions() {
+    for (int k = static_cast<int>(ir::Op::pow); k < ir::op_count(); ++k) {
+      const char* name = ir::row(static_cast<ir::Op>(k)).name;
+      f32[k] = cpu::find_vector_function(name, false, 256);
+      f64[k] = cpu::find_vector_function(name, true, 256);
+    }
+  }
+};
+
+}  // namespace
+
+double vector_math(ir::Op op, bool is_f64, double x, double y) {
+  static const Functions functions;
+  const cpu::VectorFunction* function = (is_f64 ? functions.f64 : functions.f32)[static_cast<std::size_t>(op)];
+  if (function == nullptr) throw InternalError(std::string("no vector function computes ") + ir::row(op).name);
+  if (is_f64) return cpu::call_math_scalar(*function, x, y);
+  return cpu::call_math_scalar(*function, static_cast<float>(x), static_cast<float>(y));
+}
+
+}  // namespace kiln
