@@ -166,7 +166,6 @@ class Tracing {
   /// The element of `s` that a loop over broadcast `rank` axes is at.
   ir::NodeId load_broadcast(const Symbol& s, const ElementLoop& loop, const ir::NodeId* extents, int rank,
                             const Location& where);
-  Symbol slice_axis(const Symbol& s, int axis, const IndexItem& item);
   ir::RootId base(ir::RootId root) const;
   Array materialise(const Array& a, const Location& where);
   void run_broadcast(Function& function, const Argument* arguments, int count, const Location& where);

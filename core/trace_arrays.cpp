@@ -1,0 +1,463 @@
+// Tracing: arrays as views of roots: elements, slices, other shapes.
+#include "core/access.h"
+#include "core/error_text.h"
+#include "core/trace.h"
+
+#include <kiln/error.h>
+
+namespace kiln::detail {
+
+using ir::NodeId;
+using ir::none;
+using ir::RootId;
+using ir::Statement;
+
+const Symbol& Tracing::symbol_of(const Array& a, const Location& where) {
+  switch (Access::state(a)) {
+    case Access::State::undefined: throw UsageError("this Array has no elements yet: assign an array to it first", where);
+    case Access::State::concrete:
+      throw UsageError(text("a concrete array (", a.dtype(), " ", Access::extents(a),
+                            ") is mixed into a traced function, which would freeze it at the first call: pass it as a parameter"),
+                       where);
+    case Access::State::traced: break;
+  }
+  if (Access::trace(a) != id_)
+    throw UsageError("this Array belongs to another traced function's run: pass it as a parameter", where);
+  const Symbol& s = symbols_[Access::symbol(a)];
+  if (!alive(s.scope))
+    throw UsageError(
+        "this Array was made inside a loop or branch that has ended; make it before, and store into it with x(rest) = …",
+        where);
+  return s;
+}
+
+Array Tracing::make(const Symbol& symbol, const Location& where) {
+  symbols_.push_back(symbol);
+  symbols_.back().scope = scopes_.back().id;
+  return Access::make_traced(id_, static_cast<std::uint32_t>(symbols_.size() - 1), symbol.dtype, symbol.rank,
+                             symbol.read_only, where);
+}
+
+namespace {
+
+// The view of a root that is the whole root.
+Symbol whole(ir::Builder& build, RootId root) {
+  const ir::Root& r = build.program().roots[root];
+  Symbol s;
+  s.root = root;
+  s.dtype = r.dtype;
+  s.rank = r.rank;
+  s.read_only = r.read_only;
+  for (int axis = 0; axis < r.rank; ++axis) {
+    s.extents[axis] = build.extent(root, static_cast<std::uint32_t>(axis));
+    s.maps[axis] = {build.integer(0), axis, build.integer(1)};
+  }
+  return s;
+}
+
+}  // namespace
+
+Array Tracing::parameter(std::uint32_t argument, DType dtype, int rank, bool read_only, const Location& where) {
+  ir::Root root;
+  root.kind = ir::Root::Kind::parameter;
+  root.dtype = dtype;
+  root.rank = static_cast<std::uint8_t>(rank);
+  root.read_only = read_only;
+  root.argument = argument;
+  root.location = location(where);
+  const auto id = static_cast<RootId>(program_.roots.size());
+  program_.roots.push_back(root);
+  program_.array_arguments = std::max(program_.array_arguments, argument + 1);
+  for (int axis = 0; axis < rank; ++axis) {
+    const NodeId extent = build_.extent(id, static_cast<std::uint32_t>(axis));
+    program_.roots[id].extents[axis] = extent;
+  }
+  return make(whole(build_, id), where);
+}
+
+Array Tracing::allocate(DType dtype, const NodeId* extents, int rank, const Location& where) {
+  ir::Root root;
+  root.kind = ir::Root::Kind::allocated;
+  root.dtype = dtype;
+  root.rank = static_cast<std::uint8_t>(rank);
+  root.contiguous = true;
+  root.location = location(where);
+  for (int axis = 0; axis < rank; ++axis) root.extents[axis] = extents[axis];
+  if (rank > 0) root.unit_strides = static_cast<std::uint8_t>(1u << (rank - 1));
+  const auto id = static_cast<RootId>(program_.roots.size());
+  program_.roots.push_back(root);
+  emit(Statement::Kind::allocate, where).target = id;
+  return make(whole(build_, id), where);
+}
+
+RootId Tracing::base(RootId root) const {
+  while (program_.roots[root].kind == ir::Root::Kind::alias) root = program_.roots[root].of;
+  return root;
+}
+
+NodeId Tracing::element_count(const Symbol& s) {
+  NodeId n = build_.integer(1);
+  for (int axis = 0; axis < s.rank; ++axis) n = build_.mul(n, s.extents[axis]);
+  return n;
+}
+
+// ---- Elements -------------------------------------------------------------------------------------------------------
+
+void Tracing::root_indices(const Symbol& s, const NodeId* indices, NodeId* out) {
+  for (int axis = 0; axis < program_.roots[s.root].rank; ++axis) {
+    const AxisMap& map = s.maps[axis];
+    out[axis] = map.axis < 0 ? map.base : build_.add(map.base, build_.mul(map.step, indices[map.axis]));
+  }
+}
+
+Value Tracing::load(const Symbol& s, const NodeId* indices, const Location& where) {
+  NodeId at[max_rank];
+  build_.at(location(where));
+  root_indices(s, indices, at);
+  ir::Node n;
+  n.op = ir::Op::load;
+  n.type = {s.dtype, Strength::strong};
+  n.id = s.root;
+  n.axis = static_cast<std::uint32_t>(program_.indices.size());
+  n.count = program_.roots[s.root].rank;
+  n.location = location(where);
+  program_.indices.insert(program_.indices.end(), at, at + n.count);
+  const NodeId node = program_.append(n);
+  emit(Statement::Kind::evaluate, where).value = node;
+  return value_of(node);
+}
+
+void Tracing::written(const Symbol& s, const char* operation, const Location& where) {
+  if (s.read_only)
+    throw UsageError(text("'", operation, "' writes into a read-only array; copy() it first"), where);
+  const RootId target = base(s.root);
+  if (program_.roots[target].kind != ir::Root::Kind::parameter) return;
+  const std::uint32_t argument = program_.roots[target].argument;
+  for (ir::Root& other : program_.roots) {
+    if (other.kind != ir::Root::Kind::parameter || other.argument == argument) continue;
+    if (facts_.overlap(static_cast<int>(std::min(argument, other.argument)),
+                       static_cast<int>(std::max(argument, other.argument)))) {
+      other.may_overlap = true;
+      program_.roots[target].may_overlap = true;
+    }
+  }
+}
+
+void Tracing::store(const Symbol& s, const NodeId* indices, NodeId value, const Location& where) {
+  written(s, "=", where);
+  NodeId at[max_rank];
+  build_.at(location(where));
+  root_indices(s, indices, at);
+  const auto first = static_cast<std::uint32_t>(program_.indices.size());
+  const std::uint32_t count = program_.roots[s.root].rank;
+  program_.indices.insert(program_.indices.end(), at, at + count);
+  Statement& st = emit(Statement::Kind::store, where);
+  st.target = s.root;
+  st.value = value;
+  st.first_index = first;
+  st.index_count = count;
+}
+
+Element Tracing::element(const Array& a, const Operand* const* operands, int count, const Location& where) {
+  const Symbol s = symbol_of(a, where);
+  if (count != s.rank)
+    throw IndexError(text("an element of an array of rank ", s.rank, " needs ", s.rank, " indices, not ", count,
+                          "; for a part of it write a(i, _) or a(i, rest)"),
+                     where);
+  NodeId indices[max_rank];
+  for (int k = 0; k < count; ++k) {
+    indices[k] = integer_of(operands[k]->value, "an index", operands[k]->where);
+    // Only literal indices count from the end: a run-time test in every access would cost more than it gives.
+    if (const auto known = build_.constant_value(indices[k]); known && *known < 0)
+      indices[k] = build_.add(s.extents[k], indices[k]);
+  }
+  const Value v = load(s, indices, where);
+  ElementAccess access{s.root, scopes_.back().id, {}};
+  const ir::Node& n = program_[Access::node(v)];
+  access.indices.assign(program_.indices.begin() + n.axis, program_.indices.begin() + n.axis + n.count);
+  elements_.push_back(std::move(access));
+  return Access::make_element(v, s.dtype, s.read_only, nullptr, static_cast<std::uint32_t>(elements_.size() - 1));
+}
+
+void Tracing::store_element(std::uint32_t element, const Value& x, const Location& where) {
+  const ElementAccess access = elements_[element];
+  Symbol s = whole(build_, access.root);
+  s.read_only = program_.roots[base(access.root)].read_only;
+  const NodeId value = converted(x, s.dtype, where);
+  written(s, "=", where);
+  const auto first = static_cast<std::uint32_t>(program_.indices.size());
+  program_.indices.insert(program_.indices.end(), access.indices.begin(), access.indices.end());
+  Statement& st = emit(Statement::Kind::store, where);
+  st.target = access.root;
+  st.value = value;
+  st.first_index = first;
+  st.index_count = static_cast<std::uint32_t>(access.indices.size());
+}
+
+void Tracing::update_element(std::uint32_t element, ir::Op op, const Value& x, const Location& where) {
+  const ElementAccess access = elements_[element];
+  const DType dtype = program_.roots[access.root].dtype;
+  bool in_parallel = false;
+  for (const Scope& scope : scopes_) in_parallel |= scope.kind == Scope::Kind::parallel;
+  const bool can_update = op == ir::Op::add || op == ir::Op::multiply || op == ir::Op::minimum || op == ir::Op::maximum ||
+                          op == ir::Op::bit_and || op == ir::Op::bit_or || op == ir::Op::bit_xor;
+  Symbol s = whole(build_, access.root);
+  s.read_only = program_.roots[base(access.root)].read_only;
+  const Operand both[2] = {Operand(Access::make({dtype, Strength::strong}, {}), where), Operand(x, where)};
+  if (!in_parallel || !can_update) {
+    const Operand operands[2] = {Operand(load(s, access.indices.data(), where), where), both[1]};
+    return store_element(element, apply(op, operands, 2), where);
+  }
+  Type in[2] = {{dtype, Strength::strong}, Access::type(x)};
+  ir::OpTypes types{};
+  std::string_view reason;
+  if (!ir::infer(op, in, 2, types, reason) || types.result.dtype != dtype)
+    throw DTypeError(text("'", ir::row(op).spelling, "=' of an element of dtype ", dtype, " and a ", in[1].dtype,
+                          " would not stay ", dtype, "; cast the right side, as in ", dtype, "(x)"),
+                     where);
+  const NodeId value = converted(x, dtype, where);
+  written(s, "+=", where);
+  const auto first = static_cast<std::uint32_t>(program_.indices.size());
+  program_.indices.insert(program_.indices.end(), access.indices.begin(), access.indices.end());
+  Statement& st = emit(Statement::Kind::update, where);
+  st.target = access.root;
+  st.op = op;
+  st.value = value;
+  st.first_index = first;
+  st.index_count = static_cast<std::uint32_t>(access.indices.size());
+}
+
+// ---- Views ----------------------------------------------------------------------------------------------------------
+
+namespace {
+
+// Replaces axis `axis` of the view: where it was indexed by i, it is now indexed by base + step * (new axis `to`, or none).
+void remap(ir::Builder& build, Symbol& s, const Symbol& from, int axis, NodeId base, NodeId step, int to) {
+  const int root_rank = build.program().roots[s.root].rank;
+  for (int k = 0; k < root_rank; ++k) {
+    if (from.maps[k].axis != axis) continue;
+    s.maps[k].base = build.add(from.maps[k].base, build.mul(from.maps[k].step, base));
+    s.maps[k].axis = to;
+    s.maps[k].step = build.mul(from.maps[k].step, step);
+  }
+}
+
+struct Bounds {
+  NodeId first, extent;
+  std::int64_t step;
+};
+
+}  // namespace
+
+static Bounds slice_bounds(Tracing& t, NodeId n, const IndexItem& item) {
+  ir::Builder& b = t.build();
+  const auto step = b.constant_value(t.integer_of(item.item.step.value, "the step of a slice", item.where));
+  if (!step || *step == 0)
+    throw UsageError("the step of a slice must be a C++ integer other than 0", item.where);
+  const auto bound = [&](const Bound& x, NodeId open) {
+    if (x.open) return open;
+    const NodeId node = t.integer_of(x.value, "the bound of a slice", item.where);
+    const auto known = b.constant_value(node);
+    return known && *known < 0 ? b.add(n, node) : node;
+  };
+  const bool forward = *step > 0;
+  const NodeId zero = b.integer(0), minus_one = b.integer(-1), last = b.sub(n, b.integer(1));
+  NodeId lo = bound(item.item.lo, forward ? zero : last);
+  NodeId hi = bound(item.item.hi, forward ? n : minus_one);
+  // Inside its axis, as slices nearly always are, the extent needs no clamping, so that equal slices give equal nodes.
+  const NodeId inside =
+      forward ? b.logical_and(b.logical_and(b.less_equal(zero, lo), b.less_equal(lo, hi)), b.less_equal(hi, n))
+              : b.logical_and(b.logical_and(b.less_equal(minus_one, hi), b.less_equal(hi, lo)), b.less_equal(lo, last));
+  bool is_inside = false;
+  if (const auto known = b.constant_value(inside)) {
+    is_inside = *known != 0;
+  } else {
+    bool answered = false;
+    is_inside = t.facts().condition(t.program(), inside, answered);
+  }
+  if (!is_inside) {
+    lo = forward ? b.min(b.max(lo, zero), n) : b.min(b.max(lo, minus_one), last);
+    hi = forward ? b.min(b.max(hi, zero), n) : b.min(b.max(hi, minus_one), last);
+  }
+  const std::int64_t width = forward ? *step : -*step;
+  NodeId span = forward ? b.sub(hi, lo) : b.sub(lo, hi);
+  if (width != 1) span = b.floordiv(b.add(span, b.integer(width - 1)), b.integer(width));
+  if (!is_inside) span = b.max(span, zero);
+  return {lo, span, *step};
+}
+
+Array Tracing::view(const Array& a, const IndexItem* const* items, int count) {
+  const Location where = items[0]->where;
+  const Symbol from = symbol_of(a, where);
+  build_.at(location(where));
+  int named = 0, rests = 0;
+  for (int k = 0; k < count; ++k) {
+    named += items[k]->kind != IndexItem::Kind::newaxis && items[k]->kind != IndexItem::Kind::rest;
+    rests += items[k]->kind == IndexItem::Kind::rest;
+  }
+  if (rests > 1) throw IndexError("rest stands twice in one index list; it may stand once", where);
+  if (named > from.rank || (rests == 0 && named < from.rank))
+    throw IndexError(text("an array of rank ", from.rank, " is indexed with ", named, " positions",
+                          named < from.rank ? "; add rest for the axes not named, as in a(i, rest)" : ""),
+                     where);
+  Symbol s = from;
+  s.rank = 0;
+  int axis = 0;
+  const auto keep = [&](NodeId base, NodeId extent, std::int64_t step) {
+    if (s.rank == max_rank) throw IndexError(text("arrays have at most ", max_rank, " axes"), where);
+    remap(build_, s, from, axis, base, build_.integer(step), s.rank);
+    s.extents[s.rank++] = extent;
+    ++axis;
+  };
+  for (int k = 0; k < count; ++k) {
+    const IndexItem& item = *items[k];
+    switch (item.kind) {
+      case IndexItem::Kind::all: keep(build_.integer(0), from.extents[axis], 1); break;
+      case IndexItem::Kind::newaxis:
+        if (s.rank == max_rank) throw IndexError(text("arrays have at most ", max_rank, " axes"), where);
+        s.extents[s.rank++] = build_.integer(1);
+        break;
+      case IndexItem::Kind::rest:
+        for (int n = from.rank - named; n > 0; --n) keep(build_.integer(0), from.extents[axis], 1);
+        break;
+      case IndexItem::Kind::slice: {
+        const Bounds b = slice_bounds(*this, from.extents[axis], item);
+        keep(b.first, b.extent, b.step);
+        break;
+      }
+      case IndexItem::Kind::scalar: {
+        NodeId index = integer_of(item.item.lo.value, "an index", item.where);
+        if (const auto known = build_.constant_value(index); known && *known < 0) index = build_.add(from.extents[axis], index);
+        remap(build_, s, from, axis, index, build_.integer(0), -1);
+        ++axis;
+        break;
+      }
+    }
+  }
+  return make(s, where);
+}
+
+Array Tracing::transpose(const Array& a, const int* axes, const Location& where) {
+  const Symbol from = symbol_of(a, where);
+  Symbol s = from;
+  for (int k = 0; k < from.rank; ++k) {
+    s.extents[k] = from.extents[axes[k]];
+    for (int r = 0; r < program_.roots[s.root].rank; ++r)
+      if (from.maps[r].axis == axes[k]) s.maps[r].axis = k;
+  }
+  return make(s, where);
+}
+
+Array Tracing::diagonal(const Array& a, const Location& where) {
+  const Symbol from = symbol_of(a, where);
+  if (from.rank != 2) throw ShapeError(text("diagonal needs an array of rank 2, not ", from.rank), where);
+  build_.at(location(where));
+  Symbol s = from;
+  s.rank = 1;
+  s.extents[0] = build_.min(from.extents[0], from.extents[1]);
+  for (int r = 0; r < program_.roots[s.root].rank; ++r)
+    if (from.maps[r].axis == 1) s.maps[r].axis = 0;
+  return make(s, where);
+}
+
+Array Tracing::broadcast(const Array& a, const NodeId* extents, int rank, const Location& where) {
+  const Symbol from = symbol_of(a, where);
+  Symbol target;
+  target.rank = rank;
+  for (int k = 0; k < rank; ++k) target.extents[k] = extents[k];
+  const Symbol* both[2] = {&from, &target};
+  NodeId result[max_rank];
+  const int result_rank = broadcast_extents(both, 2, result, "broadcast_to", where);
+  if (result_rank != rank)
+    throw ShapeError(text("broadcast_to cannot drop axes: rank ", from.rank, " to rank ", rank), where);
+  Symbol s = from;
+  s.rank = rank;
+  s.read_only = true;
+  const int shift = rank - from.rank;
+  for (int k = 0; k < rank; ++k) {
+    s.extents[k] = extents[k];
+    if (k < shift) continue;
+    const bool repeats = is_one(from.extents[k - shift]) && !build_.same(from.extents[k - shift], extents[k]);
+    remap(build_, s, from, k - shift, build_.integer(0), build_.integer(repeats ? 0 : 1), repeats ? -1 : k);
+  }
+  return make(s, where);
+}
+
+Array Tracing::reshape(const Array& a, const Shape& shape, const Location& where) {
+  const Symbol from = symbol_of(a, where);
+  NodeId extents[max_rank];
+  NodeId product = build_.integer(1);
+  int unknown = -1;
+  for (int k = 0; k < shape.rank(); ++k) {
+    extents[k] = integer_of(shape[k], "an extent", shape.where());
+    if (build_.constant_value(extents[k]) == -1) {
+      if (unknown >= 0) throw ShapeError("reshape can infer one extent (-1), not two", where);
+      unknown = k;
+    } else {
+      product = build_.mul(product, extents[k]);
+    }
+  }
+  const NodeId count = element_count(from);
+  if (unknown >= 0) {
+    extents[unknown] = build_.floordiv(count, product);
+    product = build_.mul(product, extents[unknown]);
+  }
+  if (!build_.same(product, count))
+    guard(build_.equal(product, count),
+          {ir::Message::Kind::shape, "reshape from {} elements to {}: the number of elements must stay", {count, product},
+           location(where)});
+  // A whole contiguous root is renamed; anything else is copied first.
+  bool whole_root = program_.roots[from.root].rank == from.rank;
+  for (int k = 0; k < from.rank && whole_root; ++k)
+    whole_root = from.maps[k].axis == k && build_.constant_value(from.maps[k].base) == 0 &&
+                 build_.constant_value(from.maps[k].step) == 1 &&
+                 build_.same(from.extents[k], build_.extent(from.root, static_cast<std::uint32_t>(k)));
+  const ir::Root& r = program_.roots[from.root];
+  if (whole_root && r.kind == ir::Root::Kind::parameter && !r.contiguous) {
+    if (facts_.contiguous(static_cast<int>(r.argument))) program_.roots[from.root].contiguous = true;
+    else whole_root = false;
+  }
+  const Array source = whole_root ? a : materialise(a, where);
+  ir::Root alias;
+  alias.kind = ir::Root::Kind::alias;
+  alias.of = symbols_[Access::symbol(source)].root;
+  alias.dtype = from.dtype;
+  alias.rank = static_cast<std::uint8_t>(shape.rank());
+  alias.contiguous = true;
+  alias.read_only = from.read_only && whole_root;
+  alias.location = location(where);
+  if (alias.rank > 0) alias.unit_strides = static_cast<std::uint8_t>(1u << (alias.rank - 1));
+  for (int k = 0; k < shape.rank(); ++k) alias.extents[k] = extents[k];
+  program_.roots.push_back(alias);
+  return make(whole(build_, static_cast<RootId>(program_.roots.size() - 1)), where);
+}
+
+void Tracing::swap(Array& a, Array& b, const Location& where) {
+  const Symbol x = symbol_of(a, where), y = symbol_of(b, where);
+  const ir::Root &rx = program_.roots[x.root], &ry = program_.roots[y.root];
+  if (rx.kind == ir::Root::Kind::alias || ry.kind == ir::Root::Kind::alias || x.rank != rx.rank || y.rank != ry.rank)
+    throw UsageError("swap exchanges whole arrays: parameters and arrays made in this function, not views of them", where);
+  if (x.dtype != y.dtype || x.rank != y.rank)
+    throw ShapeError(text("swap of ", x.dtype, " of rank ", x.rank, " and ", y.dtype, " of rank ", y.rank,
+                          ": both must have one dtype and shape"),
+                     where);
+  for (int k = 0; k < x.rank; ++k)
+    if (!build_.same(x.extents[k], y.extents[k]))
+      guard(build_.equal(x.extents[k], y.extents[k]),
+            {ir::Message::Kind::shape, "swap of arrays whose extents differ, {} and {}", {x.extents[k], y.extents[k]},
+             location(where)});
+  // Only the memory changes hands, so both must lie in it alike.
+  for (int k = 0; k < x.rank; ++k) {
+    const auto axis = static_cast<std::uint32_t>(k);
+    const NodeId sx = build_.stride(x.root, axis), sy = build_.stride(y.root, axis);
+    if (!build_.same(sx, sy))
+      guard(build_.equal(sx, sy),
+            {ir::Message::Kind::usage, "swap of arrays that lie differently in memory (strides {} and {}); copy() one of them",
+             {sx, sy}, location(where)});
+  }
+  Statement& s = emit(Statement::Kind::swap, where);
+  s.target = x.root;
+  s.other = y.root;
+}
+
+}  // namespace kiln::detail

@@ -1,0 +1,353 @@
+// Tracing: whole-array operations become parallel loops, an operation each; the fuse pass joins them again.
+#include "core/access.h"
+#include "core/error_text.h"
+#include "core/host_ops.h"
+#include "core/trace.h"
+
+#include <kiln/error.h>
+
+namespace kiln::detail {
+
+using ir::NodeId;
+using ir::none;
+using ir::Statement;
+
+// ---- Shapes ---------------------------------------------------------------------------------------------------------
+
+bool Tracing::is_one(NodeId extent) {
+  if (const auto known = build_.constant_value(extent)) return *known == 1;
+  const ir::Node& n = program_[extent];
+  if (n.op == ir::Op::extent && program_.roots[n.id].kind == ir::Root::Kind::parameter)
+    return facts_.extent_is_one(static_cast<int>(program_.roots[n.id].argument), static_cast<int>(n.axis));
+  bool known = false;
+  return facts_.condition(program_, build_.equal(extent, build_.integer(1)), known);
+}
+
+namespace {
+
+// The extents as far as they are known now, for messages: (3, {}) with the rest in `shown`.
+std::string shape_text(const Symbol& s, std::vector<NodeId>& shown) {
+  std::string out = "(";
+  for (int k = 0; k < s.rank; ++k) {
+    out += k ? ", {}" : "{}";
+    shown.push_back(s.extents[k]);
+  }
+  return out + (s.rank == 1 ? ",)" : ")");
+}
+
+}  // namespace
+
+int Tracing::broadcast_extents(const Symbol* const* symbols, int count, NodeId* extents, const char* operation,
+                               const Location& where) {
+  int rank = 0;
+  for (int k = 0; k < count; ++k) rank = std::max(rank, symbols[k]->rank);
+  build_.at(location(where));
+  for (int axis = 0; axis < rank; ++axis) {
+    NodeId result = none;
+    for (int k = 0; k < count; ++k) {
+      const int own = axis - (rank - symbols[k]->rank);
+      if (own < 0) continue;
+      const NodeId extent = symbols[k]->extents[own];
+      if (result == none || build_.same(result, extent)) {
+        if (result == none) result = extent;
+        continue;
+      }
+      if (is_one(extent)) continue;
+      if (is_one(result)) {
+        result = extent;
+        continue;
+      }
+      ir::Message m{ir::Message::Kind::shape, text("'", operation, "': the shapes "), {}, location(where)};
+      for (int j = 0; j < count; ++j) m.text += text(j ? " and " : "", shape_text(*symbols[j], m.shown));
+      m.text += " do not broadcast: extents must be equal or 1, counted from the last axis; a newaxis may be missing, as in "
+                "a(_, newaxis)";
+      const NodeId condition = build_.equal(result, extent);
+      if (build_.constant_value(condition) == 0) {
+        for (NodeId shown : m.shown) {
+          const std::size_t at = m.text.find("{}");
+          const auto value = build_.constant_value(shown);
+          m.text.replace(at, 2, value ? std::to_string(*value) : "n");
+        }
+        throw ShapeError(m.text, where);
+      }
+      guard(condition, std::move(m));
+    }
+    extents[axis] = result;
+  }
+  return rank;
+}
+
+// ---- Loops over elements --------------------------------------------------------------------------------------------
+
+Tracing::ElementLoop Tracing::open_elements(const NodeId* extents, int rank, const Location& where) {
+  ir::Loop loop;
+  loop.parallel = true;
+  loop.from_array = true;
+  loop.location = location(where);
+  // An array of rank 0 is a loop of one turn.
+  for (int k = 0; k < std::max(rank, 1); ++k)
+    loop.dimensions.push_back({build_.integer(0), rank == 0 ? build_.integer(1) : extents[k], build_.integer(1)});
+  ElementLoop open{static_cast<ir::LoopId>(program_.loops.size()), {}};
+  program_.loops.push_back(std::move(loop));
+  const ir::BlockId body = program_.new_block();
+  Statement& s = emit(Statement::Kind::loop, where);
+  s.target = open.loop;
+  s.body = body;
+  open_scope(Scope::Kind::parallel, body, open.loop, where);
+  for (int k = 0; k < rank; ++k) open.indices[k] = build_.index(open.loop, static_cast<std::uint32_t>(k));
+  return open;
+}
+
+NodeId Tracing::load_broadcast(const Symbol& s, const ElementLoop& loop, const NodeId* extents, int rank,
+                               const Location& where) {
+  NodeId indices[max_rank];
+  const int shift = rank - s.rank;
+  for (int k = 0; k < s.rank; ++k) {
+    const bool repeats = !build_.same(s.extents[k], extents[k + shift]) && is_one(s.extents[k]);
+    indices[k] = repeats ? build_.integer(0) : loop.indices[k + shift];
+  }
+  return Access::node(load(s, indices, where));
+}
+
+Array Tracing::elementwise(ir::Op op, const MixedOperand* operands, int count, const Location& where) {
+  Type in[3];
+  Symbol symbols[3];
+  const Symbol* arrays[3];
+  int array_count = 0;
+  for (int k = 0; k < count; ++k) {
+    if (operands[k].array) {
+      symbols[k] = symbol_of(*operands[k].array, where);
+      arrays[array_count++] = &symbols[k];
+      in[k] = {symbols[k].dtype, Strength::strong};
+    } else {
+      in[k] = Access::type(*operands[k].scalar);
+    }
+  }
+  ir::OpTypes types{};
+  std::string_view reason;
+  if (!ir::infer(op, in, count, types, reason)) {
+    std::string dtypes;
+    for (int k = 0; k < count; ++k)
+      dtypes += text(k ? " and " : "", in[k].dtype, operands[k].array ? text(" array of rank ", symbols[k].rank) : " scalar");
+    throw DTypeError(text("'", ir::row(op).spelling, "' of ", dtypes, ": ", reason), where);
+  }
+  const auto operand_dtype = [&](int k) { return op == ir::Op::select && k == 0 ? bool_ : types.operand.dtype; };
+  NodeId extents[max_rank], in_nodes[3] = {none, none, none};
+  const int rank = broadcast_extents(arrays, array_count, extents, ir::row(op).spelling, where);
+  for (int k = 0; k < count; ++k)
+    if (!operands[k].array) in_nodes[k] = converted(*operands[k].scalar, operand_dtype(k), where);
+  const Array result = allocate(types.result.dtype, extents, rank, where);
+  const ElementLoop loop = open_elements(extents, rank, where);
+  for (int k = 0; k < count; ++k)
+    if (operands[k].array)
+      in_nodes[k] = build_.convert(load_broadcast(symbols[k], loop, extents, rank, where), {operand_dtype(k), Strength::strong});
+  const Type type{types.result.dtype, Strength::strong};
+  const NodeId value = count == 1   ? build_.node(op, type, {in_nodes[0]})
+                       : count == 2 ? build_.node(op, type, {in_nodes[0], in_nodes[1]})
+                                    : build_.node(op, type, {in_nodes[0], in_nodes[1], in_nodes[2]});
+  store(symbol_of(result, where), loop.indices, value, where);
+  close_elements();
+  return result;
+}
+
+Array Tracing::cast(const Array& a, DType dtype, const Location& where) {
+  const Symbol s = symbol_of(a, where);
+  const Array result = allocate(dtype, s.extents, s.rank, where);
+  const ElementLoop loop = open_elements(s.extents, s.rank, where);
+  const NodeId value = build_.convert(Access::node(load(s, loop.indices, where)), {dtype, Strength::strong});
+  store(symbol_of(result, where), loop.indices, value, where);
+  close_elements();
+  return result;
+}
+
+Array Tracing::materialise(const Array& a, const Location& where) { return cast(a, a.dtype(), where); }
+
+void Tracing::fill(const Array& to, const Value& x, const Location& where) {
+  const Symbol s = symbol_of(to, where);
+  const NodeId value = converted(x, s.dtype, where);
+  const ElementLoop loop = open_elements(s.extents, s.rank, where);
+  store(s, loop.indices, value, where);
+  close_elements();
+}
+
+void Tracing::copy_into(const Array& to, const Array& from, const Location& where) {
+  const Symbol target = symbol_of(to, where);
+  const ir::Root::Kind source_kind = program_.roots[symbol_of(from, where).root].kind;
+  // A view may be of the very memory that is written: read all of it first. Where nothing overlaps the copies fuse.
+  const Array source = source_kind == ir::Root::Kind::allocated &&
+                               symbol_of(from, where).root != target.root
+                           ? from
+                           : materialise(from, where);
+  const Symbol s = symbol_of(source, where);
+  const Symbol* both[2] = {&target, &s};
+  if (s.rank > target.rank)
+    throw ShapeError(text("'=': an array of rank ", s.rank, " cannot be stored into one of rank ", target.rank), where);
+  for (int k = 0; k < s.rank; ++k) {
+    const NodeId own = s.extents[k], wanted = target.extents[k + target.rank - s.rank];
+    if (build_.same(own, wanted) || is_one(own)) continue;
+    ir::Message m{ir::Message::Kind::shape, "'=': an array of shape ", {}, location(where)};
+    m.text += shape_text(*both[1], m.shown) + " cannot be stored into one of shape " + shape_text(*both[0], m.shown) +
+              ": extents must be equal, or 1 on the right";
+    guard(build_.equal(own, wanted), std::move(m));
+  }
+  const ElementLoop loop = open_elements(target.extents, target.rank, where);
+  const NodeId value =
+      build_.convert(load_broadcast(s, loop, target.extents, target.rank, where), {target.dtype, Strength::strong});
+  store(target, loop.indices, value, where);
+  close_elements();
+}
+
+// ---- Reductions -----------------------------------------------------------------------------------------------------
+
+namespace {
+
+// Where the reduction starts: the value the terms join last. Minimum and maximum have none and need an element.
+Number16 start(ir::Op op, DType dtype) {
+  if (op == ir::Op::add) return {};
+  return identity(op, dtype);
+}
+
+}  // namespace
+
+Value Tracing::reduce_all(ir::Op op, const Array& a, DType accumulator, const Location& where) {
+  const Symbol s = symbol_of(a, where);
+  build_.at(location(where));
+  if (op == ir::Op::minimum || op == ir::Op::maximum) {
+    ir::Message m{ir::Message::Kind::shape, text("'", op == ir::Op::minimum ? "min" : "max", "' of an empty array, shape "), {},
+                  location(where)};
+    m.text += shape_text(s, m.shown) + ": it has no smallest or largest element; test size() first";
+    guard(build_.less_equal(build_.integer(1), element_count(s)), std::move(m));
+  }
+  const std::uint32_t variable = declare(Access::make({accumulator, Strength::strong}, start(op, accumulator)), where, &accumulator);
+  const ElementLoop loop = open_elements(s.extents, s.rank, where);
+  const NodeId value = build_.convert(Access::node(load(s, loop.indices, where)), {accumulator, Strength::strong});
+  Statement& r = emit(Statement::Kind::reduce, where);
+  r.target = variable;
+  r.op = op;
+  r.value = value;
+  r.loop = loop.loop;
+  close_elements();
+  return read(variable, where);
+}
+
+Array Tracing::reduce_axes(ir::Op op, const Array& a, DType accumulator, unsigned axes, bool keepdims, const Location& where) {
+  const Symbol s = symbol_of(a, where);
+  build_.at(location(where));
+  NodeId kept[max_rank], reduced[max_rank], indices[max_rank], result_extents[max_rank];
+  int kept_axes[max_rank], reduced_axes[max_rank], kept_rank = 0, reduced_rank = 0, result_rank = 0;
+  for (int k = 0; k < s.rank; ++k) {
+    if (axes >> k & 1) {
+      reduced[reduced_rank] = s.extents[k];
+      reduced_axes[reduced_rank++] = k;
+      if (keepdims) result_extents[result_rank++] = build_.integer(1);
+    } else {
+      kept[kept_rank] = s.extents[k];
+      kept_axes[kept_rank++] = k;
+      result_extents[result_rank++] = s.extents[k];
+    }
+  }
+  if (op == ir::Op::minimum || op == ir::Op::maximum)
+    for (int k = 0; k < reduced_rank; ++k) {
+      ir::Message m{ir::Message::Kind::shape, text("'", op == ir::Op::minimum ? "min" : "max", "' along an empty axis, shape "), {},
+                    location(where)};
+      m.text += shape_text(s, m.shown) + ": it has no smallest or largest element; test the extents first";
+      guard(build_.less_equal(build_.integer(1), reduced[k]), std::move(m));
+    }
+  const Array result = allocate(accumulator, result_extents, result_rank, where);
+  const bool all = kept_rank == 0;
+  ElementLoop outer{};
+  if (!all) outer = open_elements(kept, kept_rank, where);
+  for (int k = 0; k < kept_rank; ++k) indices[kept_axes[k]] = outer.indices[k];
+  const std::uint32_t variable = declare(Access::make({accumulator, Strength::strong}, start(op, accumulator)), where, &accumulator);
+  // Along the last axes the elements lie side by side: lanes fold a row. Along others each lane has an element of its own.
+  const bool rows = all || reduced_axes[reduced_rank - 1] == s.rank - 1;
+  int scopes = 0;
+  ir::LoopId reduction = none;
+  if (rows) {
+    const ElementLoop inner = open_elements(reduced, reduced_rank, where);
+    reduction = inner.loop;
+    for (int k = 0; k < reduced_rank; ++k) indices[reduced_axes[k]] = inner.indices[k];
+    scopes = 1;
+  } else {
+    for (int k = 0; k < reduced_rank; ++k) {
+      ir::Loop loop;
+      loop.from_array = true;
+      loop.segment = 64;
+      loop.location = location(where);
+      loop.dimensions.push_back({build_.integer(0), reduced[k], build_.integer(1)});
+      const auto id = static_cast<ir::LoopId>(program_.loops.size());
+      program_.loops.push_back(std::move(loop));
+      const ir::BlockId body = program_.new_block();
+      Statement& l = emit(Statement::Kind::loop, where);
+      l.target = id;
+      l.body = body;
+      open_scope(Scope::Kind::sequential, body, id, where);
+      if (k == 0) reduction = id;
+      indices[reduced_axes[k]] = build_.index(id, 0);
+      ++scopes;
+    }
+  }
+  const NodeId value = build_.convert(Access::node(load(s, indices, where)), {accumulator, Strength::strong});
+  Statement& r = emit(Statement::Kind::reduce, where);
+  r.target = variable;
+  r.op = op;
+  r.value = value;
+  r.loop = reduction;
+  while (scopes-- > 0) scopes_.pop_back();
+  NodeId at[max_rank];
+  int next = 0;
+  for (int k = 0, kept_index = 0; k < s.rank; ++k) {
+    if (!(axes >> k & 1)) at[next++] = outer.indices[kept_index++];
+    else if (keepdims) at[next++] = build_.integer(0);
+  }
+  const NodeId total = Access::node(read(variable, where));
+  store(symbol_of(result, where), at, total, where);
+  if (!all) close_elements();
+  return result;
+}
+
+// ---- vectorize ------------------------------------------------------------------------------------------------------
+
+void Tracing::run_broadcast(Function& function, const Argument* arguments, int count, const Location& where) {
+  std::vector<Symbol> symbols(static_cast<std::size_t>(count));
+  std::vector<const Symbol*> arrays;
+  for (int k = 0; k < count; ++k)
+    if (arguments[k].kind == Argument::Kind::array) {
+      symbols[static_cast<std::size_t>(k)] = symbol_of(*arguments[k].array, where);
+      arrays.push_back(&symbols[static_cast<std::size_t>(k)]);
+    }
+  NodeId extents[max_rank];
+  const int rank = broadcast_extents(arrays.data(), static_cast<int>(arrays.size()), extents, "vectorize", where);
+  // The result's dtype is known when the function has been traced; the root takes it then.
+  const Array result = allocate(f64, extents, rank, where);
+  const ir::RootId root = symbols_[Access::symbol(result)].root;
+  const ElementLoop loop = open_elements(extents, rank, where);
+  std::vector<Value> values;
+  values.reserve(static_cast<std::size_t>(count));
+  for (int k = 0; k < count; ++k) {
+    const std::size_t at = static_cast<std::size_t>(k);
+    if (arguments[k].kind == Argument::Kind::array)
+      values.push_back(value_of(load_broadcast(symbols[at], loop, extents, rank, where)));
+    else values.push_back(*arguments[k].scalar);
+  }
+  std::vector<Argument> scalars;
+  for (const Value& v : values) scalars.push_back(argument(v));
+  Results* const outer_sink = sink_;
+  Results element;
+  sink_ = &element;
+  function.trace(*this, scalars.data());
+  sink_ = outer_sink;
+  if (element.count() != 1)
+    throw UsageError("a function given to vectorize returns one Value; use jit for several results", where);
+  const Value v = element.value(0);
+  const DType dtype = Access::type(v).dtype;
+  program_.roots[root].dtype = dtype;
+  Symbol target = symbols_[Access::symbol(result)];
+  target.dtype = dtype;
+  symbols_[Access::symbol(result)].dtype = dtype;
+  store(target, loop.indices, converted(v, dtype, where), where);
+  close_elements();
+  sink_->add(Access::make_traced(id_, Access::symbol(result), dtype, rank, false, where));
+}
+
+}  // namespace kiln::detail
