@@ -218,7 +218,7 @@ void prepare_reduction(Work& work, bool dot) {
   set_reference<T>(work, 1, [=](std::int64_t) { return total; });
   work.add_output(dtype_of<T>(), 1);
   work.set_tolerances({8, 0, 0}, {8, 0, 0});
-  work.set_native_tolerance({16 + 2e-5 * double(n), 0, 0});
+  work.set_native_tolerance({16 + 1e-4 * double(n), 0, 0});
   add_natives(work, dot ? "dot" : "sum");
 }
 
