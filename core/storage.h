@@ -11,8 +11,6 @@ class Storage {
  public:
   /// Memory from the CPU's pool; one reference. Throws RuntimeError.
   static Storage* allocate(std::size_t bytes);
-  /// Takes over memory the CPU's pool gave.
-  static Storage* adopt(std::byte* data, std::size_t bytes);
   /// Memory of the caller's, never freed.
   static Storage* borrow(std::byte* data, std::size_t bytes);
 
@@ -23,13 +21,11 @@ class Storage {
   bool shared() const noexcept { return references_.load(std::memory_order_acquire) != 1; }
 
  private:
-  Storage(std::byte* data, std::size_t bytes, bool owned, bool inside)
-      : data_(data), bytes_(bytes), owned_(owned), inside_(inside) {}
+  Storage(std::byte* data, std::size_t bytes, bool inside) : data_(data), bytes_(bytes), inside_(inside) {}
 
   std::atomic<std::uint32_t> references_{1};
   std::byte* data_;
   std::size_t bytes_;
-  bool owned_;   // data_ goes back to the pool
   bool inside_;  // this header and the data are one block: a warm call then allocates once
 };
 

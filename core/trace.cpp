@@ -1,6 +1,8 @@
 // Tracing: scopes, values and variables.
 #include "core/trace.h"
 
+#include "core/apply.h"
+
 #include "core/access.h"
 #include "core/error_text.h"
 #include "core/host_ops.h"

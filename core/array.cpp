@@ -1,0 +1,445 @@
+// Array: the handle, its concrete views and elements; what is traced goes to the trace.
+#include "core/access.h"
+#include "core/apply.h"
+#include "core/error_text.h"
+#include "core/host_ops.h"
+#include "core/trace.h"
+
+#include <kiln/error.h>
+#include <kiln/functions.h>
+
+#include <cstring>
+#include <limits>
+#include <new>
+
+namespace kiln {
+
+using detail::Access;
+using detail::Layout;
+using detail::Storage;
+using detail::Tracing;
+
+// ---- Making arrays --------------------------------------------------------------------------------------------------
+
+namespace detail {
+
+std::int64_t element_count(std::span<const std::int64_t> extents) {
+  std::int64_t n = 1;
+  for (std::int64_t extent : extents) n *= extent;
+  return n;
+}
+
+bool is_contiguous(const Array& a) {
+  std::int64_t expected = 1;
+  const auto extents = Access::extents(a), strides = Access::strides(a);
+  for (std::size_t k = extents.size(); k-- > 0;) {
+    if (extents[k] == 0) return true;
+    if (extents[k] != 1 && strides[k] != expected) return false;
+    expected *= extents[k];
+  }
+  return true;
+}
+
+namespace {
+
+void contiguous_strides(Layout& l, int rank) {
+  std::int64_t stride = 1;
+  for (int k = rank; k-- > 0;) {
+    l.strides[k] = stride;
+    stride *= l.extents[k];
+  }
+}
+
+}  // namespace
+
+Array Access::make_array(Storage* storage, DType dtype, int rank, const Layout& layout, bool read_only) {
+  Array a{Location()};
+  a.storage_ = storage;
+  a.dtype_ = dtype;
+  a.rank_ = static_cast<std::uint8_t>(rank);
+  a.layout_ = layout;
+  a.read_only_ = read_only;
+  a.state_ = State::concrete;
+  return a;
+}
+
+Array Access::make_array(Storage* storage, DType dtype, std::span<const std::int64_t> extents) {
+  Layout l;
+  l.data = storage->data();
+  for (std::size_t k = 0; k < extents.size(); ++k) l.extents[k] = extents[k];
+  contiguous_strides(l, static_cast<int>(extents.size()));
+  return make_array(storage, dtype, static_cast<int>(extents.size()), l, false);
+}
+
+Array Access::make_traced(std::uint64_t trace, std::uint32_t symbol, DType dtype, int rank, bool read_only, const Location& where) {
+  Array a(where);
+  a.trace_ = trace;
+  a.symbol_ = symbol;
+  a.dtype_ = dtype;
+  a.rank_ = static_cast<std::uint8_t>(rank);
+  a.read_only_ = read_only;
+  a.state_ = State::traced;
+  return a;
+}
+
+void Access::rebind(Array& a, const Array& b) {
+  Storage* const old = a.storage_;
+  detail::retain(b.storage_);
+  a.layout_ = b.layout_;
+  a.storage_ = b.storage_;
+  a.trace_ = b.trace_;
+  a.symbol_ = b.symbol_;
+  a.state_ = b.state_;
+  a.dtype_ = b.dtype_;
+  a.rank_ = b.rank_;
+  a.read_only_ = b.read_only_;
+  detail::release(old);
+}
+
+Array new_array(DType dtype, std::span<const std::int64_t> extents, const Location& where) {
+  if (extents.size() > max_rank) throw ShapeError(text("arrays have at most ", max_rank, " axes, not ", extents.size()), where);
+  std::int64_t bytes = static_cast<std::int64_t>(dtype.size());
+  for (std::int64_t extent : extents) {
+    if (extent < 0) throw ShapeError(text("an extent is negative in shape ", extents), where);
+    if (__builtin_mul_overflow(bytes, extent, &bytes) || bytes > (std::int64_t{1} << 62))
+      throw ShapeError(text("an array of ", dtype, " and shape ", extents, " is larger than memory can be"), where);
+  }
+  try {
+    return Access::make_array(Storage::allocate(static_cast<std::size_t>(bytes)), dtype, extents);
+  } catch (const RuntimeError& e) {
+    throw RuntimeError(text("no memory for an array of ", dtype, " and shape ", extents, ": ", e.what()), where);
+  }
+}
+
+Array array_of(const void* numbers, DType dtype, std::int64_t count, const Location& where) {
+  const std::int64_t extents[1] = {count};
+  Array a = new_array(dtype, extents, where);
+  if (count > 0) std::memcpy(Access::layout(a).data, numbers, static_cast<std::size_t>(count) * dtype.size());
+  return a;
+}
+
+}  // namespace detail
+
+Array borrow(void* data, DType dtype, std::span<const std::int64_t> extents, Location l) {
+  if (extents.size() > max_rank) throw ShapeError(text("arrays have at most ", max_rank, " axes, not ", extents.size()), l);
+  for (std::int64_t extent : extents)
+    if (extent < 0) throw ShapeError(text("an extent is negative in shape ", extents), l);
+  const auto bytes = static_cast<std::size_t>(detail::element_count(extents)) * dtype.size();
+  return Access::make_array(Storage::borrow(static_cast<std::byte*>(data), bytes), dtype, extents);
+}
+
+namespace {
+
+std::uint16_t current_depth() {
+  const Tracing* t = Tracing::current();
+  return t ? static_cast<std::uint16_t>(t->depth()) : 0;
+}
+
+}  // namespace
+
+Array::Array(Location) : depth_(current_depth()) {}
+
+Array::Array(const void* numbers, DType dtype, std::int64_t count, Location l) : Array(detail::array_of(numbers, dtype, count, l)) {}
+
+Array::Array(const Array& other)
+    : layout_(other.layout_), storage_(other.storage_), trace_(other.trace_), symbol_(other.symbol_), scope_(other.scope_),
+      depth_(current_depth()), state_(other.state_), dtype_(other.dtype_), rank_(other.rank_), read_only_(other.read_only_) {
+  detail::retain(storage_);
+}
+
+Array::Array(Array&& other) noexcept
+    : layout_(other.layout_), storage_(other.storage_), trace_(other.trace_), symbol_(other.symbol_), scope_(other.scope_),
+      depth_(current_depth()), state_(other.state_), dtype_(other.dtype_), rank_(other.rank_), read_only_(other.read_only_) {
+  other.storage_ = nullptr;
+  other.state_ = State::undefined;
+}
+
+Array::~Array() { detail::release(storage_); }
+
+Array& Array::operator=(const Array& other) & {
+  const Tracing* t = Tracing::checked();
+  if (t && state_ != State::undefined && t->depth() > depth_)
+    throw UsageError(
+        "an Array declared outside a traced loop or branch is rebound inside it, which happens once, while tracing: write "
+        "x(rest) = … to store into it, or kiln::swap(a, b) to exchange two",
+        t ? const_cast<Tracing*>(t)->program().locations.back() : Location());
+  Access::rebind(*this, other);
+  return *this;
+}
+
+Array& Array::operator=(Array&& other) & { return *this = static_cast<const Array&>(other); }
+
+// ---- Questions ------------------------------------------------------------------------------------------------------
+
+namespace {
+
+int checked_axis(int axis, int rank, const Location& l) {
+  const int k = axis < 0 ? axis + rank : axis;
+  if (k < 0 || k >= rank) throw IndexError(text("axis ", axis, " of an array of rank ", rank, "; axes are ", -rank, " to ", rank - 1), l);
+  return k;
+}
+
+// The array as numbers in memory; throws what is wrong with it otherwise.
+const Array& concrete(const Array& a, const char* what, const Location& l) {
+  if (Access::state(a) == Access::State::undefined) throw UsageError(text(what, ": this Array has no elements yet"), l);
+  if (Access::traced(a))
+    throw UsageError(text(what, " inside a traced function, where an Array is a symbol without numbers; read it after the call"), l);
+  return a;
+}
+
+}  // namespace
+
+int Array::rank() const { return rank_; }
+
+Value Array::shape(int axis, Location l) const {
+  const int k = checked_axis(axis, rank_, l);
+  if (state_ == State::traced) {
+    Tracing& t = Tracing::required("a traced Array", l);
+    return t.value_of(t.symbol_of(*this, l).extents[k]);
+  }
+  return Value(concrete(*this, "shape()", l).layout_.extents[k]);
+}
+
+Shape Array::shape(Location l) const {
+  Shape s = Access::empty_shape(l);
+  for (int k = 0; k < rank_; ++k) Access::append(s, Operand(shape(k, l), l));
+  return s;
+}
+
+Value Array::size(Location l) const {
+  if (state_ == State::traced) {
+    Tracing& t = Tracing::required("a traced Array", l);
+    return t.value_of(t.element_count(t.symbol_of(*this, l)));
+  }
+  concrete(*this, "size()", l);
+  return Value(host_size());
+}
+
+std::int64_t Array::extent(int axis, Location l) const {
+  return concrete(*this, "extent()", l).layout_.extents[checked_axis(axis, rank_, l)];
+}
+
+std::int64_t Array::stride(int axis, Location l) const {
+  return concrete(*this, "stride()", l).layout_.strides[checked_axis(axis, rank_, l)];
+}
+
+std::int64_t Array::host_size() const { return detail::element_count(Access::extents(*this)); }
+
+void* Array::host_data(DType dtype, bool write, Location l) const {
+  concrete(*this, write ? "write()" : "read()", l);
+  if (Tracing::checked()) throw UsageError("reading numbers of an array inside a traced function: pass the array as a parameter", l);
+  if (dtype != dtype_) throw DTypeError(text("reading an array of ", dtype_, " as ", dtype, "; astype(", dtype, ") converts it"), l);
+  if (write && read_only_) throw UsageError("write() of a read-only array; copy() it first", l);
+  if (!detail::is_contiguous(*this))
+    throw ShapeError(text("the elements of this view of shape ", Access::extents(*this), " do not lie side by side; copy() it first"), l);
+  return layout_.data;
+}
+
+// ---- Elements and views ---------------------------------------------------------------------------------------------
+
+Element Array::element(const Operand* const* indices, int count, Location l) const {
+  if (state_ == State::traced) return Tracing::required("a traced Array", l).element(*this, indices, count, l);
+  if (Tracing* t = Tracing::checked()) t->symbol_of(*this, l);  // throws: a concrete array in a trace
+  concrete(*this, "an element", l);
+  if (count != rank_)
+    throw IndexError(text("an element of an array of shape ", Access::extents(*this), " needs ", int{rank_}, " indices, not ", count,
+                          "; for a part of it write a(i, _) or a(i, rest)"),
+                     l);
+  std::byte* address = layout_.data;
+  for (int k = 0; k < count; ++k) {
+    const Value& v = indices[k]->value;
+    if (!v.dtype().is_integer())
+      throw DTypeError(text("an index must be an integer, not ", v.dtype(), "; write floordiv(a, b) for an integer quotient"), indices[k]->where);
+    const std::int64_t given = v.as_integer(), extent = layout_.extents[k];
+    const std::int64_t index = given < 0 ? given + extent : given;
+    if (index < 0 || index >= extent)
+      throw IndexError(text("index ", given, " is out of bounds for axis ", k, " of an array of shape ", Access::extents(*this),
+                            "; valid are ", -extent, " to ", extent - 1),
+                       indices[k]->where);
+    address += index * layout_.strides[k] * static_cast<std::int64_t>(dtype_.size());
+  }
+  const Value v = Access::make({dtype_, Strength::strong}, read_element(address, dtype_));
+  return Access::make_element(v, dtype_, read_only_, address, 0);
+}
+
+Element Array::operator()(Location l) const { return element(nullptr, 0, l); }
+Element Array::operator()(const Operand& i) const {
+  const Operand* list[] = {&i};
+  return element(list, 1, i.where);
+}
+Element Array::operator()(const Operand& i, const Operand& j) const {
+  const Operand* list[] = {&i, &j};
+  return element(list, 2, i.where);
+}
+Element Array::operator()(const Operand& i, const Operand& j, const Operand& k) const {
+  const Operand* list[] = {&i, &j, &k};
+  return element(list, 3, i.where);
+}
+Element Array::operator()(const Operand& i, const Operand& j, const Operand& k, const Operand& l) const {
+  const Operand* list[] = {&i, &j, &k, &l};
+  return element(list, 4, i.where);
+}
+Element Array::operator()(const Operand& i, const Operand& j, const Operand& k, const Operand& l, const Operand& m) const {
+  const Operand* list[] = {&i, &j, &k, &l, &m};
+  return element(list, 5, i.where);
+}
+
+namespace {
+
+// Applies one slice to an axis of extent n: first element, new extent, step; clamped as Python's.
+struct Range3 {
+  std::int64_t first, extent, step;
+};
+Range3 slice_axis(const Slice& s, std::int64_t n, const Location& where) {
+  const std::int64_t step = s.step.value.as_integer();
+  if (step == 0 || s.step.open) throw UsageError("the step of a slice must be an integer other than 0", where);
+  for (const Bound* b : {&s.lo, &s.hi})
+    if (!b->open && !b->value.dtype().is_integer())
+      throw DTypeError(text("the bound of a slice must be an integer, not ", b->value.dtype()), where);
+  const auto clamp = [](std::int64_t x, std::int64_t lo, std::int64_t hi) { return x < lo ? lo : x > hi ? hi : x; };
+  const auto from_end = [n](std::int64_t x) { return x < 0 ? x + n : x; };
+  const std::int64_t low = step > 0 ? 0 : -1, high = step > 0 ? n : n - 1;
+  const std::int64_t lo = s.lo.open ? (step > 0 ? 0 : n - 1) : clamp(from_end(s.lo.value.as_integer()), low, high);
+  const std::int64_t hi = s.hi.open ? (step > 0 ? n : -1) : clamp(from_end(s.hi.value.as_integer()), low, high);
+  const std::int64_t span = step > 0 ? hi - lo : lo - hi, width = step > 0 ? step : -step;
+  return {lo, span <= 0 ? 0 : (span + width - 1) / width, step};
+}
+
+}  // namespace
+
+View Array::view(const IndexItem* const* items, int count) const {
+  const Location where = items[0]->where;
+  if (state_ == State::traced) return Access::make_view(Tracing::required("a traced Array", where).view(*this, items, count));
+  if (Tracing* t = Tracing::checked()) t->symbol_of(*this, where);
+  concrete(*this, "a view", where);
+  int named = 0, rests = 0;
+  for (int k = 0; k < count; ++k) {
+    named += items[k]->kind != IndexItem::Kind::newaxis && items[k]->kind != IndexItem::Kind::rest;
+    rests += items[k]->kind == IndexItem::Kind::rest;
+  }
+  if (rests > 1) throw IndexError("rest stands twice in one index list; it may stand once", where);
+  if (named > rank_ || (rests == 0 && named < rank_))
+    throw IndexError(text("an array of shape ", Access::extents(*this), " is indexed with ", named, " positions",
+                          named < rank_ ? "; add rest for the axes not named, as in a(i, rest)" : ""),
+                     where);
+  Layout l;
+  l.data = layout_.data;
+  int rank = 0, axis = 0;
+  const auto keep = [&](std::int64_t extent, std::int64_t stride) {
+    if (rank == max_rank) throw IndexError(text("arrays have at most ", max_rank, " axes"), where);
+    l.extents[rank] = extent;
+    l.strides[rank++] = stride;
+  };
+  const auto advance = [&](std::int64_t elements) { l.data += elements * static_cast<std::int64_t>(dtype_.size()); };
+  for (int k = 0; k < count; ++k) {
+    const IndexItem& item = *items[k];
+    switch (item.kind) {
+      case IndexItem::Kind::all:
+        keep(layout_.extents[axis], layout_.strides[axis]);
+        ++axis;
+        break;
+      case IndexItem::Kind::newaxis: keep(1, 0); break;
+      case IndexItem::Kind::rest:
+        for (int n = rank_ - named; n > 0; --n, ++axis) keep(layout_.extents[axis], layout_.strides[axis]);
+        break;
+      case IndexItem::Kind::slice: {
+        const Range3 r = slice_axis(item.item, layout_.extents[axis], item.where);
+        if (r.extent > 0) advance(r.first * layout_.strides[axis]);
+        keep(r.extent, r.step * layout_.strides[axis]);
+        ++axis;
+        break;
+      }
+      case IndexItem::Kind::scalar: {
+        const Value& v = item.item.lo.value;
+        if (!v.dtype().is_integer())
+          throw DTypeError(text("an index must be an integer, not ", v.dtype(), "; write floordiv(a, b) for an integer quotient"), item.where);
+        const std::int64_t given = v.as_integer(), extent = layout_.extents[axis], index = given < 0 ? given + extent : given;
+        if (index < 0 || index >= extent)
+          throw IndexError(text("index ", given, " is out of bounds for axis ", axis, " of an array of shape ", Access::extents(*this),
+                                "; valid are ", -extent, " to ", extent - 1),
+                           item.where);
+        advance(index * layout_.strides[axis]);
+        ++axis;
+        break;
+      }
+    }
+  }
+  detail::retain(storage_);
+  return Access::make_view(Access::make_array(storage_, dtype_, rank, l, read_only_));
+}
+
+// ---- Storing to elements --------------------------------------------------------------------------------------------
+
+namespace {
+
+void check_writable(const Element& e, const Location& where) {
+  if (Access::read_only(e)) throw UsageError("'=' writes into a read-only array; copy() it first", where);
+}
+
+void store(const Element& e, const Operand& x) {
+  if (Access::traced(e)) return Tracing::required("a traced element", x.where).store_element(Access::element(e), x.value, x.where);
+  check_writable(e, x.where);
+  if (Access::traced(x.value)) throw UsageError("a traced Value is stored into a concrete array: pass the array as a parameter", x.where);
+  write_element(Access::address(e), Access::stored(e), convert(Access::number(x.value), x.value.dtype(), Access::stored(e)));
+}
+
+void update(const Element& e, ir::Op op, const Operand& x) {
+  if (Access::traced(e)) return Tracing::required("a traced element", x.where).update_element(Access::element(e), op, x.value, x.where);
+  const Operand both[2] = {Operand(e, x.where), x};
+  store(e, Operand(detail::apply(op, both, 2), x.where));
+}
+
+}  // namespace
+
+void Element::operator=(const Operand& x) && { store(*this, x); }
+void Element::operator+=(const Operand& x) && { update(*this, ir::Op::add, x); }
+void Element::operator-=(const Operand& x) && { update(*this, ir::Op::subtract, x); }
+void Element::operator*=(const Operand& x) && { update(*this, ir::Op::multiply, x); }
+void Element::operator/=(const Operand& x) && { update(*this, ir::Op::divide, x); }
+void Element::operator%=(const Operand& x) && { update(*this, ir::Op::mod, x); }
+void Element::operator&=(const Operand& x) && { update(*this, ir::Op::bit_and, x); }
+void Element::operator|=(const Operand& x) && { update(*this, ir::Op::bit_or, x); }
+void Element::operator^=(const Operand& x) && { update(*this, ir::Op::bit_xor, x); }
+void Element::min(const Operand& x) && { update(*this, ir::Op::minimum, x); }
+void Element::max(const Operand& x) && { update(*this, ir::Op::maximum, x); }
+
+Value Array::item(Location l) const {
+  if (state_ == State::traced) {
+    const Operand zero(0, l);
+    const Operand* list[max_rank];
+    for (auto& i : list) i = &zero;
+    return element(list, rank_, l);
+  }
+  concrete(*this, "item()", l);
+  if (host_size() != 1) throw ShapeError(text("item() of an array of shape ", Access::extents(*this), "; it needs exactly one element"), l);
+  return Access::make({dtype_, Strength::strong}, read_element(layout_.data, dtype_));
+}
+
+Array Array::as_read_only() const {
+  Array a = *this;
+  Access::set_read_only(a);
+  return a;
+}
+
+// ---- Shape ----------------------------------------------------------------------------------------------------------
+
+Shape::Shape(std::initializer_list<Operand> extents) {
+  for (const Operand& e : extents) {
+    if (rank_ == 0) where_ = e.where;
+    append(e);
+  }
+}
+Shape::Shape(const Value& n, Location l) : where_(l) { append(Operand(n, l)); }
+Shape::Shape(const Var& n, Location l) : where_(l) { append(Operand(n, l)); }
+Shape::Shape(std::span<const std::int64_t> extents, Location l) : where_(l) {
+  for (std::int64_t e : extents) append(Operand(e, l));
+}
+void Shape::append(const Operand& extent) {
+  if (rank_ == max_rank) throw ShapeError(text("arrays have at most ", max_rank, " axes"), extent.where);
+  if (!extent.value.dtype().is_integer())
+    throw DTypeError(text("an extent must be an integer, not ", extent.value.dtype(), "; write floordiv(a, b) for an integer quotient"), extent.where);
+  new (extents_ + static_cast<std::size_t>(rank_++) * sizeof(Value)) Value(extent.value);
+}
+const Value& Shape::operator[](int axis) const { return reinterpret_cast<const Value*>(extents_)[axis]; }
+
+}  // namespace kiln

@@ -1,0 +1,184 @@
+// Value and Var: numbers outside a trace, symbols inside; the scalar operators and functions.
+#include "core/access.h"
+#include "core/apply.h"
+#include "core/error_text.h"
+#include "core/host_ops.h"
+#include "core/trace.h"
+
+#include <kiln/error.h>
+
+namespace kiln {
+
+using detail::Access;
+using detail::Tracing;
+using ir::Op;
+
+namespace {
+
+Value apply(Op op, const Operand& a) { return detail::apply(op, &a, 1); }
+
+Value apply(Op op, const Operand& a, const Operand& b) {
+  const Operand operands[2] = {a, b};
+  return detail::apply(op, operands, 2);
+}
+
+Value apply(Op op, const Operand& a, const Operand& b, const Operand& c) {
+  const Operand operands[3] = {a, b, c};
+  return detail::apply(op, operands, 3);
+}
+
+Number16 number_of(const Value& v, DType to) {
+  if (Access::traced(v))
+    throw UsageError("a Value of a traced function has no number while it is traced; return it, or keep computing with Values");
+  return convert(Access::number(v), Access::type(v).dtype, to);
+}
+
+}  // namespace
+
+// ---- Value ----------------------------------------------------------------------------------------------------------
+
+Value::Value(const Var& var, Location where) {
+  if (Access::traced(Access::current(var))) Access::set(*this, Tracing::required("a Var", where).read(Access::variable(var), where));
+  else Access::set(*this, Access::current(var));
+}
+
+double Value::as_double() const { return number_of(*this, f64).re; }
+std::int64_t Value::as_integer() const { return number_of(*this, i64).i; }
+bool Value::as_bool() const { return number_of(*this, bool_).i != 0; }
+
+Operand::Operand(const Var& x, Location l) : value(x, l), where(l) {}
+
+// ---- Var ------------------------------------------------------------------------------------------------------------
+
+namespace {
+
+void start(Var& v, const Operand& x, const DType* dtype) {
+  Value& current = Access::current(v);
+  if (Tracing* t = Tracing::checked()) {
+    Access::variable(v) = t->declare(x.value, x.where, dtype);
+    const Type type = t->program().variables[Access::variable(v)].type;
+    Access::set(current, Access::make_traced(type, 0, 0, t->id()));
+  } else if (dtype) {
+    Access::set(current, Access::make({*dtype, Strength::strong}, number_of(x.value, *dtype)));
+  } else {
+    Access::set(current, x.value);
+  }
+}
+
+// The trace this Var belongs to; null for a number.
+Tracing* trace_of(const Var& v, const Location& where) {
+  if (!Access::traced(Access::current(v))) {
+    if (Tracing::checked())
+      throw UsageError("a Var of plain C++ code is assigned inside a traced function, which would happen once, while tracing", where);
+    return nullptr;
+  }
+  Tracing& t = Tracing::required("a Var of a traced function", where);
+  if (Access::trace(Access::current(v)) != t.id())
+    throw UsageError("this Var belongs to another traced function's run: pass a Value", where);
+  return &t;
+}
+
+void update(Var& v, Op op, const Operand& x) {
+  if (Tracing* t = trace_of(v, x.where)) {
+    t->update(Access::variable(v), op, x.value, x.where);
+  } else {
+    Access::set(Access::current(v), apply(op, Operand(Access::current(v), x.where), x));
+  }
+}
+
+}  // namespace
+
+Var::Var(const Operand& x) : current_(0) { start(*this, x, nullptr); }
+Var::Var(const Operand& x, DType dtype) : current_(0) { start(*this, x, &dtype); }
+
+Var& Var::operator=(const Operand& x) {
+  if (Tracing* t = trace_of(*this, x.where)) t->assign(variable_, x.value, x.where);
+  else Access::set(current_, x.value);
+  return *this;
+}
+
+#define KILN_VAR_UPDATE(symbol, op)               \
+  Var& Var::operator symbol(const Operand& x) {   \
+    update(*this, Op::op, x);                     \
+    return *this;                                 \
+  }
+KILN_VAR_UPDATE(+=, add)
+KILN_VAR_UPDATE(-=, subtract)
+KILN_VAR_UPDATE(*=, multiply)
+KILN_VAR_UPDATE(/=, divide)
+KILN_VAR_UPDATE(%=, mod)
+KILN_VAR_UPDATE(&=, bit_and)
+KILN_VAR_UPDATE(|=, bit_or)
+KILN_VAR_UPDATE(^=, bit_xor)
+KILN_VAR_UPDATE(<<=, left_shift)
+KILN_VAR_UPDATE(>>=, right_shift)
+#undef KILN_VAR_UPDATE
+
+Var& Var::operator++() { return *this += Operand(1, Location()); }
+Var& Var::operator--() { return *this -= Operand(1, Location()); }
+void Var::min(const Operand& x) { update(*this, Op::minimum, x); }
+void Var::max(const Operand& x) { update(*this, Op::maximum, x); }
+
+DType Var::dtype() const { return Access::type(current_).dtype; }
+
+// ---- Operators and functions ----------------------------------------------------------------------------------------
+
+#define KILN_BINARY(symbol, op) \
+  Value operator symbol(const Operand& a, const Operand& b) { return apply(Op::op, a, b); }
+KILN_BINARY(+, add)
+KILN_BINARY(-, subtract)
+KILN_BINARY(*, multiply)
+KILN_BINARY(/, divide)
+KILN_BINARY(%, mod)
+KILN_BINARY(&, bit_and)
+KILN_BINARY(|, bit_or)
+KILN_BINARY(^, bit_xor)
+KILN_BINARY(<<, left_shift)
+KILN_BINARY(>>, right_shift)
+KILN_BINARY(<, less)
+KILN_BINARY(<=, less_equal)
+KILN_BINARY(>, greater)
+KILN_BINARY(>=, greater_equal)
+KILN_BINARY(==, equal)
+KILN_BINARY(!=, not_equal)
+KILN_BINARY(&&, logical_and)
+KILN_BINARY(||, logical_or)
+#undef KILN_BINARY
+Value operator-(const Operand& a) { return apply(Op::negative, a); }
+Value operator+(const Operand& a) { return a.value; }
+Value operator~(const Operand& a) { return apply(Op::bit_not, a); }
+Value operator!(const Operand& a) { return apply(Op::logical_not, a); }
+
+#define KILN_DEFINE_1(name) \
+  Value name(const Operand& x) { return apply(Op::name, x); }
+#define KILN_DEFINE_2(name) \
+  Value name(const Operand& a, const Operand& b) { return apply(Op::name, a, b); }
+#define KILN_DEFINE_3(name) \
+  Value name(const Operand& a, const Operand& b, const Operand& c) { return apply(Op::name, a, b, c); }
+#define KILN_OPERATOR(name, spelling, arity, rule, cuda, ulp, cost)
+#define KILN_FUNCTION(name, spelling, arity, rule, cuda, ulp, cost) KILN_DEFINE_##arity(name)
+#include <kiln/ops.def>
+#undef KILN_OPERATOR
+#undef KILN_FUNCTION
+#undef KILN_DEFINE_1
+#undef KILN_DEFINE_2
+#undef KILN_DEFINE_3
+
+Value min(const Operand& a, const Operand& b) { return minimum(a, b); }
+Value max(const Operand& a, const Operand& b) { return maximum(a, b); }
+Value clip(const Operand& x, const Operand& lo, const Operand& hi) {
+  return minimum(Operand(maximum(x, lo), x.where), hi);
+}
+Value where(const Operand& c, const Operand& x, const Operand& y) { return apply(Op::select, c, x, y); }
+
+Value DType::operator()(const Operand& x) const {
+  const Type type{*this, Strength::strong};
+  if (Tracing* t = Tracing::checked())
+    if (Access::traced(x.value)) {
+      t->build().at(t->location(x.where));
+      return t->value_of(t->build().convert(t->node_of(x.value, x.where), type));
+    }
+  return Access::make(type, number_of(x.value, *this));
+}
+
+}  // namespace kiln
