@@ -82,10 +82,14 @@ std::string fraction_part(const Decimal& d) {
   return std::string(static_cast<std::size_t>(-d.point), '0') + d.digits;
 }
 
-std::string exponent_text(int exponent) {
-  std::string digits = std::to_string(std::abs(exponent));
-  if (digits.size() < 2) digits.insert(0, "0");
-  return (exponent < 0 ? "e-" : "e+") + digits;
+constexpr std::size_t exponent_digits_at_least = 2;
+
+std::size_t exponent_digits(int exponent) {
+  return std::max(exponent_digits_at_least, std::to_string(std::abs(exponent)).size());
+}
+std::string exponent_text(int exponent, std::size_t width) {
+  const std::string digits = std::to_string(std::abs(exponent));
+  return (exponent < 0 ? "e-" : "e+") + std::string(width - std::min(width, digits.size()), '0') + digits;
 }
 
 std::string special_text(double x) { return std::isnan(x) ? "nan" : x < 0 ? "-inf" : "inf"; }
@@ -116,9 +120,7 @@ class FloatFormat {
     }
     std::string mantissa = d.digits.substr(1);
     mantissa.resize(digits_, '0');
-    std::string right = mantissa + exponent_text(d.digits == "0" ? 0 : d.point - 1);
-    right.resize(right_, ' ');
-    return padded(sign(d) + d.digits[0], left_) + '.' + right;
+    return padded(sign(d) + d.digits[0], left_) + '.' + mantissa + exponent_text(d.point - 1, exponent_width_);
   }
 
  private:
@@ -140,8 +142,8 @@ class FloatFormat {
     }
     left_ = std::max(left_, sign_width + 1);
     digits_ = std::max(digits_, d.digits.size() - 1);
-    exponent_width_ = std::max(exponent_width_, exponent_text(d.digits == "0" ? 0 : d.point - 1).size());
-    right_ = digits_ + exponent_width_;
+    exponent_width_ = std::max(exponent_width_, exponent_digits(d.point - 1));
+    right_ = digits_ + 2 + exponent_width_;
   }
 
   DType dtype_;
@@ -159,7 +161,8 @@ std::string float_text(double x, DType dtype) {
     const std::string fraction = fraction_part(d);
     return sign + whole_part(d) + '.' + (fraction.empty() ? "0" : fraction);
   }
-  return sign + d.digits[0] + (d.digits.size() > 1 ? "." + d.digits.substr(1) : "") + exponent_text(d.point - 1);
+  return sign + d.digits[0] + (d.digits.size() > 1 ? "." + d.digits.substr(1) : "") +
+         exponent_text(d.point - 1, exponent_digits_at_least);
 }
 
 // ---- Any dtype ----------------------------------------------------------------------------------------------------------
