@@ -224,7 +224,7 @@ Measured measure(const Suite& suite, const Bench& bench, const Options& options,
         if (best_of(lanes, lane.contender->variant) == &lane)
           measured.records.push_back(record_of(work, bench.name, lane, options.device));
       // The order in which they were added says nothing: the table's is by name within each group.
-      std::stable_sort(measured.records.begin(), measured.records.end(), [](const Record& one, const Record& other) {
+      std::sort(measured.records.begin(), measured.records.end(), [](const Record& one, const Record& other) {
         return std::tie(one.group, one.variant) < std::tie(other.group, other.variant);
       });
       add_outcomes(bench, group, lanes, measured);

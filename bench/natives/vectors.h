@@ -124,7 +124,8 @@ inline __attribute__((always_inline)) void map_part(const T* const (&inputs)[inp
           store(to[k] + i + f * lanes, out[k][f]);
       }
   }
-  for (; i < end; i += lanes) map_tail<T, bytes, flight, input_count, output_count>(from, to, i, end - i < lanes ? end - i : lanes, body);
+  for (; i < end; i += lanes)
+    map_tail<T, bytes, flight, input_count, output_count>(from, to, i, end - i < lanes ? end - i : lanes, body);
   if constexpr (streaming) _mm_sfence();
 }
 
