@@ -3,8 +3,6 @@
 
 #include "core/host_ops.h"
 
-#include <kiln/array.h>
-
 #include <algorithm>
 #include <bit>
 #include <utility>
@@ -168,6 +166,12 @@ NodeId Builder::node(Op op, Type result, std::initializer_list<NodeId> operands)
 NodeId Builder::simplified(Op op, Type result, const NodeId* operands, int count) {
   const auto known = [&](int k) { return program_.is_constant(operands[k]); };
   const auto truth = [&](int k) { return program_[operands[k]].number.i != 0; };
+  const auto opposite = [&](NodeId a, NodeId b) {
+    const auto denies = [&](NodeId x, NodeId y) {
+      return program_[x].op == Op::logical_not && program_[x].operands[0] == y;
+    };
+    return denies(a, b) || denies(b, a);
+  };
   switch (op) {
     case Op::select:
       if (operands[1] == operands[2]) return operands[1];
@@ -175,10 +179,12 @@ NodeId Builder::simplified(Op op, Type result, const NodeId* operands, int count
     case Op::logical_and:
       if (known(0)) return truth(0) ? operands[1] : operands[0];
       if (known(1)) return truth(1) ? operands[0] : operands[1];
+      if (opposite(operands[0], operands[1])) return boolean(false);
       return operands[0] == operands[1] ? operands[0] : none;
     case Op::logical_or:
       if (known(0)) return truth(0) ? operands[0] : operands[1];
       if (known(1)) return truth(1) ? operands[1] : operands[0];
+      if (opposite(operands[0], operands[1])) return boolean(true);
       return operands[0] == operands[1] ? operands[0] : none;
     case Op::logical_not:
       if (program_[operands[0]].op == Op::logical_not) return program_[operands[0]].operands[0];

@@ -1,10 +1,7 @@
 // Builder: adds hash-consed, constant-folded nodes to a Program, and keeps integer sums in one canonical form.
 #pragma once
 
-// clang-format off
-#include <kiln/array.h>  // max_rank, which ir.h needs
 #include "core/ir.h"
-// clang-format on
 
 #include <cstdint>
 #include <initializer_list>

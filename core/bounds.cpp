@@ -1,0 +1,294 @@
+// Checks of indices, lifted out of loops: an access that surely happens is checked before the loops around it start.
+#include "core/bounds.h"
+
+#include "core/visit.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+
+namespace kiln::ir {
+
+namespace {
+
+using Kind = Statement::Kind;
+
+// A place in the Program: before statement `position` of `block`, and whether getting there from the start of the
+// enclosing loop's turn is certain.
+struct Place {
+  BlockId block = 0;
+  std::size_t position = 0;
+  bool certain = true;
+};
+
+// One turn of all loops passed so far: the index there, and the conditions that the turn comes at all.
+struct Turn {
+  Sum index;
+  std::vector<std::pair<Sum, Sum>> ordered;  // each first < second, else there is no such turn
+};
+
+class Checks {
+ public:
+  explicit Checks(Program& program) : program_(program), build_(program) {}
+
+  void run() {
+    walk(0);
+    for (auto& [block, guards] : guards_) insert(program_.blocks[block].statements, guards);
+  }
+
+ private:
+  void walk(BlockId block) {
+    const std::size_t depth = path_.size();
+    path_.push_back({block, 0, true});
+    for (std::size_t k = 0; k < program_.blocks[block].statements.size(); ++k) {
+      const Statement statement = program_.blocks[block].statements[k];
+      path_[depth].position = k;
+      access(statement);
+      for_each_block(statement, [&](BlockId inner) { walk(inner); });
+      if (leaves(statement)) path_[depth].certain = false;
+    }
+    path_.pop_back();
+  }
+
+  // Whether the rest of the turn may be skipped after this statement.
+  bool leaves(const Statement& statement) const {
+    const auto jump = [](const Statement& s) { return s.kind == Kind::break_ || s.kind == Kind::continue_; };
+    if (jump(statement)) return true;
+    if (statement.kind != Kind::branch) return false;
+    bool found = false;
+    for_each_block(statement, [&](BlockId inner) { found = found || any_at_level(program_, inner, jump); });
+    return found;
+  }
+
+  void access(const Statement& statement) {
+    if (statement.kind == Kind::store || statement.kind == Kind::update) {
+      if (statement.flat) return;
+      check(statement.target, statement.first_index, statement.index_count, statement.location);
+    } else if (statement.kind == Kind::evaluate && program_[statement.value].op == Op::load) {
+      const Node load = program_[statement.value];
+      if (load.flat || load.operands[0] != none) return;
+      check(load.id, load.axis, load.count, load.location);
+    }
+  }
+
+  void check(RootId root, std::uint32_t first, std::uint32_t count, std::uint32_t location) {
+    for (std::uint32_t axis = 0; axis < count; ++axis) {
+      build_.at(location);
+      const NodeId index = program_.indices[first + axis];
+      if (program_[index].type.dtype != i64) continue;
+      const Sum sum = build_.sum(index);
+      Turn least{sum, {}}, most{sum, {}};
+      const std::optional<std::size_t> level = lift(least, most);
+      if (!level) continue;
+      const NodeId extent = build_.extent(root, axis);
+      if (!is_known(extent, *level)) continue;
+      guard(path_[*level], least, most, root, axis, extent, location);
+    }
+  }
+
+  // Carries both turns out of as many loops as possible; the level of `path_` reached, or none if no guard can be
+  // there.
+  std::optional<std::size_t> lift(Turn& least, Turn& most) {
+    std::size_t level = path_.size() - 1;
+    for (; level > 0; --level) {
+      const std::optional<std::size_t> statement = loop_at(level);
+      if (!statement) break;
+      const Statement loop = program_.blocks[path_[level - 1].block].statements[*statement];
+      if (!path_[level].certain || has_break(program_, loop.body)) break;
+      Turn lower = least, upper = most;
+      if (!leave(loop.target, lower, false) || !leave(loop.target, upper, true)) break;
+      least = std::move(lower);
+      most = std::move(upper);
+    }
+    for (std::size_t k = 1; k <= level; ++k) {
+      const std::optional<std::size_t> statement = loop_at(k);
+      if (!statement) continue;
+      const LoopId loop = program_.blocks[path_[k - 1].block].statements[*statement].target;
+      if (program_.loops[loop].parallel) return std::nullopt;
+    }
+    if (!is_known(least, level) || !is_known(most, level) || !path_[level].certain) return std::nullopt;
+    return level;
+  }
+
+  // The position of the loop statement that `path_[level]` is the body of.
+  std::optional<std::size_t> loop_at(std::size_t level) const {
+    const Place& outer = path_[level - 1];
+    const bool is_loop = program_.blocks[outer.block].statements[outer.position].kind == Kind::loop;
+    return is_loop ? std::optional(outer.position) : std::nullopt;
+  }
+
+  // Fixes each index of the loop at the end of its range that makes the turn's index greatest (or least).
+  bool leave(LoopId loop, Turn& turn, bool greatest) {
+    const std::vector<LoopDimension> dimensions = program_.loops[loop].dimensions;
+    for (std::size_t d = dimensions.size(); d-- > 0;) {
+      const LoopDimension& dimension = dimensions[d];
+      const auto step = build_.constant_value(dimension.step);
+      if (!step || *step == 0) return false;
+      const Sum begin = build_.sum(dimension.begin), end = build_.sum(dimension.end);
+      const std::pair<Sum, Sum> runs = *step > 0 ? std::pair(begin, end) : std::pair(end, begin);
+      const NodeId index = build_.index(loop, static_cast<std::uint32_t>(d));
+      const auto rises = slope(turn.index, index);
+      if (!rises) return false;
+      const bool at_end = (*rises != 0) && ((*rises > 0) == greatest) == (*step > 0);
+      const Sum value = at_end ? last(begin, end, *step) : begin;
+      if (!substitute(turn.index, index, value)) return false;
+      for (auto& [low, high] : turn.ordered) {
+        if (!substitute(low, index, value) || !substitute(high, index, value)) return false;
+      }
+      turn.ordered.push_back(runs);
+    }
+    return true;
+  }
+
+  Sum last(const Sum& begin, const Sum& end, std::int64_t step) {
+    const Sum one{{}, 1}, minus_one{{}, -1};
+    if (step == 1) return plus(end, minus_one);
+    if (step == -1) return plus(end, one);
+    const Sum length = step > 0 ? plus(end, scaled(begin, -1)) : plus(begin, scaled(end, -1));
+    const NodeId turns = build_.floordiv(build_.from(plus(length, minus_one)), build_.integer(step > 0 ? step : -step));
+    return plus(begin, scaled(build_.sum(turns), step));
+  }
+
+  // How the sum goes with the index: 1 up, -1 down, 0 not at all; nothing where that is not certain.
+  std::optional<int> slope(const Sum& sum, NodeId index) const {
+    int result = 0;
+    for (const Sum::Term& term : sum.terms) {
+      const auto times = std::count(term.factors.begin(), term.factors.end(), index);
+      if (times == 0) continue;
+      const bool extents_else = std::all_of(term.factors.begin(), term.factors.end(), [&](NodeId factor) {
+        return factor == index || program_[factor].op == Op::extent;
+      });
+      const int sign = term.coefficient > 0 ? 1 : -1;
+      if (times > 1 || !extents_else || (result != 0 && result != sign)) return std::nullopt;
+      result = sign;
+    }
+    return result;
+  }
+
+  // Puts a value in for an index. Fails where the index stands inside what is no sum.
+  bool substitute(Sum& sum, NodeId index, const Sum& value) {
+    Sum result{{}, sum.constant};
+    for (const Sum::Term& term : sum.terms) {
+      Sum product{{}, term.coefficient};
+      for (const NodeId factor : term.factors) {
+        if (factor != index && mentions(factor, index)) return false;
+        const auto next = times(product, factor == index ? value : Sum{{{{factor}, 1}}, 0});
+        if (!next) return false;
+        product = *next;
+      }
+      result = plus(result, product);
+    }
+    sum = std::move(result);
+    return true;
+  }
+
+  bool mentions(NodeId id, NodeId index) const {
+    if (id == index) return true;
+    bool found = false;
+    if (is_pure(program_[id].op)) {
+      for_each_operand(program_, id, [&](NodeId operand) { found = found || mentions(operand, index); });
+    }
+    return found;
+  }
+
+  // Whether a node is made of extents, integer scalars, constants and the indices of loops around `level`.
+  bool is_known(NodeId id, std::size_t level) const {
+    const Node& node = program_[id];
+    if (!is_pure(node.op)) return false;
+    if (node.op == Op::scalar_argument) return node.type.dtype.is_integer() || node.type.dtype.is_bool();
+    if (node.op == Op::index) {
+      for (std::size_t k = 1; k <= level; ++k) {
+        const std::optional<std::size_t> statement = loop_at(k);
+        if (statement && program_.blocks[path_[k - 1].block].statements[*statement].target == node.id) return true;
+      }
+      return false;
+    }
+    bool known = true;
+    for_each_operand(program_, id, [&](NodeId operand) { known = known && is_known(operand, level); });
+    return known;
+  }
+
+  bool is_known(const Sum& sum, std::size_t level) const {
+    return std::all_of(sum.terms.begin(), sum.terms.end(), [&](const Sum::Term& term) {
+      return std::all_of(term.factors.begin(), term.factors.end(), [&](NodeId id) { return is_known(id, level); });
+    });
+  }
+
+  bool is_known(const Turn& turn, std::size_t level) const {
+    return is_known(turn.index, level) && std::all_of(turn.ordered.begin(), turn.ordered.end(), [&](const auto& pair) {
+             return is_known(pair.first, level) && is_known(pair.second, level);
+           });
+  }
+
+  // The nodes "the turn does not come": one of its ranges is empty.
+  NodeId never(const Turn& turn) {
+    NodeId result = build_.boolean(false);
+    for (auto pair = turn.ordered.rbegin(); pair != turn.ordered.rend(); ++pair) {
+      result = build_.logical_or(result, build_.less_equal(build_.from(pair->second), build_.from(pair->first)));
+    }
+    return result;
+  }
+
+  void guard(const Place& place, const Turn& least, const Turn& most, RootId root, std::uint32_t axis, NodeId extent,
+             std::uint32_t location) {
+    const NodeId low = build_.from(least.index), high = build_.from(most.index);
+    const NodeId starts = build_.less_equal(build_.integer(0), low), ends = build_.less(high, extent);
+    const NodeId no_low = never(least), no_high = never(most);
+    const NodeId holds = no_low == no_high
+                             ? build_.logical_or(no_low, build_.logical_and(starts, ends))
+                             : build_.logical_and(build_.logical_or(no_low, starts), build_.logical_or(no_high, ends));
+    if (build_.constant_value(holds) == 1) return;
+    // A guard of the body comes before everything after it; others only before the rest of their own block.
+    if (seen_.contains({0, holds}) || !seen_.insert({place.block, holds}).second) return;
+
+    const NodeId too_low = build_.logical_not(build_.logical_or(no_low, starts));
+    Message message;
+    message.kind = Message::Kind::index;
+    message.text =
+        "index out of bounds: {} on axis " + std::to_string(axis) + " of " + name(root) +
+        ", which has {} elements there (allowed are 0 to extent - 1); shorten the range, or guard the access "
+        "with if_ or where";
+    message.shown = {build_.select(too_low, low, high), extent};
+    message.location = location;
+    program_.messages.push_back(std::move(message));
+    Statement statement;
+    statement.kind = Kind::guard;
+    statement.condition = holds;
+    statement.location = location;
+    statement.message = static_cast<std::uint32_t>(program_.messages.size() - 1);
+    guards_[place.block].push_back({place.position, statement});
+  }
+
+  std::string name(RootId root) const {
+    const Root& memory = program_.roots[memory_of(program_, root)];
+    const std::string shape = program_.roots[root].kind == Root::Kind::alias ? "a reshape of " : "";
+    if (memory.kind == Root::Kind::parameter) return shape + "array argument " + std::to_string(memory.argument + 1);
+    return shape + "an array made in the function";
+  }
+
+  static void insert(std::vector<Statement>& statements, std::vector<std::pair<std::size_t, Statement>>& guards) {
+    std::stable_sort(guards.begin(), guards.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+    std::vector<Statement> result;
+    auto next = guards.begin();
+    for (std::size_t k = 0; k < statements.size(); ++k) {
+      for (; next != guards.end() && next->first == k; ++next) result.push_back(next->second);
+      result.push_back(statements[k]);
+    }
+    statements = std::move(result);
+  }
+
+  Program& program_;
+  Builder build_;
+  std::vector<Place> path_;  // from the body to the block being walked
+  std::set<std::pair<BlockId, NodeId>> seen_;
+  std::map<BlockId, std::vector<std::pair<std::size_t, Statement>>> guards_;
+};
+
+}  // namespace
+
+void bounds(Program& program) { Checks(program).run(); }
+
+}  // namespace kiln::ir

@@ -1,0 +1,16 @@
+// Checks of indices, lifted out of loops: an access that surely happens is checked before the loops around it start.
+#pragma once
+
+#include "core/ir.h"
+
+namespace kiln::ir {
+
+/// For each load, store and update that every turn of the loops around it makes: a guard, as far out as what it needs
+/// is known, that the index on each axis stays within the extent. Taken are indices that are sums of multiples of loop
+/// indices, extents, integer scalars and constants; what is proven needs no guard. Where a loop's range varies with the
+/// loop around it, the guard asks only about a turn that really comes, so it never refuses a call that would have
+/// stayed in bounds. Runs after `demand`: a guarded load is not checked. Neither are conditional accesses, indices read
+/// from memory, and flat accesses.
+void bounds(Program& program);
+
+}  // namespace kiln::ir

@@ -1,0 +1,193 @@
+// The order of every reduction and, where asked for, contraction to fma: fixed once, on the raw trace, before anything
+// moves.
+#include "core/order.h"
+
+#include "core/parallelise.h"
+#include "core/visit.h"
+
+#include <kiln/error.h>
+
+#include <string>
+#include <utility>
+
+namespace kiln::ir {
+
+namespace {
+
+using Kind = Statement::Kind;
+
+// What happens to a variable: an assignment, a read, or an update.
+struct Use {
+  Kind kind = Kind::assign;
+  Op op = Op::add;
+  BlockId block = 0;
+  LoopId decided = none;  // update: the loop it already is a reduction over
+  std::uint32_t location = 0;
+};
+
+class Reductions {
+ public:
+  explicit Reductions(Program& program) : program_(program), build_(program), scopes_(scopes(program)) {}
+
+  void run() {
+    uses_.resize(program_.variables.size());
+    collect(0);
+    for (VariableId variable = 0; variable < uses_.size(); ++variable) {
+      for (const Use& use : uses_[variable]) check(variable, use);
+    }
+    for (BlockId block = 0; block < program_.blocks.size(); ++block) decide(block);
+  }
+
+ private:
+  void collect(BlockId block) {
+    for (const Statement& statement : program_.blocks[block].statements) {
+      if (statement.kind == Kind::evaluate && program_[statement.value].op == Op::read_variable) {
+        const Node& node = program_[statement.value];
+        uses_[node.id].push_back({Kind::evaluate, Op::add, block, none, node.location});
+      } else if (statement.kind == Kind::assign || statement.kind == Kind::reduce) {
+        uses_[statement.target].push_back({statement.kind, statement.op, block, statement.loop, statement.location});
+      }
+      for_each_block(statement, [&](BlockId inner) { collect(inner); });
+    }
+  }
+
+  // The body of the outermost parallel loop between the variable and the block, or none.
+  BlockId parallel_body(VariableId variable, BlockId block) const {
+    BlockId found = none;
+    for (; block != program_.variables[variable].block && block != none; block = scopes_[block].parent) {
+      if (scopes_[block].loop != none && program_.loops[scopes_[block].loop].parallel) found = block;
+    }
+    return found;
+  }
+
+  // Throws where a parallel loop does to a variable from outside what depends on the order of its iterations.
+  void check(VariableId variable, const Use& use) const {
+    const BlockId body = parallel_body(variable, use.block);
+    if (body == none || use.kind == Kind::evaluate) return;
+    const LoopId loop = scopes_[body].loop;
+    if (use.kind == Kind::assign) fail(variable, use, "assign a Var declared outside it");
+    if (use.decided != none) return;
+    for (const Use& other : uses_[variable]) {
+      if (!is_inside(scopes_, other.block, body)) continue;
+      if (other.kind == Kind::evaluate) fail(variable, use, "both update and read a Var declared outside it");
+      if (other.kind == Kind::reduce && other.op != use.op) {
+        fail(variable, use,
+             "update a Var declared outside it by two different operations (" + std::string(row(use.op).spelling) +
+                 " and " + row(other.op).spelling + ")");
+      }
+      if (other.decided != none && other.decided != loop) {
+        fail(variable, use, "update a Var declared outside it both directly and from an array expression");
+      }
+    }
+  }
+
+  [[noreturn]] void fail(VariableId variable, const Use& use, const std::string& what) const {
+    throw UsageError("a prange iteration cannot " + what + " (its dtype is " +
+                         program_.variables[variable].type.dtype.name() +
+                         "); use only one of +=, *=, &=, |=, ^=, .min or .max (a reduction), or declare the Var inside",
+                     program_.locations[use.location]);
+  }
+
+  // The loop that an update is a reduction over, or none.
+  LoopId loop_of(VariableId variable, BlockId block, Op op) const {
+    if (const BlockId body = parallel_body(variable, block); body != none) return scopes_[body].loop;
+    LoopId found = none;
+    for (; block != program_.variables[variable].block && block != none; block = scopes_[block].parent) {
+      if (scopes_[block].loop != none && only_updates(variable, block, op)) found = scopes_[block].loop;
+    }
+    return found;
+  }
+
+  // Whether all that happens to the variable in a sequential loop are updates by `op`, in each turn and each loop
+  // between.
+  bool only_updates(VariableId variable, BlockId body, Op op) const {
+    for (const Use& use : uses_[variable]) {
+      if (!is_inside(scopes_, use.block, body)) continue;
+      if (use.kind != Kind::reduce || use.op != op || use.decided != none) return false;
+      for (BlockId block = use.block;; block = scopes_[block].parent) {
+        if (scopes_[block].kind == Kind::while_) return false;
+        if (scopes_[block].loop != none) {
+          if (program_.loops[scopes_[block].loop].parallel || has_break(program_, block)) return false;
+        }
+        if (block == body) break;
+      }
+    }
+    return true;
+  }
+
+  void decide(BlockId block) {
+    std::vector<Statement> decided;
+    for (Statement statement : std::exchange(program_.blocks[block].statements, {})) {
+      if (statement.kind == Kind::reduce && statement.loop == none) {
+        statement.loop = loop_of(statement.target, block, statement.op);
+        if (statement.loop == none) {
+          lower(statement, decided);
+          continue;
+        }
+      }
+      decided.push_back(statement);
+    }
+    program_.blocks[block].statements = std::move(decided);
+  }
+
+  // variable = variable op value.
+  void lower(const Statement& update, std::vector<Statement>& block) {
+    const Type type = program_.variables[update.target].type;
+    Node read;
+    read.op = Op::read_variable;
+    read.type = type;
+    read.id = update.target;
+    read.location = update.location;
+    Statement evaluate;
+    evaluate.value = program_.append(read);
+    evaluate.location = update.location;
+    block.push_back(evaluate);
+    build_.at(update.location);
+    Statement assign = update;
+    assign.kind = Kind::assign;
+    assign.value = build_.node(update.op, type, {evaluate.value, update.value});
+    block.push_back(assign);
+  }
+
+  Program& program_;
+  Builder build_;
+  std::vector<Scope> scopes_;
+  std::vector<std::vector<Use>> uses_;  // by variable
+};
+
+}  // namespace
+
+void form_fma(Program& program) {
+  Builder build(program);
+  const auto is_product = [&](NodeId id) { return program[id].op == Op::multiply; };
+  const NodeId count = static_cast<NodeId>(program.nodes.size());
+  for (NodeId id = 0; id < count; ++id) {
+    const Node node = program[id];
+    if (node.op != Op::add && node.op != Op::subtract) continue;
+    if (node.type.dtype != f32 && node.type.dtype != f64) continue;
+    const bool left = is_product(node.operands[0]);
+    if (!left && !is_product(node.operands[1])) continue;
+    NodeId product = node.operands[left ? 0 : 1], rest = node.operands[left ? 1 : 0];
+    NodeId factor = program[product].operands[0];
+    build.at(node.location);
+    if (node.op == Op::subtract) {
+      // a b - c = fma(a, b, -c) and c - a b = fma(-a, b, c); a change of sign is exact.
+      NodeId& changed = left ? rest : factor;
+      changed = build.node(Op::negative, program[changed].type, {changed});
+    }
+    Node fused = node;
+    fused.op = Op::fma;
+    fused.operands[0] = factor;
+    fused.operands[1] = program[product].operands[1];
+    fused.operands[2] = rest;
+    program[id] = fused;
+  }
+}
+
+void order(Program& program) {
+  if (program.contract) form_fma(program);
+  parallelise(program);
+  Reductions(program).run();
+}
+
+}  // namespace kiln::ir
