@@ -201,7 +201,9 @@ Transfer transfer(const Layout& to, DType to_dtype, const Layout& from, DType fr
     }
     t.axes[t.rank++] = axis;
   }
-  std::stable_sort(t.axes, t.axes + t.rank, [](const Axis& a, const Axis& b) { return a.to > b.to; });
+  // By hand: std::stable_sort allocates.
+  for (int k = 1; k < t.rank; ++k)
+    for (int j = k; j > 0 && t.axes[j - 1].to < t.axes[j].to; --j) std::swap(t.axes[j - 1], t.axes[j]);
   coalesce(t);
   if (t.rank == 0) t.axes[t.rank++] = {1, bytes(to_dtype), bytes(from_dtype)};
   return t;

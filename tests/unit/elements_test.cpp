@@ -44,7 +44,7 @@ Number16 sample(DType dtype, std::int64_t k) {
     if (dtype.is_complex()) x.im = floats[static_cast<std::size_t>(k + 7) % std::size(floats)];
     return convert(x, dtype.is_complex() ? c128 : f64, dtype);
   }
-  x.i = integers[static_cast<std::size_t>(k) % std::size(integers)] + (k > 40 ? k : 0);
+  x.i = integers[static_cast<std::size_t>(k) % std::size(integers)] ^ (k > 40 ? k : 0);
   return convert(x, i64, dtype);
 }
 
