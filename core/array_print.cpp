@@ -21,7 +21,8 @@ namespace {
 
 using detail::Access;
 
-// ---- Floats -------------------------------------------------------------------------------------------------------------
+// ---- Floats
+// -------------------------------------------------------------------------------------------------------------
 
 // The fewest digits that read back as the same number of the dtype: x = 0.d1d2d3… · 10^point.
 struct Decimal {
@@ -61,7 +62,8 @@ Decimal shortest(double x, DType dtype) {
     constexpr int enough = 5;  // digits always tell two numbers of 11 bits apart
     for (int precision = 0; precision < enough - 1; ++precision) {
       char buffer[32];
-      const auto result = std::to_chars(buffer, buffer + sizeof(buffer) - 1, x, std::chars_format::scientific, precision);
+      const auto result =
+          std::to_chars(buffer, buffer + sizeof(buffer) - 1, x, std::chars_format::scientific, precision);
       *result.ptr = 0;
       if (rounded_to(std::strtod(buffer, nullptr), dtype) == x) return scientific(x, precision);
     }
@@ -97,7 +99,8 @@ std::string special_text(double x) { return std::isnan(x) ? "nan" : x < 0 ? "-in
 // How all numbers of a column are written: with or without exponent, and how wide on both sides of the point.
 class FloatFormat {
  public:
-  FloatFormat(const std::vector<double>& numbers, DType dtype, bool always_sign) : dtype_(dtype), always_sign_(always_sign) {
+  FloatFormat(const std::vector<double>& numbers, DType dtype, bool always_sign)
+      : dtype_(dtype), always_sign_(always_sign) {
     double largest = 0, smallest = std::numeric_limits<double>::infinity();
     for (double x : numbers)
       if (std::isfinite(x) && x != 0) {
@@ -107,7 +110,8 @@ class FloatFormat {
     exponent_ = largest >= 1e8 || (largest > 0 && (smallest < 1e-4 || largest / smallest > 1000));
     for (double x : numbers) measure(x);
     for (double x : numbers)
-      if (!std::isfinite(x)) left_ = std::max(left_, signed_special(x).size() - std::min(signed_special(x).size(), right_ + 1));
+      if (!std::isfinite(x))
+        left_ = std::max(left_, signed_special(x).size() - std::min(signed_special(x).size(), right_ + 1));
   }
 
   std::string operator()(double x) const {
@@ -128,9 +132,7 @@ class FloatFormat {
     return std::string(width - std::min(width, text.size()), ' ') + text;
   }
   std::string sign(const Decimal& d) const { return d.negative ? "-" : always_sign_ ? "+" : ""; }
-  std::string signed_special(double x) const {
-    return (always_sign_ && !(x < 0) ? "+" : "") + special_text(x);
-  }
+  std::string signed_special(double x) const { return (always_sign_ && !(x < 0) ? "+" : "") + special_text(x); }
   void measure(double x) {
     if (!std::isfinite(x)) return;
     const Decimal d = shortest(x, dtype_);
@@ -165,7 +167,8 @@ std::string float_text(double x, DType dtype) {
          exponent_text(d.point - 1, exponent_digits_at_least);
 }
 
-// ---- Any dtype ----------------------------------------------------------------------------------------------------------
+// ---- Any dtype
+// ----------------------------------------------------------------------------------------------------------
 
 DType part_dtype(DType dtype) { return dtype == c64 ? f32 : dtype == c128 ? f64 : dtype; }
 
@@ -213,7 +216,8 @@ std::vector<std::string> column_texts(const std::vector<Number16>& numbers, DTyp
   return texts;
 }
 
-// ---- Arrays ---------------------------------------------------------------------------------------------------------------
+// ---- Arrays
+// ---------------------------------------------------------------------------------------------------------------
 
 constexpr std::int64_t summarised_from = 1000, edge_items = 3;
 constexpr std::size_t line_width = 75;
@@ -221,7 +225,9 @@ constexpr std::size_t line_width = 75;
 class ArrayPrinter {
  public:
   explicit ArrayPrinter(const Array& a)
-      : layout_(Access::layout(a)), dtype_(a.dtype()), rank_(Access::rank(a)),
+      : layout_(Access::layout(a)),
+        dtype_(a.dtype()),
+        rank_(Access::rank(a)),
         summarised_(detail::element_count(Access::extents(a)) > summarised_from) {}
 
   std::string print() {
@@ -255,7 +261,8 @@ class ArrayPrinter {
       return;
     }
     out_ += '[';
-    if (axis == rank_ - 1) row();
+    if (axis == rank_ - 1)
+      row();
     else
       each_shown(axis, [&](std::int64_t k) {
         if (k > 0) separate(axis);
@@ -320,8 +327,9 @@ std::string suffix(const Array& a) {
 
 std::ostream& operator<<(std::ostream& out, const Array& a) {
   if (Access::traced(a))
-    throw UsageError(text("cannot print an array of ", a.dtype(), " with ", Access::rank(a),
-                          " axes inside a traced function, where it has no numbers yet: return it and print the result"));
+    throw UsageError(
+        text("cannot print an array of ", a.dtype(), " with ", Access::rank(a),
+             " axes inside a traced function, where it has no numbers yet: return it and print the result"));
   if (!a.defined()) return out << "(no array)";
   if (detail::element_count(Access::extents(a)) == 0) return out << "[]" << suffix(a);
   if (Access::rank(a) == 0) return out << scalar_text(read_element(Access::layout(a).data, a.dtype()), a.dtype());

@@ -16,7 +16,8 @@ namespace kiln::detail {
 
 namespace {
 
-// ---- One run: elements at a fixed distance ----------------------------------------------------------------------------
+// ---- One run: elements at a fixed distance
+// ----------------------------------------------------------------------------
 
 struct Run {
   std::byte* to;
@@ -44,7 +45,9 @@ struct Boolean {
   using Memory = std::uint8_t;
   static bool get(Memory x) { return x != 0; }
   template <class From>
-  static Memory put(From x) { return x != From(0); }
+  static Memory put(From x) {
+    return x != From(0);
+  }
 };
 struct Half {
   using Memory = std::uint16_t;
@@ -64,8 +67,10 @@ struct Plain {
   static T get(T x) { return x; }
   template <class From>
   static T put(From x) {
-    if constexpr (std::is_floating_point_v<From> && std::is_integral_v<T>) return saturated(x);
-    else return static_cast<T>(x);
+    if constexpr (std::is_floating_point_v<From> && std::is_integral_v<T>)
+      return saturated(x);
+    else
+      return static_cast<T>(x);
   }
   template <class From>
   static T saturated(From x) {
@@ -78,10 +83,9 @@ struct Plain {
 };
 
 // In the order of TypeCode; complex numbers take the general way.
-using ElementTypes =
-    std::tuple<Boolean, Plain<std::int8_t>, Plain<std::int16_t>, Plain<std::int32_t>, Plain<std::int64_t>,
-               Plain<std::uint8_t>, Plain<std::uint16_t>, Plain<std::uint32_t>, Plain<std::uint64_t>, Half, Brain,
-               Plain<float>, Plain<double>, void, void>;
+using ElementTypes = std::tuple<Boolean, Plain<std::int8_t>, Plain<std::int16_t>, Plain<std::int32_t>,
+                                Plain<std::int64_t>, Plain<std::uint8_t>, Plain<std::uint16_t>, Plain<std::uint32_t>,
+                                Plain<std::uint64_t>, Half, Brain, Plain<float>, Plain<double>, void, void>;
 static_assert(std::tuple_size_v<ElementTypes> == type_code_count);
 
 template <class To, class From>
@@ -109,13 +113,16 @@ template <std::size_t to, std::size_t from>
 constexpr RunFunction conversion() {
   using To = std::tuple_element_t<to, ElementTypes>;
   using From = std::tuple_element_t<from, ElementTypes>;
-  if constexpr (std::is_void_v<To> || std::is_void_v<From>) return &convert_run_by_number;
+  if constexpr (std::is_void_v<To> || std::is_void_v<From>)
+    return &convert_run_by_number;
   else {
     // An integer becomes a short float in one rounding only by way of the reference.
     constexpr bool to_short = std::is_same_v<To, Half> || std::is_same_v<To, Brain>;
     using Register = decltype(From::get(typename From::Memory()));
-    if constexpr (to_short && !std::is_floating_point_v<Register>) return &convert_run_by_number;
-    else return &convert_run<To, From>;
+    if constexpr (to_short && !std::is_floating_point_v<Register>)
+      return &convert_run_by_number;
+    else
+      return &convert_run<To, From>;
   }
 }
 
@@ -156,7 +163,8 @@ RunFunction run_function(DType to, DType from) {
   }
 }
 
-// ---- All of an array ----------------------------------------------------------------------------------------------------
+// ---- All of an array
+// ----------------------------------------------------------------------------------------------------
 
 struct Axis {
   std::int64_t extent, to, from;  // distances in bytes
@@ -182,7 +190,8 @@ void coalesce(Transfer& t) {
     const Axis inner = t.axes[k];
     if (outer.to == inner.to * inner.extent && outer.from == inner.from * inner.extent)
       outer = {outer.extent * inner.extent, inner.to, inner.from};
-    else t.axes[++kept] = inner;
+    else
+      t.axes[++kept] = inner;
   }
   t.rank = std::min(t.rank, kept + 1);
 }
@@ -249,8 +258,10 @@ void perform(Transfer t, RunFunction run) {
   std::byte* to = t.to;
   const std::byte* from = t.from;
   while (true) {
-    if (outer == t.rank - 1) run({to, from, last.to, last.from, last.extent, t.to_dtype, t.from_dtype});
-    else run_tiled(t, run, to, from, t.axes[t.rank - 2], last);
+    if (outer == t.rank - 1)
+      run({to, from, last.to, last.from, last.extent, t.to_dtype, t.from_dtype});
+    else
+      run_tiled(t, run, to, from, t.axes[t.rank - 2], last);
     int k = outer - 1;
     for (; k >= 0; --k) {
       to += t.axes[k].to;
@@ -264,7 +275,8 @@ void perform(Transfer t, RunFunction run) {
   }
 }
 
-// ---- Overlap ------------------------------------------------------------------------------------------------------------
+// ---- Overlap
+// ------------------------------------------------------------------------------------------------------------
 
 struct Span {
   const std::byte *begin, *end;
@@ -315,7 +327,8 @@ void copy_elements(const Layout& to, DType to_dtype, const Layout& from, DType f
   const std::int64_t size = bytes(to_dtype);
   if (t.rank == 1 && t.axes[0].to == size && t.axes[0].from == size)
     std::memmove(t.to, t.from, static_cast<std::size_t>(t.axes[0].extent * size));
-  else copy_through_temporary(to, to_dtype, from, from_dtype, rank);
+  else
+    copy_through_temporary(to, to_dtype, from, from_dtype, rank);
 }
 
 void fill_elements(const Layout& to, DType dtype, int rank, const Number16& x) {
@@ -329,7 +342,8 @@ void fill_elements(const Layout& to, DType dtype, int rank, const Number16& x) {
   const bool uniform = std::all_of(element, element + dtype.size(), [&](std::byte b) { return b == element[0]; });
   if (uniform && t.rank == 1 && t.axes[0].to == bytes(dtype))
     std::memset(t.to, static_cast<int>(element[0]), static_cast<std::size_t>(t.axes[0].extent) * dtype.size());
-  else perform(t, run_function(dtype, dtype));
+  else
+    perform(t, run_function(dtype, dtype));
 }
 
 }  // namespace kiln::detail

@@ -103,7 +103,8 @@ class File {
   int descriptor_;
 };
 
-// ---- The header -----------------------------------------------------------------------------------------------------------
+// ---- The header
+// -----------------------------------------------------------------------------------------------------------
 
 constexpr std::string_view magic("\x93NUMPY", 6);
 
@@ -131,20 +132,23 @@ ElementFormat parse_descr(std::string_view descr, const Request& request) {
     std::string_view name;
     DType dtype;
   };
-  static constexpr Known table[] = {{"b1", bool_}, {"i1", i8},  {"i2", i16}, {"i4", i32}, {"i8", i64},
-                                    {"u1", u8},    {"u2", u16}, {"u4", u32}, {"u8", u64}, {"f2", f16},
+  static constexpr Known table[] = {{"b1", bool_}, {"i1", i8},  {"i2", i16}, {"i4", i32},  {"i8", i64},
+                                    {"u1", u8},    {"u2", u16}, {"u4", u32}, {"u8", u64},  {"f2", f16},
                                     {"f4", f32},   {"f8", f64}, {"c8", c64}, {"c16", c128}};
   for (const Known& known : table)
     if (rest == known.name && (order != '|' || known.dtype.size() == 1))
       return {known.dtype, order == '>' && known.dtype.size() > 1};
 
   const char kind = rest.empty() ? '?' : rest[0];
-  const char* what = "which Kiln does not know; write it as one of bool, (u)int8 to (u)int64, float16 to float64, "
-                     "complex64, complex128";
-  if (kind == 'O') what = "Python objects, which are no numbers; write it as a number type, as in a.astype(float)";
+  const char* what =
+      "which Kiln does not know; write it as one of bool, (u)int8 to (u)int64, float16 to float64, "
+      "complex64, complex128";
+  if (kind == 'O')
+    what = "Python objects, which are no numbers; write it as a number type, as in a.astype(float)";
   else if (kind == 'S' || kind == 'U' || kind == 'a')
     what = "text; write numbers, as in a.astype(float)";
-  else if (kind == 'V') what = "raw or structured records; write one field at a time, as in a[\"x\"]";
+  else if (kind == 'V')
+    what = "raw or structured records; write one field at a time, as in a[\"x\"]";
   else if (kind == 'M' || kind == 'm')
     what = "dates or times; write them as numbers, as in a.astype(\"int64\")";
   else if (rest == "f16" || rest == "f12" || rest == "c32" || rest == "c24")
@@ -173,7 +177,8 @@ class HeaderParser {
       } else if (key == "shape" && !seen_shape) {
         seen_shape = true;
         shape(header);
-      } else garbage();
+      } else
+        garbage();
       if (!accept(',')) {
         expect('}');
         break;
@@ -264,7 +269,8 @@ class HeaderParser {
   std::size_t position_ = 0;
 };
 
-[[noreturn]] void fail_truncated(const Request& request, const char* part, std::uint64_t present, std::uint64_t needed) {
+[[noreturn]] void fail_truncated(const Request& request, const char* part, std::uint64_t present,
+                                 std::uint64_t needed) {
   request.fail("the file is truncated in its ", part, ": it has ", present, " bytes and needs ", needed,
                "; copy or write it again");
 }
@@ -302,7 +308,8 @@ Header read_header(File& file, const Request& request) {
   return header;
 }
 
-// ---- The elements -----------------------------------------------------------------------------------------------------------
+// ---- The elements
+// -----------------------------------------------------------------------------------------------------------
 
 std::uint64_t size_in_bytes(const Header& header, const Request& request) {
   const std::int64_t* const begin = header.extents;
@@ -336,20 +343,24 @@ Array array_for(const Header& header, std::size_t bytes) {
 
 void check_savable(const Array& a, const Request& request) {
   if (Access::traced(a))
-    throw UsageError(text("save(\"", request.path, "\", a): inside a traced function a has no numbers yet; return it and "
-                          "save the result"), request.where);
+    throw UsageError(text("save(\"", request.path,
+                          "\", a): inside a traced function a has no numbers yet; return it and "
+                          "save the result"),
+                     request.where);
   if (!a.defined())
-    throw UsageError(text("save(\"", request.path, "\", a): a was never given an array; assign one first"), request.where);
+    throw UsageError(text("save(\"", request.path, "\", a): a was never given an array; assign one first"),
+                     request.where);
   if (a.dtype() == bf16)
     throw DTypeError(text("save(\"", request.path, "\", a): a of shape ", Access::extents(a),
-                          " is bf16, for which .npy has no name; save a.astype(f32)"), request.where);
+                          " is bf16, for which .npy has no name; save a.astype(f32)"),
+                     request.where);
 }
 
 std::string header_of(const Array& a) {
   static constexpr const char* names[] = {"|b1", "|i1", "<i2", "<i4", "<i8", "|u1", "<u2", "<u4",
                                           "<u8", "<f2", "",    "<f4", "<f8", "<c8", "<c16"};
-  std::string dict = text("{'descr': '", names[static_cast<int>(a.dtype().code())],
-                          "', 'fortran_order': False, 'shape': ");
+  std::string dict =
+      text("{'descr': '", names[static_cast<int>(a.dtype().code())], "', 'fortran_order': False, 'shape': ");
   append_text(dict, Access::extents(a));
   dict += ", }";
   constexpr std::size_t before = 10, alignment = 64;

@@ -31,12 +31,42 @@ std::int64_t size_of(DType dtype) { return static_cast<std::int64_t>(dtype.size(
 
 // Numbers of every kind the dtype has, the difficult ones among them.
 Number16 sample(DType dtype, std::int64_t k) {
-  static constexpr double floats[] = {0.0,   -0.0, 1.0,   -1.5, 127.5, 128.0, -129.0, 255.9, 3e9, -3e9, 1e19, -1e19, 1e39,
-                                      1e300, 65519.9, 65520.0, 1e-8, 0.1,  2147483647.5, 9223372036854775807.0,
-                                      std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity(),
+  static constexpr double floats[] = {0.0,
+                                      -0.0,
+                                      1.0,
+                                      -1.5,
+                                      127.5,
+                                      128.0,
+                                      -129.0,
+                                      255.9,
+                                      3e9,
+                                      -3e9,
+                                      1e19,
+                                      -1e19,
+                                      1e39,
+                                      1e300,
+                                      65519.9,
+                                      65520.0,
+                                      1e-8,
+                                      0.1,
+                                      2147483647.5,
+                                      9223372036854775807.0,
+                                      std::numeric_limits<double>::infinity(),
+                                      -std::numeric_limits<double>::infinity(),
                                       std::numeric_limits<double>::quiet_NaN()};
-  static constexpr std::int64_t integers[] = {0, 1, -1, 127, 128, 255, 256, -129, 65535, 2147483647, 4294967296,
-                                              9007199254740993, std::numeric_limits<std::int64_t>::max(),
+  static constexpr std::int64_t integers[] = {0,
+                                              1,
+                                              -1,
+                                              127,
+                                              128,
+                                              255,
+                                              256,
+                                              -129,
+                                              65535,
+                                              2147483647,
+                                              4294967296,
+                                              9007199254740993,
+                                              std::numeric_limits<std::int64_t>::max(),
                                               std::numeric_limits<std::int64_t>::min()};
   Number16 x;
   if (dtype.is_floating() || dtype.is_complex()) {
@@ -50,7 +80,8 @@ Number16 sample(DType dtype, std::int64_t k) {
 
 std::vector<std::byte> filled_memory(DType dtype) {
   std::vector<std::byte> memory(static_cast<std::size_t>(2 * room * size_of(dtype)));
-  for (std::int64_t k = 0; k < 2 * room; ++k) write_element(memory.data() + k * size_of(dtype), dtype, sample(dtype, k));
+  for (std::int64_t k = 0; k < 2 * room; ++k)
+    write_element(memory.data() + k * size_of(dtype), dtype, sample(dtype, k));
   return memory;
 }
 
@@ -87,8 +118,7 @@ void each_element(const Shaped& s, F f) {
 }
 
 std::byte* at(std::vector<std::byte>& memory, DType dtype, const Shaped& s, const std::vector<std::int64_t>& position) {
-  const std::int64_t element =
-      std::inner_product(position.begin(), position.end(), s.strides.begin(), room + s.offset);
+  const std::int64_t element = std::inner_product(position.begin(), position.end(), s.strides.begin(), room + s.offset);
   return memory.data() + element * size_of(dtype);
 }
 
@@ -97,10 +127,12 @@ void copy_one_by_one(std::vector<std::byte>& to, DType to_dtype, const Shaped& t
                      DType from_dtype, const Shaped& from_shape) {
   std::vector<Number16> numbers;
   each_element(from_shape, [&](const auto& position) {
-    numbers.push_back(convert(read_element(at(from, from_dtype, from_shape, position), from_dtype), from_dtype, to_dtype));
+    numbers.push_back(
+        convert(read_element(at(from, from_dtype, from_shape, position), from_dtype), from_dtype, to_dtype));
   });
   std::size_t next = 0;
-  each_element(to_shape, [&](const auto& p) { write_element(at(to, to_dtype, to_shape, p), to_dtype, numbers[next++]); });
+  each_element(to_shape,
+               [&](const auto& p) { write_element(at(to, to_dtype, to_shape, p), to_dtype, numbers[next++]); });
 }
 
 // Equal elements; every NaN is equal to every other.
@@ -144,11 +176,13 @@ TEST(Elements, EveryPairOfDtypesInEveryLayout) {
   for (DType to_dtype : all_dtypes())
     for (DType from_dtype : all_dtypes())
       for (const Pair& pair : layouts()) {
-        std::vector<std::byte> from = filled_memory(from_dtype), to(static_cast<std::size_t>(2 * room * size_of(to_dtype)));
+        std::vector<std::byte> from = filled_memory(from_dtype),
+                               to(static_cast<std::size_t>(2 * room * size_of(to_dtype)));
         std::vector<std::byte> expected = to;
         copy_one_by_one(expected, to_dtype, pair.to, from, from_dtype, pair.from);
         copy_elements(pair.to.in(to, to_dtype), to_dtype, pair.from.in(from, from_dtype), from_dtype, pair.to.rank());
-        ASSERT_TRUE(same(to, expected, to_dtype)) << from_dtype.name() << " to " << to_dtype.name() << ", " << pair.name;
+        ASSERT_TRUE(same(to, expected, to_dtype))
+            << from_dtype.name() << " to " << to_dtype.name() << ", " << pair.name;
       }
 }
 
@@ -166,7 +200,8 @@ TEST(Elements, FloatsBecomeIntegersSaturatingAndNanBecomesZero) {
   to.data = reinterpret_cast<std::byte*>(longs);
   copy_elements(to, i64, from, f64, 1);
   using Limits = std::numeric_limits<std::int64_t>;
-  EXPECT_EQ(std::vector<std::int64_t>(longs, longs + 5), (std::vector<std::int64_t>{Limits::max(), Limits::min(), 0, 0, 254}));
+  EXPECT_EQ(std::vector<std::int64_t>(longs, longs + 5),
+            (std::vector<std::int64_t>{Limits::max(), Limits::min(), 0, 0, 254}));
 }
 
 TEST(Elements, OverlapIsAsThroughATemporary) {
@@ -215,7 +250,8 @@ TEST(Elements, OverlapOfTwoDtypesInOneMemory) {
 }
 
 TEST(Elements, LargeTransposedCopies) {
-  for (const auto& [rows, columns] : {std::pair<std::int64_t, std::int64_t>{257, 1031}, {1024, 1024}, {3, 5000}, {5000, 3}}) {
+  for (const auto& [rows, columns] :
+       {std::pair<std::int64_t, std::int64_t>{257, 1031}, {1024, 1024}, {3, 5000}, {5000, 3}}) {
     std::vector<std::int32_t> from(static_cast<std::size_t>(rows * columns)), to(from.size(), -1);
     std::iota(from.begin(), from.end(), 0);
     Layout source, destination;

@@ -23,7 +23,9 @@ using namespace kiln;
 using kiln::detail::Access;
 namespace fs = std::filesystem;
 
-std::string reference(const std::string& name) { return std::string(KILN_TESTS_FOLDER) + "/reference/npy/" + name + ".npy"; }
+std::string reference(const std::string& name) {
+  return std::string(KILN_TESTS_FOLDER) + "/reference/npy/" + name + ".npy";
+}
 
 // A folder of this test's own, gone afterwards.
 class Npy : public ::testing::Test {
@@ -46,8 +48,8 @@ std::string bytes_of(const std::string& file) {
 // .npy of format 1 with this header.
 std::string file_with(std::string header, const std::string& data) {
   header += '\n';
-  return std::string("\x93NUMPY\1\0", 8) + static_cast<char>(header.size() & 255) + static_cast<char>(header.size() >> 8) +
-         header + data;
+  return std::string("\x93NUMPY\1\0", 8) + static_cast<char>(header.size() & 255) +
+         static_cast<char>(header.size() >> 8) + header + data;
 }
 std::string good_file() {
   return file_with("{'descr': '<i4', 'fortran_order': False, 'shape': (3, 2), }", std::string(24, '\5'));
@@ -62,7 +64,8 @@ Number16 element(const Array& a, const std::vector<std::int64_t>& position) {
 // numbers() of make_npy.py.
 Number16 expected_number(DType dtype, std::int64_t k) {
   Number16 x;
-  if (dtype.is_bool()) x.i = k % 3 == 0;
+  if (dtype.is_bool())
+    x.i = k % 3 == 0;
   else if (dtype.is_integer()) {
     x.i = k * 21 - 5;
     return convert(x, i64, dtype);
@@ -88,14 +91,16 @@ void expect_numbers(const Array& a, DType dtype, const std::vector<std::int64_t>
   }
 }
 
-// ---- What NumPy wrote -------------------------------------------------------------------------------------------------------
+// ---- What NumPy wrote
+// -------------------------------------------------------------------------------------------------------
 
 struct Named {
   const char* name;
   DType dtype;
 };
-constexpr Named named_dtypes[] = {{"b1", bool_}, {"i1", i8},  {"i2", i16}, {"i4", i32}, {"i8", i64}, {"u1", u8}, {"u2", u16},
-                                  {"u4", u32},   {"u8", u64}, {"f2", f16}, {"f4", f32}, {"f8", f64}, {"c8", c64}, {"c16", c128}};
+constexpr Named named_dtypes[] = {{"b1", bool_}, {"i1", i8},  {"i2", i16}, {"i4", i32},  {"i8", i64},
+                                  {"u1", u8},    {"u2", u16}, {"u4", u32}, {"u8", u64},  {"f2", f16},
+                                  {"f4", f32},   {"f8", f64}, {"c8", c64}, {"c16", c128}};
 
 TEST_F(Npy, EveryDtypeBothOrdersBothByteOrders) {
   for (const auto& [name, dtype] : named_dtypes) {
@@ -134,11 +139,13 @@ TEST_F(Npy, HeadersThatOthersWrite) {
 
 TEST_F(Npy, BoolsOtherThanOneBecomeOne) {
   const Array a = load(written("bools.npy", file_with("{'descr': '|b1', 'fortran_order': False, 'shape': (3,)}",
-                                                      std::string("\0\1\7", 3))).c_str());
+                                                      std::string("\0\1\7", 3)))
+                           .c_str());
   EXPECT_EQ(std::string(reinterpret_cast<const char*>(Access::layout(a).data), 3), std::string("\0\1\1", 3));
 }
 
-// ---- What is wrong -----------------------------------------------------------------------------------------------------------
+// ---- What is wrong
+// -----------------------------------------------------------------------------------------------------------
 
 // The message of the error of loading this file; it names the file, and the line in this file.
 std::string load_error(const std::string& file) {
@@ -196,21 +203,25 @@ TEST_F(Npy, DamagedHeaders) {
   const std::string data(64, '\0');
   for (const char* header :
        {"", "{", "{}", "[]", "{'descr': '<i4'}", "{'descr': '<i4', 'fortran_order': False, 'shape': (3, 2)",
-        "{'descr': '<i4', 'fortran_order': 0, 'shape': (3, 2)}", "{'descr': '<i4', 'fortran_order': False, 'shape': (-3, 2)}",
-        "{'descr': '<i4', 'fortran_order': False, 'shape': (3, x)}", "{'descr': '<i4', 'fortran_order': False, 'shape': 3}",
+        "{'descr': '<i4', 'fortran_order': 0, 'shape': (3, 2)}",
+        "{'descr': '<i4', 'fortran_order': False, 'shape': (-3, 2)}",
+        "{'descr': '<i4', 'fortran_order': False, 'shape': (3, x)}",
+        "{'descr': '<i4', 'fortran_order': False, 'shape': 3}",
         "{'descr': '<i4', 'descr': '<i4', 'fortran_order': False, 'shape': (3, 2)}",
         "{'descr': '<i4', 'fortran_order': False, 'shape': (3, 2)} junk", "{'descr': '<i4",
         "{'descr': '<i4', 'fortran_order': False, 'shape': (3 2)}", "{'name': 1}"})
     expect_contains(load_error(written("bad.npy", file_with(header, data))), {"header is damaged", "numpy.save"});
   for (const char* descr : {"", "<", "i4", "<i3", "<i44", "|i4", "<q8", "<f4 "})
-    expect_contains(load_error(written("bad.npy", file_with(text("{'descr': '", descr,
-                                                                 "', 'fortran_order': False, 'shape': (3, 2)}"), data))),
-                    {text("its elements are '", descr, "'").c_str(), "complex128"});
+    expect_contains(
+        load_error(written("bad.npy",
+                           file_with(text("{'descr': '", descr, "', 'fortran_order': False, 'shape': (3, 2)}"), data))),
+        {text("its elements are '", descr, "'").c_str(), "complex128"});
 }
 
 TEST_F(Npy, HugeExtents) {
   const auto error = [&](const char* shape) {
-    return load_error(written("huge.npy", file_with(text("{'descr': '<f8', 'fortran_order': False, 'shape': ", shape, "}"), "")));
+    return load_error(
+        written("huge.npy", file_with(text("{'descr': '<f8', 'fortran_order': False, 'shape': ", shape, "}"), "")));
   };
   expect_contains(error("(4294967296, 4294967296)"), {"(4294967296, 4294967296)", "2^63"});
   expect_contains(error("(99999999999999999999,)"), {"beyond 64 bits"});
@@ -233,7 +244,8 @@ TEST_F(Npy, DamagedBytesAreErrorsOrArrays) {
   EXPECT_LT(errors, 1200);
 }
 
-// ---- What Kiln writes ----------------------------------------------------------------------------------------------------------
+// ---- What Kiln writes
+// ----------------------------------------------------------------------------------------------------------
 
 TEST_F(Npy, SavedArraysAreWhatNumPyWrites) {
   for (const auto& [name, dtype] : named_dtypes) {
