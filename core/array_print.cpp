@@ -21,8 +21,7 @@ namespace {
 
 using detail::Access;
 
-// ---- Floats
-// -------------------------------------------------------------------------------------------------------------
+// ---- Floats -------------------------------------------------------------------------------------------------------
 
 // The fewest digits that read back as the same number of the dtype: x = 0.d1d2d3… · 10^point.
 struct Decimal {
@@ -167,8 +166,7 @@ std::string float_text(double x, DType dtype) {
          exponent_text(d.point - 1, exponent_digits_at_least);
 }
 
-// ---- Any dtype
-// ----------------------------------------------------------------------------------------------------------
+// ---- Any dtype ----------------------------------------------------------------------------------------------------
 
 DType part_dtype(DType dtype) { return dtype == c64 ? f32 : dtype == c128 ? f64 : dtype; }
 
@@ -216,8 +214,7 @@ std::vector<std::string> column_texts(const std::vector<Number16>& numbers, DTyp
   return texts;
 }
 
-// ---- Arrays
-// ---------------------------------------------------------------------------------------------------------------
+// ---- Arrays -------------------------------------------------------------------------------------------------------
 
 constexpr std::int64_t summarised_from = 1000, edge_items = 3;
 constexpr std::size_t line_width = 75;

@@ -103,8 +103,7 @@ class File {
   int descriptor_;
 };
 
-// ---- The header
-// -----------------------------------------------------------------------------------------------------------
+// ---- The header ---------------------------------------------------------------------------------------------------
 
 constexpr std::string_view magic("\x93NUMPY", 6);
 
@@ -308,8 +307,7 @@ Header read_header(File& file, const Request& request) {
   return header;
 }
 
-// ---- The elements
-// -----------------------------------------------------------------------------------------------------------
+// ---- The elements -------------------------------------------------------------------------------------------------
 
 std::uint64_t size_in_bytes(const Header& header, const Request& request) {
   const std::int64_t* const begin = header.extents;

@@ -91,8 +91,7 @@ void expect_numbers(const Array& a, DType dtype, const std::vector<std::int64_t>
   }
 }
 
-// ---- What NumPy wrote
-// -------------------------------------------------------------------------------------------------------
+// ---- What NumPy wrote ---------------------------------------------------------------------------------------------
 
 struct Named {
   const char* name;
@@ -144,8 +143,7 @@ TEST_F(Npy, BoolsOtherThanOneBecomeOne) {
   EXPECT_EQ(std::string(reinterpret_cast<const char*>(Access::layout(a).data), 3), std::string("\0\1\1", 3));
 }
 
-// ---- What is wrong
-// -----------------------------------------------------------------------------------------------------------
+// ---- What is wrong ------------------------------------------------------------------------------------------------
 
 // The message of the error of loading this file; it names the file, and the line in this file.
 std::string load_error(const std::string& file) {
@@ -244,8 +242,7 @@ TEST_F(Npy, DamagedBytesAreErrorsOrArrays) {
   EXPECT_LT(errors, 1200);
 }
 
-// ---- What Kiln writes
-// ----------------------------------------------------------------------------------------------------------
+// ---- What Kiln writes ---------------------------------------------------------------------------------------------
 
 TEST_F(Npy, SavedArraysAreWhatNumPyWrites) {
   for (const auto& [name, dtype] : named_dtypes) {
