@@ -162,7 +162,7 @@ Array& Array::operator=(const Array& other) & {
     throw UsageError(
         "an Array declared outside a traced loop or branch is rebound inside it, which happens once, while tracing: write "
         "x(rest) = … to store into it, or kiln::swap(a, b) to exchange two",
-        t ? const_cast<Tracing*>(t)->program().locations.back() : Location());
+        t->last_location());
   Access::rebind(*this, other);
   return *this;
 }

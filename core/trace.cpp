@@ -80,11 +80,9 @@ void Tracing::poison(std::string message, const Location& where) noexcept {
   poison_where_ = where;
 }
 
-std::vector<Type> Tracing::joined_types() const { return joined_; }
-
-bool Tracing::settled() const {
+bool Tracing::settled_against(const ir::Program& program) const {
   for (std::size_t k = 0; k < joined_.size(); ++k)
-    if (!fixed_[k] && joined_[k] != program_.variables[k].type) return false;
+    if (!fixed_[k] && joined_[k] != program.variables[k].type) return false;
   return true;
 }
 
@@ -116,6 +114,7 @@ void Tracing::count_operation(std::uint32_t location, const Location& where) {
 }
 
 std::uint32_t Tracing::location(const Location& where) {
+  last_location_ = where;
   const std::uint64_t key = (reinterpret_cast<std::uintptr_t>(where.file_name()) << 32) ^
                             (std::uint64_t{where.line()} << 10) ^ where.column();
   const auto [it, fresh] = location_index_.emplace(key, static_cast<std::uint32_t>(program_.locations.size()));

@@ -58,10 +58,10 @@ class Tracing {
   ir::Builder& build() { return build_; }
   Facts& facts() { return facts_; }
 
-  /// Dtypes of the Vars, in the order they were declared, as joined over everything assigned; `settled` if they are what this
-  /// round assumed.
-  std::vector<Type> joined_types() const;
-  bool settled() const;
+  /// Dtypes of the Vars, in the order they were declared, as joined over everything assigned.
+  std::vector<Type> joined_types() const { return joined_; }
+  /// Whether they are those the program was traced with.
+  bool settled_against(const ir::Program& program) const;
   /// Closes the trace: throws what poisoned it.
   void finish();
 
@@ -72,6 +72,8 @@ class Tracing {
   Value value_of(ir::NodeId node);
   Value apply(ir::Op op, const Operand* operands, int count);
   std::uint32_t location(const Location& where);
+  /// The newest line of the user's code seen, for what cannot be given its own.
+  const Location& last_location() const { return last_location_; }
   /// An i64 node for an index or extent; floats are a DTypeError that names floordiv.
   ir::NodeId integer_of(const Value& v, const char* what, const Location& where);
 
@@ -188,6 +190,7 @@ class Tracing {
   std::vector<std::uint32_t> operations_at_;
   std::vector<Function*> active_;
   Results* sink_ = nullptr;
+  Location last_location_;
   std::string poison_;
   Location poison_where_;
   bool poisoned_ = false;

@@ -19,6 +19,8 @@ struct JitOptions {
   bool fast_math = false;
   /// Vector width in bits, 0 for the machine's own; for tests.
   int vector_bits = 0;
+  /// Runs the reference interpreter instead of compiled code: what KILN_DISABLE_JIT=1 does for every call.
+  bool interpret = false;
   /// Threads of a call; 0 lets the runtime choose from measured cost. Not part of the key.
   int threads = 0;
   /// Runs on exactly `threads` threads however small the work; for tests.
@@ -60,12 +62,14 @@ class KILN_API Results {
   Array& array(int index);
   Value value(int index) const;
   void add(const Array& a);
+  void add_concrete(Array&& a);
   void add(const Value& v);
   int count() const { return count_; }
 
  private:
   friend Access;
   struct Slot;
+  void reserve();
   static constexpr int inline_results = 4;
   int count_ = 0;
   Slot* slots_ = nullptr;

@@ -1,0 +1,122 @@
+// What makes arrays: empty, zeros, full, arange, linspace, eye; ordinary C++ outside a trace, loops inside.
+#include "core/access.h"
+#include "core/error_text.h"
+#include "core/host_ops.h"
+#include "core/trace.h"
+
+#include <kiln/error.h>
+#include <kiln/functions.h>
+
+#include <cmath>
+
+namespace kiln {
+
+using detail::Access;
+using detail::Tracing;
+
+Array empty(const Shape& shape, DType dtype, Location l) {
+  if (Tracing* t = Tracing::checked()) {
+    ir::NodeId extents[max_rank];
+    for (int k = 0; k < shape.rank(); ++k) extents[k] = t->integer_of(shape[k], "an extent", l);
+    for (int k = 0; k < shape.rank(); ++k)
+      t->guard(t->build().less_equal(t->build().integer(0), extents[k]),
+               {ir::Message::Kind::shape, "an extent of a new array is negative: {}", {extents[k]}, t->location(l)});
+    return t->allocate(dtype, extents, shape.rank(), l);
+  }
+  std::int64_t extents[max_rank];
+  for (int k = 0; k < shape.rank(); ++k) extents[k] = shape[k].as_integer();
+  return detail::new_array(dtype, {extents, static_cast<std::size_t>(shape.rank())}, l);
+}
+
+namespace {
+
+Array filled(const Shape& shape, const Value& x, DType dtype, const Location& l) {
+  Array a = empty(shape, dtype, l);
+  a(IndexItem(rest, l)) = Operand(x, l);
+  return a;
+}
+
+}  // namespace
+
+Array zeros(const Shape& shape, DType dtype, Location l) { return filled(shape, 0, dtype, l); }
+Array ones(const Shape& shape, DType dtype, Location l) { return filled(shape, 1, dtype, l); }
+Array full(const Shape& shape, const Operand& x) { return filled(shape, x.value, x.value.dtype(), x.where); }
+Array full(const Shape& shape, const Operand& x, DType dtype) { return filled(shape, x.value, dtype, x.where); }
+Array empty_like(const ArrayOperand& a) { return empty(a.array.shape(a.where), a.array.dtype(), a.where); }
+Array zeros_like(const ArrayOperand& a) { return filled(a.array.shape(a.where), 0, a.array.dtype(), a.where); }
+Array ones_like(const ArrayOperand& a) { return filled(a.array.shape(a.where), 1, a.array.dtype(), a.where); }
+Array full_like(const ArrayOperand& a, const Operand& x) { return filled(a.array.shape(a.where), x.value, a.array.dtype(), a.where); }
+
+namespace {
+
+// f(i) for every element of a new 1-d array, in a trace as a loop.
+template <class F>
+Array from_index(const Value& count, DType dtype, const Location& l, F&& f) {
+  Array a = empty(Shape(count, l), dtype, l);
+  if (Tracing::checked()) {
+    const detail::Dimension d{0, count, 1};
+    alignas(Value) unsigned char storage[sizeof(Value)];
+    Value* index = reinterpret_cast<Value*>(storage);
+    detail::open_loop(true, &d, 1, index, l);
+    a(Operand(*index, l)) = Operand(f(Operand(*index, l)), l);
+    detail::close_loop();
+    return a;
+  }
+  std::byte* to = Access::layout(a).data;
+  const std::int64_t n = count.as_integer();
+  for (std::int64_t i = 0; i < n; ++i, to += dtype.size()) {
+    const Value v = f(Operand(i, l));
+    write_element(to, dtype, convert(Access::number(v), v.dtype(), dtype));
+  }
+  return a;
+}
+
+Array arange_of(const Operand& begin, const Operand& end, const Operand& step) {
+  const Location& l = begin.where;
+  const Type type = promote(promote(Access::type(begin.value), Access::type(end.value)), Access::type(step.value));
+  if (type.dtype.is_bool() || type.dtype.is_complex()) throw DTypeError(text("arange of ", type.dtype, "; give integers or floats"), l);
+  if (!Access::traced(step.value) && step.value.as_double() == 0) throw UsageError("arange with a step of 0 never ends", l);
+  const Operand span = Operand(end - begin, l);
+  Value count = 0;
+  if (type.dtype.is_integer()) {
+    // ceil(span / step) for either sign of the step.
+    const Value up = -floordiv(Operand(-span, l), step);
+    Access::set(count, i64(Operand(maximum(Operand(up, l), Operand(0, l)), l)));
+  } else {
+    Access::set(count, i64(Operand(maximum(Operand(ceil(Operand(span / step, l)), l), Operand(0.0, l)), l)));
+  }
+  return from_index(count, type.dtype, l, [&](const Operand& i) { return begin + Operand(i * step, l); });
+}
+
+}  // namespace
+
+Array arange(const Operand& n) { return arange_of(Operand(0, n.where), n, Operand(1, n.where)); }
+Array arange(const Operand& begin, const Operand& end) { return arange_of(begin, end, Operand(1, begin.where)); }
+Array arange(const Operand& begin, const Operand& end, const Operand& step) { return arange_of(begin, end, step); }
+
+Array linspace(const Operand& first, const Operand& last, const Operand& count) {
+  const Location& l = first.where;
+  if (!count.value.dtype().is_integer()) throw DTypeError(text("linspace needs an integer count, not ", count.value.dtype()), l);
+  const Value intervals = maximum(Operand(count - Operand(1, l), l), Operand(1, l));
+  const Value step = f64(Operand(Operand(last - first, l) / Operand(intervals, l), l));
+  const Value begin = f64(first), end = f64(last);
+  // The last number is exactly `last`, as in NumPy.
+  return from_index(count.value, f64, l, [&](const Operand& i) {
+    const Value x = Operand(i * Operand(step, l), l) + Operand(begin, l);
+    const Value at_end = Operand(i == Operand(intervals, l), l) && Operand(count > Operand(1, l), l);
+    return where(Operand(at_end, l), Operand(end, l), Operand(x, l));
+  });
+}
+
+Array eye(const Operand& n, DType dtype) {
+  const Location& l = n.where;
+  Shape s = Access::empty_shape(l);
+  Access::append(s, n);
+  Access::append(s, n);
+  Array a = filled(s, 0, dtype, l);
+  Array d = diagonal(ArrayOperand(a, l));
+  d(IndexItem(rest, l)) = Operand(1, l);
+  return a;
+}
+
+}  // namespace kiln

@@ -1,0 +1,235 @@
+// The call: signature, look-up, specialization if there is none, launch; readable from top to bottom.
+#include "core/dispatch.h"
+
+#include "core/access.h"
+#include "core/error_text.h"
+#include "core/interpret.h"
+#include "core/last_call.h"
+#include "core/results.h"
+#include "core/trace.h"
+
+#include <kiln/error.h>
+
+namespace kiln::detail {
+
+namespace {
+
+// Past so many variants of one signature a generic one is made, which consults no optional fact.
+constexpr int most_variants = 8;
+
+bool matches(const Variant& v, const GatheredCall& call) {
+  if (!(v.signature == call.signature)) return false;
+  for (const Fact& fact : v.facts)
+    if (holds(fact, call.arguments(), v.traced) != fact.answer) return false;
+  return true;
+}
+
+Variant* find(const FunctionState& state, const GatheredCall& call) {
+  for (Variant* v = state.variants.load(std::memory_order_acquire); v; v = v->next)
+    if (matches(*v, call)) return v;
+  return nullptr;
+}
+
+// Why none of the variants there are serves this call.
+std::string reason_for(const FunctionState& state, const GatheredCall& call, int& same_signature) {
+  std::string reason = state.variants.load() ? "a new signature" : "the first call";
+  same_signature = 0;
+  for (Variant* v = state.variants.load(); v; v = v->next) {
+    if (!(v->signature == call.signature)) continue;
+    if (same_signature++ > 0) continue;
+    for (Fact fact : v->facts) {
+      const bool now = holds(fact, call.arguments(), v->traced);
+      if (now == fact.answer) continue;
+      fact.answer = now;
+      reason = describe(fact);
+      break;
+    }
+  }
+  return reason;
+}
+
+// Takes the signature out of the list of those being compiled, whatever happens.
+class InProgress {
+ public:
+  InProgress(FunctionState& state, const Signature& signature) : state_(state), signature_(signature) {}
+  ~InProgress() {
+    const std::lock_guard lock(state_.mutex);
+    std::erase_if(state_.in_progress, [&](const Signature& s) { return s == signature_; });
+    state_.compiled.notify_all();
+  }
+
+ private:
+  FunctionState& state_;
+  const Signature& signature_;
+};
+
+// Compiles the variant for this call, or waits for the thread that is already doing so.
+Variant* find_or_specialize(Function& function, const JitOptions& options, const Argument* arguments, int count,
+                            const GatheredCall& call) {
+  FunctionState& state = state_of(function);
+  {
+    std::unique_lock lock(state.mutex);
+    for (;;) {
+      if (Variant* v = find(state, call)) return v;
+      bool busy = false;
+      for (const Signature& s : state.in_progress) busy |= s == call.signature;
+      if (!busy) break;
+      state.compiled.wait(lock);
+    }
+    state.in_progress.push_back(call.signature);
+  }
+  const InProgress in_progress(state, call.signature);
+  int same_signature = 0;
+  std::string reason = reason_for(state, call, same_signature);
+  std::unique_ptr<Variant> made = specialize(function, options, arguments, count, call, same_signature >= most_variants);
+  if (same_signature >= most_variants) reason = text("the generic variant, after ", same_signature, " of this signature");
+  made->reason = std::move(reason);
+  last_call_state().compiled = true;
+  last_call_state().lookup_text = made->reason;
+  Variant* v = made.release();
+  v->next = state.variants.load();
+  while (!state.variants.compare_exchange_weak(v->next, v, std::memory_order_release)) {}
+  return v;
+}
+
+// ---- Launch ---------------------------------------------------------------------------------------------------------
+
+// The memory a launch takes; results keep theirs.
+struct LaunchMemory {
+  static constexpr int inline_blocks = 16;
+  Storage* blocks[inline_blocks];
+  int count = 0;
+  std::vector<Storage*> more;
+
+  ~LaunchMemory() {
+    for (int k = 0; k < count; ++k) blocks[k]->release();
+    for (Storage* s : more) s->release();
+  }
+  Storage* owner(const std::byte* data) const {
+    const auto holds = [&](const Storage* s) { return data >= s->data() && data <= s->data() + s->bytes(); };
+    for (int k = 0; k < count; ++k)
+      if (holds(blocks[k])) return blocks[k];
+    for (Storage* s : more)
+      if (holds(s)) return s;
+    return nullptr;
+  }
+};
+
+std::byte* allocate(Frame* frame, std::uint32_t, std::int64_t bytes) noexcept {
+  auto& memory = *static_cast<LaunchMemory*>(frame->owner);
+  try {
+    Storage* s = Storage::allocate(static_cast<std::size_t>(bytes < 0 ? 0 : bytes));
+    if (memory.count < LaunchMemory::inline_blocks) memory.blocks[memory.count++] = s;
+    else memory.more.push_back(s);
+    return s->data();
+  } catch (...) {
+    return nullptr;
+  }
+}
+
+// Without a thread pool: all of a distributed loop on this thread. Devices put their own in its place.
+void run_serially(Frame* frame, std::uint32_t, LoopBody body, void* captures, std::int64_t count, std::int64_t) noexcept {
+  body(frame, captures, 0, count, 0);
+}
+
+constexpr RuntimeServices services{&allocate, &run_serially};
+
+[[noreturn]] void raise(const Variant& v, const Frame& frame, std::int32_t status, const Location& where) {
+  if (status == status_no_memory) throw RuntimeError("no memory for an array this compiled function makes", where);
+  const ir::Message& m = v.traced.messages[static_cast<std::size_t>(status - 1)];
+  std::string message = m.text;
+  for (std::size_t k = 0; k < m.shown.size() && k < 8; ++k) {
+    const std::size_t at = message.find("{}");
+    if (at != std::string::npos) message.replace(at, 2, std::to_string(frame.failed[k]));
+  }
+  const Location& line = v.traced.locations[m.location];
+  switch (m.kind) {
+    case ir::Message::Kind::shape: throw ShapeError(message, line);
+    case ir::Message::Kind::index: throw IndexError(message, line);
+    case ir::Message::Kind::usage: break;
+  }
+  throw UsageError(message, line);
+}
+
+void take_results(const Variant& v, const GatheredCall& call, const Frame& frame, const LaunchMemory& memory, Results& results) {
+  for (std::size_t k = 0; k < v.traced.results.size(); ++k) {
+    const ir::Result& r = v.traced.results[k];
+    const ResultSlot& slot = frame.results[k];
+    if (!r.is_array) {
+      results.add(Access::make(v.traced[r.value].type, slot.number));
+      continue;
+    }
+    Layout l;
+    l.data = slot.data;
+    std::memcpy(l.extents, slot.extents, sizeof l.extents);
+    std::memcpy(l.strides, slot.strides, sizeof l.strides);
+    Storage* storage = memory.owner(slot.data);
+    bool read_only = false;
+    for (int a = 0; a < call.array_count && !storage; ++a) {
+      Storage* s = Access::storage(*call.arrays[a]);
+      if (slot.data >= s->data() && slot.data <= s->data() + s->bytes()) {
+        storage = s;
+        read_only = Access::read_only(*call.arrays[a]);
+      }
+    }
+    if (!storage) throw InternalError("a result lies in no memory of this call");
+    storage->retain();
+    results.add_concrete(Access::make_array(storage, v.traced.roots[r.root].dtype, r.rank, l, read_only));
+  }
+}
+
+void launch(const Variant& v, const JitOptions& options, const GatheredCall& call, Results& results, const Location& where) {
+  constexpr std::size_t inline_results = 8;
+  ResultSlot inline_slots[inline_results];
+  std::vector<ResultSlot> more_slots;
+  LaunchMemory memory;
+  Frame frame{};
+  frame.services = &services;
+  frame.arrays = call.layouts;
+  frame.scalars = call.scalars;
+  frame.results = inline_slots;
+  if (v.traced.results.size() > inline_results) {
+    more_slots.resize(v.traced.results.size());
+    frame.results = more_slots.data();
+  }
+  frame.owner = &memory;
+  LaunchReport report;
+  std::int32_t status;
+  if (v.executable) {
+    status = v.executable->run(frame, {options.threads, options.force_threads}, &report);
+    last_call_state().vector_bits = v.executable->vector_bits;
+  } else {
+    status = interpret(v.traced, frame);
+    report.reason = "the interpreter runs on one thread";
+    last_call_state().vector_bits = 0;
+  }
+  last_call_state().report = report;
+  if (status != status_ok) raise(v, frame, status, where);
+  take_results(v, call, frame, memory, results);
+}
+
+}  // namespace
+
+FunctionState& state_of(Function& function) {
+  const std::atomic_ref<void*> slot(function.state);
+  void* state = slot.load(std::memory_order_acquire);
+  if (!state) {
+    auto* made = new FunctionState;
+    if (slot.compare_exchange_strong(state, made)) state = made;
+    else delete made;
+  }
+  return *static_cast<FunctionState*>(state);
+}
+
+void call(Function& function, const JitOptions& options, const Argument* arguments, int count, Results& results,
+          const Location& where) {
+  if (Tracing* tracing = Tracing::checked()) return tracing->run(function, arguments, count, results, where);
+  GatheredCall call;
+  gather(arguments, count, options, where, call);
+  last_call_state().compiled = false;
+  Variant* v = find(state_of(function), call);
+  if (!v) v = find_or_specialize(function, options, arguments, count, call);
+  launch(*v, options, call, results, where);
+}
+
+}  // namespace kiln::detail

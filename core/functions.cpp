@@ -1,0 +1,418 @@
+// The functions of arrays: inside a trace recorded, outside run now.
+#include "core/access.h"
+#include "core/eager.h"
+#include "core/error_text.h"
+#include "core/host_ops.h"
+#include "core/trace.h"
+
+#include <kiln/error.h>
+#include <kiln/functions.h>
+
+#include <cmath>
+
+namespace kiln {
+
+using detail::Access;
+using detail::Argument;
+using detail::Builtin;
+using detail::MixedOperand;
+using detail::Tracing;
+using ir::Op;
+
+// ---- Elementwise ----------------------------------------------------------------------------------------------------
+
+namespace {
+
+Array elementwise(Op op, const MixedOperand* operands, const Location& where) {
+  const int arity = ir::row(op).arity;
+  if (Tracing* t = Tracing::checked()) return t->elementwise(op, operands, arity, where);
+  Argument list[3];
+  for (int k = 0; k < arity; ++k) list[k] = operands[k].array ? detail::argument(*operands[k].array) : detail::argument(*operands[k].scalar);
+  const std::int64_t constant = static_cast<std::int64_t>(op);
+  return detail::eager_array(Builtin::elementwise, {&constant, 1}, {list, static_cast<std::size_t>(arity)}, where);
+}
+
+MixedOperand mixed(const ArrayOperand& a) { return {&a.array, nullptr}; }
+MixedOperand mixed(const Operand& a) { return {nullptr, &a.value}; }
+
+template <class... A>
+Array elementwise(Op op, const Location& where, const A&... operands) {
+  const MixedOperand list[] = {mixed(operands)...};
+  return elementwise(op, list, where);
+}
+
+}  // namespace
+
+#define KILN_BINARY(name, op)                                                                                                   \
+  Array name(const ArrayOperand& a, const ArrayOperand& b) { return elementwise(Op::op, a.where, a, b); }                       \
+  Array name(const ArrayOperand& a, const Operand& b) { return elementwise(Op::op, a.where, a, b); }                            \
+  Array name(const Operand& a, const ArrayOperand& b) { return elementwise(Op::op, a.where, a, b); }
+KILN_BINARY(operator+, add)
+KILN_BINARY(operator-, subtract)
+KILN_BINARY(operator*, multiply)
+KILN_BINARY(operator/, divide)
+KILN_BINARY(operator%, mod)
+KILN_BINARY(operator&, bit_and)
+KILN_BINARY(operator|, bit_or)
+KILN_BINARY(operator^, bit_xor)
+KILN_BINARY(operator<<, left_shift)
+KILN_BINARY(operator>>, right_shift)
+KILN_BINARY(operator<, less)
+KILN_BINARY(operator<=, less_equal)
+KILN_BINARY(operator>, greater)
+KILN_BINARY(operator>=, greater_equal)
+KILN_BINARY(operator==, equal)
+KILN_BINARY(operator!=, not_equal)
+KILN_BINARY(operator&&, logical_and)
+KILN_BINARY(operator||, logical_or)
+Array operator-(const ArrayOperand& a) { return elementwise(Op::negative, a.where, a); }
+Array operator~(const ArrayOperand& a) { return elementwise(Op::bit_not, a.where, a); }
+Array operator!(const ArrayOperand& a) { return elementwise(Op::logical_not, a.where, a); }
+
+#define KILN_DEFINE_1(name) \
+  Array name(const ArrayOperand& x) { return elementwise(Op::name, x.where, x); }
+#define KILN_DEFINE_2(name) KILN_BINARY(name, name)
+#define KILN_DEFINE_3(name)
+#define KILN_OPERATOR(name, spelling, arity, rule, cuda, ulp, cost)
+#define KILN_FUNCTION(name, spelling, arity, rule, cuda, ulp, cost) KILN_DEFINE_##arity(name)
+#include <kiln/ops.def>
+#undef KILN_OPERATOR
+#undef KILN_FUNCTION
+#undef KILN_DEFINE_1
+#undef KILN_DEFINE_2
+#undef KILN_DEFINE_3
+#undef KILN_BINARY
+
+Array clip(const ArrayOperand& x, const Operand& lo, const Operand& hi) {
+  const Array low = maximum(x, lo);
+  return minimum(ArrayOperand(low, x.where), hi);
+}
+
+Array where(const ArrayOperand& c, const ArrayOperand& x, const ArrayOperand& y) { return elementwise(Op::select, c.where, c, x, y); }
+Array where(const ArrayOperand& c, const ArrayOperand& x, const Operand& y) { return elementwise(Op::select, c.where, c, x, y); }
+Array where(const ArrayOperand& c, const Operand& x, const ArrayOperand& y) { return elementwise(Op::select, c.where, c, x, y); }
+Array where(const ArrayOperand& c, const Operand& x, const Operand& y) { return elementwise(Op::select, c.where, c, x, y); }
+Array where(const Operand& c, const ArrayOperand& x, const ArrayOperand& y) { return elementwise(Op::select, c.where, c, x, y); }
+Array where(const Operand& c, const ArrayOperand& x, const Operand& y) { return elementwise(Op::select, c.where, c, x, y); }
+Array where(const Operand& c, const Operand& x, const ArrayOperand& y) { return elementwise(Op::select, c.where, c, x, y); }
+
+// ---- Storing into arrays --------------------------------------------------------------------------------------------
+
+namespace {
+
+void check_target(const Array& to, const Location& where) {
+  if (Access::state(to) == Access::State::undefined) throw UsageError("storing into an Array that has no elements yet", where);
+  if (Access::read_only(to)) throw UsageError("'=' writes into a read-only array; copy() it first", where);
+}
+
+// Both concrete: to[...] = from[...], broadcast.
+void copy_concrete(const Array& to, const Array& from, const Location& where) {
+  check_target(to, where);
+  const auto extents = Access::extents(to), own = Access::extents(from);
+  detail::Layout l = Access::layout(from);
+  const int rank = Access::rank(to), shift = rank - Access::rank(from);
+  bool fits = shift >= 0;
+  for (int k = rank; fits && k-- > 0;) {
+    const int j = k - shift;
+    l.strides[k] = j < 0 || own[static_cast<std::size_t>(j)] == 1 ? 0 : Access::layout(from).strides[j];
+    fits = j < 0 || own[static_cast<std::size_t>(j)] == 1 || own[static_cast<std::size_t>(j)] == extents[static_cast<std::size_t>(k)];
+    l.extents[k] = extents[static_cast<std::size_t>(k)];
+  }
+  if (!fits)
+    throw ShapeError(text("'=': an array of ", from.dtype(), " and shape ", own, " cannot be stored into one of ", to.dtype(), " and shape ",
+                          extents, ": extents must be equal, or 1 on the right"),
+                     where);
+  detail::copy_elements(Access::layout(to), to.dtype(), l, from.dtype(), rank);
+}
+
+void store_array(const Array& to, const ArrayOperand& x) {
+  if (Tracing* t = Tracing::checked()) {
+    t->symbol_of(to, x.where);
+    return t->copy_into(to, x.array, x.where);
+  }
+  if (Access::state(x.array) == Access::State::undefined) throw UsageError("'=' of an Array that has no elements yet", x.where);
+  copy_concrete(to, x.array, x.where);
+}
+
+void store_scalar(const Array& to, const Operand& x) {
+  if (Tracing* t = Tracing::checked()) return t->fill(to, x.value, x.where);
+  check_target(to, x.where);
+  if (Access::traced(x.value)) throw UsageError("a traced Value is stored into a concrete array: pass the array as a parameter", x.where);
+  const Number16 number = convert(Access::number(x.value), x.value.dtype(), to.dtype());
+  detail::fill_elements(Access::layout(to), to.dtype(), Access::rank(to), number);
+}
+
+void check_update(Op op, const Array& to, const Array& result, const Location& where) {
+  const bool keeps = promote(to.dtype(), result.dtype()) == to.dtype();
+  if (!keeps)
+    throw DTypeError(text("'", ir::row(op).spelling, "=' gives ", result.dtype(), ", which a ", to.dtype(), " array cannot hold; write x(rest) = ",
+                          to.dtype(), "(…)"),
+                     where);
+}
+
+void update_array(const Array& to, Op op, const ArrayOperand& x) {
+  const Array result = elementwise(op, x.where, ArrayOperand(to, x.where), x);
+  check_update(op, to, result, x.where);
+  store_array(to, ArrayOperand(result, x.where));
+}
+
+void update_scalar(const Array& to, Op op, const Operand& x) {
+  const Array result = elementwise(op, x.where, ArrayOperand(to, x.where), x);
+  check_update(op, to, result, x.where);
+  store_array(to, ArrayOperand(result, x.where));
+}
+
+}  // namespace
+
+void View::operator=(const ArrayOperand& x) && { store_array(*this, x); }
+void View::operator=(const Operand& x) && { store_scalar(*this, x); }
+
+#define KILN_UPDATE(symbol, op)                                                    \
+  void View::operator symbol(const ArrayOperand& x) { update_array(*this, Op::op, x); } \
+  void View::operator symbol(const Operand& x) { update_scalar(*this, Op::op, x); }     \
+  Array& Array::operator symbol(const ArrayOperand& x) & {                         \
+    update_array(*this, Op::op, x);                                                \
+    return *this;                                                                  \
+  }                                                                                \
+  Array& Array::operator symbol(const Operand& x) & {                              \
+    update_scalar(*this, Op::op, x);                                               \
+    return *this;                                                                  \
+  }
+KILN_UPDATE(+=, add)
+KILN_UPDATE(-=, subtract)
+KILN_UPDATE(*=, multiply)
+KILN_UPDATE(/=, divide)
+KILN_UPDATE(%=, mod)
+KILN_UPDATE(&=, bit_and)
+KILN_UPDATE(|=, bit_or)
+KILN_UPDATE(^=, bit_xor)
+#undef KILN_UPDATE
+
+void swap(Array& a, Array& b, Location l) {
+  if (Tracing* t = Tracing::checked()) return t->swap(a, b, l);
+  const Array old = a;
+  Access::rebind(a, b);
+  Access::rebind(b, old);
+}
+
+// ---- Reductions -----------------------------------------------------------------------------------------------------
+
+namespace {
+
+std::int64_t options_of(const ArrayOperand& x, const Reduce& options) {
+  const int rank = Access::rank(x.array);
+  std::int64_t bits = detail::has_options_bit | (options.keepdims ? detail::keepdims_bit : 0);
+  if (options.axis.count == 0) return bits | ((1 << rank) - 1);
+  for (int k = 0; k < options.axis.count; ++k) {
+    const int given = options.axis.values[k], axis = given < 0 ? given + rank : given;
+    if (axis < 0 || axis >= rank)
+      throw IndexError(text("axis ", given, " of a reduction of an array of rank ", rank, "; axes are ", -rank, " to ", rank - 1), x.where);
+    if (bits >> axis & 1) throw IndexError(text("axis ", given, " stands twice in a reduction"), x.where);
+    bits |= std::int64_t{1} << axis;
+  }
+  return bits;
+}
+
+Value reduce(Builtin which, const ArrayOperand& x) {
+  if (Tracing::checked()) return detail::traced_reduction(which, x.array, x.where);
+  const Argument operand = detail::argument(x.array);
+  return detail::eager_value(which, {}, {&operand, 1}, x.where);
+}
+
+Array reduce(Builtin which, const ArrayOperand& x, const Reduce& options) {
+  const std::int64_t bits = options_of(x, options);
+  if (Tracing::checked()) return detail::traced_reduction(which, x.array, bits, x.where);
+  const Argument operand = detail::argument(x.array);
+  return detail::eager_array(which, {&bits, 1}, {&operand, 1}, x.where);
+}
+
+}  // namespace
+
+#define KILN_REDUCTION(name)                                                \
+  Value name(const ArrayOperand& x) { return reduce(Builtin::name, x); }    \
+  Array name(const ArrayOperand& x, const Reduce& options) { return reduce(Builtin::name, x, options); }
+KILN_REDUCTION(sum)
+KILN_REDUCTION(prod)
+KILN_REDUCTION(min)
+KILN_REDUCTION(max)
+KILN_REDUCTION(mean)
+KILN_REDUCTION(any)
+KILN_REDUCTION(all)
+#undef KILN_REDUCTION
+
+Value trace(const ArrayOperand& a) {
+  if (Tracing::checked()) {
+    const Array d = diagonal(a);
+    return sum(ArrayOperand(d, a.where));
+  }
+  const Argument operand = detail::argument(a.array);
+  return detail::eager_value(Builtin::trace, {}, {&operand, 1}, a.where);
+}
+
+Value dot(const ArrayOperand& a, const ArrayOperand& b) {
+  if (Access::rank(a.array) != 1 || Access::rank(b.array) != 1)
+    throw ShapeError(text("dot takes two arrays of rank 1, not ", Access::rank(a.array), " and ", Access::rank(b.array)), a.where);
+  if (Tracing::checked()) {
+    const Array products = a * b;
+    return sum(ArrayOperand(products, a.where));
+  }
+  const Argument operands[] = {detail::argument(a.array), detail::argument(b.array)};
+  return detail::eager_value(Builtin::dot, {}, operands, a.where);
+}
+
+Value allclose(const ArrayOperand& a, const ArrayOperand& b, double rtol, double atol) {
+  const Value r = rtol, t = atol;
+  const Argument operands[] = {detail::argument(a.array), detail::argument(b.array), detail::argument(r), detail::argument(t)};
+  return detail::eager_value(Builtin::allclose, {}, operands, a.where);
+}
+
+Value array_equal(const ArrayOperand& a, const ArrayOperand& b) {
+  if (Access::rank(a.array) != Access::rank(b.array)) return Value(false);
+  if (Tracing::checked()) {
+    const Array same = a == b;
+    return all(ArrayOperand(same, a.where));
+  }
+  for (int k = 0; k < Access::rank(a.array); ++k)
+    if (a.array.extent(k, a.where) != b.array.extent(k, b.where)) return Value(false);
+  const Argument operands[] = {detail::argument(a.array), detail::argument(b.array)};
+  return detail::eager_value(Builtin::array_equal, {}, operands, a.where);
+}
+
+// ---- Casts and copies -----------------------------------------------------------------------------------------------
+
+namespace {
+
+Array convert_array(const Array& a, DType dtype, const Location& where) {
+  if (Tracing* t = Tracing::checked()) return t->cast(a, dtype, where);
+  if (Access::state(a) == Access::State::undefined) throw UsageError("this Array has no elements yet", where);
+  const Array result = detail::new_array(dtype, Access::extents(a), where);
+  detail::copy_elements(Access::layout(result), dtype, Access::layout(a), a.dtype(), Access::rank(a));
+  return result;
+}
+
+}  // namespace
+
+Array Array::astype(DType dtype, Location l) const { return convert_array(*this, dtype, l); }
+Array Array::copy(Location l) const { return convert_array(*this, dtype_, l); }
+Array DType::operator()(const ArrayOperand& x) const { return convert_array(x.array, *this, x.where); }
+
+// ---- Shape ----------------------------------------------------------------------------------------------------------
+
+Array Array::reshape(const Shape& shape, Location l) const {
+  if (Tracing* t = Tracing::checked()) return t->reshape(*this, shape, l);
+  if (state_ == State::undefined) throw UsageError("reshape: this Array has no elements yet", l);
+  const std::int64_t count = host_size();
+  std::int64_t extents[max_rank], product = 1;
+  int unknown = -1;
+  for (int k = 0; k < shape.rank(); ++k) {
+    extents[k] = shape[k].as_integer();
+    if (extents[k] == -1 && unknown < 0) unknown = k;
+    else product *= extents[k];
+  }
+  if (unknown >= 0) extents[unknown] = product > 0 ? count / product : 0;
+  const std::span<const std::int64_t> all{extents, static_cast<std::size_t>(shape.rank())};
+  if (detail::element_count(all) != count)
+    throw ShapeError(text("reshape of an array of shape ", Access::extents(*this), " to ", all, ": ", count, " elements do not become ",
+                          detail::element_count(all)),
+                     l);
+  const Array source = detail::is_contiguous(*this) ? *this : copy(l);
+  detail::Layout layout;
+  layout.data = Access::layout(source).data;
+  std::int64_t stride = 1;
+  for (int k = shape.rank(); k-- > 0;) {
+    layout.extents[k] = extents[k];
+    layout.strides[k] = stride;
+    stride *= extents[k];
+  }
+  detail::retain(Access::storage(source));
+  return Access::make_array(Access::storage(source), dtype_, shape.rank(), layout, read_only_);
+}
+
+Array Array::ravel(Location l) const {
+  Shape s = Access::empty_shape(l);
+  Access::append(s, Operand(size(l), l));
+  return reshape(s, l);
+}
+
+namespace {
+
+Array permuted(const Array& a, const int* axes, const Location& where) {
+  if (Tracing* t = Tracing::checked()) return t->transpose(a, axes, where);
+  if (Access::state(a) == Access::State::undefined) throw UsageError("transpose: this Array has no elements yet", where);
+  detail::Layout l = Access::layout(a);
+  for (int k = 0; k < Access::rank(a); ++k) {
+    l.extents[k] = Access::layout(a).extents[axes[k]];
+    l.strides[k] = Access::layout(a).strides[axes[k]];
+  }
+  detail::retain(Access::storage(a));
+  return Access::make_array(Access::storage(a), a.dtype(), Access::rank(a), l, Access::read_only(a));
+}
+
+}  // namespace
+
+Array Array::transpose(Location l) const {
+  int axes[max_rank];
+  for (int k = 0; k < rank_; ++k) axes[k] = rank_ - 1 - k;
+  return permuted(*this, axes, l);
+}
+
+Array Array::transpose(std::initializer_list<int> list, Location l) const {
+  int axes[max_rank];
+  unsigned seen = 0;
+  int n = 0;
+  for (int given : list) {
+    const int axis = given < 0 ? given + rank_ : given;
+    if (axis < 0 || axis >= rank_ || (seen >> axis & 1) || n >= rank_)
+      throw IndexError(text("transpose of an array of rank ", int{rank_}, " needs each of its axes once"), l);
+    seen |= 1u << axis;
+    axes[n++] = axis;
+  }
+  if (n != rank_) throw IndexError(text("transpose of an array of rank ", int{rank_}, " needs each of its axes once"), l);
+  return permuted(*this, axes, l);
+}
+
+Array Array::broadcast_to(const Shape& shape, Location l) const {
+  if (Tracing* t = Tracing::checked()) {
+    ir::NodeId extents[max_rank];
+    for (int k = 0; k < shape.rank(); ++k) extents[k] = t->integer_of(shape[k], "an extent", l);
+    return t->broadcast(*this, extents, shape.rank(), l);
+  }
+  if (state_ == State::undefined) throw UsageError("broadcast_to: this Array has no elements yet", l);
+  detail::Layout to;
+  to.data = layout_.data;
+  const int shift = shape.rank() - rank_;
+  for (int k = 0; k < shape.rank(); ++k) {
+    to.extents[k] = shape[k].as_integer();
+    const int own = k - shift;
+    const bool repeats = own < 0 || (layout_.extents[own] == 1 && to.extents[k] != 1);
+    if (shift < 0 || (!repeats && layout_.extents[own] != to.extents[k])) {
+      std::int64_t wanted[max_rank];
+      for (int j = 0; j < shape.rank(); ++j) wanted[j] = shape[j].as_integer();
+      throw ShapeError(text("broadcast_to: an array of shape ", Access::extents(*this), " does not broadcast to ",
+                            std::span<const std::int64_t>(wanted, static_cast<std::size_t>(shape.rank()))),
+                       l);
+    }
+    to.strides[k] = repeats ? 0 : layout_.strides[own];
+  }
+  detail::retain(storage_);
+  return Access::make_array(storage_, dtype_, shape.rank(), to, true);
+}
+
+Array diagonal(const ArrayOperand& a) {
+  if (Tracing* t = Tracing::checked()) return t->diagonal(a.array, a.where);
+  const int rank = Access::rank(a.array);
+  if (rank != 2) throw ShapeError(text("diagonal needs an array of rank 2, not ", rank), a.where);
+  const detail::Layout& from = Access::layout(a.array);
+  detail::Layout l;
+  l.data = from.data;
+  l.extents[0] = std::min(from.extents[0], from.extents[1]);
+  l.strides[0] = from.strides[0] + from.strides[1];
+  detail::retain(Access::storage(a.array));
+  return Access::make_array(Access::storage(a.array), a.array.dtype(), 1, l, Access::read_only(a.array));
+}
+
+Array transpose(const ArrayOperand& a) { return a.array.transpose(a.where); }
+Array reshape(const ArrayOperand& a, const Shape& shape) { return a.array.reshape(shape, a.where); }
+Array broadcast_to(const ArrayOperand& a, const Shape& shape) { return a.array.broadcast_to(shape, a.where); }
+
+}  // namespace kiln

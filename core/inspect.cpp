@@ -1,0 +1,130 @@
+// What Kiln did, for its users: specializations, generated code, the last call, memory.
+#include <kiln/inspect.h>
+
+#include "core/access.h"
+#include "core/dispatch.h"
+#include "core/error_text.h"
+#include "core/last_call.h"
+#include "core/results.h"
+
+#include <kiln/error.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+namespace kiln {
+
+// ---- Text -----------------------------------------------------------------------------------------------------------
+
+Text::Text(const char* text) : text_(strdup(text)) {
+  if (!text_) throw std::bad_alloc();
+}
+Text::Text(const Text& other) : Text(other.text_) {}
+Text& Text::operator=(const Text& other) {
+  if (this != &other) {
+    Text copy(other);
+    std::swap(text_, copy.text_);
+  }
+  return *this;
+}
+Text::~Text() { std::free(text_); }
+
+// ---- Specializations ------------------------------------------------------------------------------------------------
+
+Specializations::Specializations() = default;
+Specializations::Specializations(const Specializations& other) {
+  for (int k = 0; k < other.count_; ++k) add(other[k]);
+}
+Specializations::~Specializations() {
+  for (int k = 0; k < count_; ++k) delete list_[k];
+  delete[] list_;
+}
+const Specialization& Specializations::operator[](int index) const {
+  if (index < 0 || index >= count_)
+    throw IndexError(text("specialization ", index, " of ", count_));
+  return *list_[index];
+}
+void Specializations::add(const Specialization& s) {
+  auto** longer = new Specialization*[static_cast<std::size_t>(count_) + 1];
+  if (count_) std::memcpy(longer, list_, static_cast<std::size_t>(count_) * sizeof *list_);
+  longer[count_] = new Specialization(s);
+  delete[] list_;
+  list_ = longer;
+  ++count_;
+}
+
+namespace detail {
+
+Specializations specializations(Function& function) {
+  std::vector<const Variant*> oldest_first;
+  for (const Variant* v = state_of(function).variants.load(); v; v = v->next) oldest_first.insert(oldest_first.begin(), v);
+  Specializations list;
+  for (const Variant* v : oldest_first)
+    list.add({Text(v->signature_text.c_str()), Text(v->reason.c_str()), v->trace_ms, v->passes_ms,
+              v->executable ? v->executable->codegen_ms : 0, v->executable && v->executable->from_disk});
+  return list;
+}
+
+Text inspect(Function& function, const char* what) {
+  const Variant* v = state_of(function).variants.load();
+  if (!v) throw UsageError("inspect: nothing has been compiled yet; call the function first", function.where);
+  if (std::strcmp(what, "program") == 0) return Text(ir::print(v->traced).c_str());
+  if (std::strcmp(what, "scheduled") == 0) return Text(ir::print(v->scheduled).c_str());
+  if (std::strcmp(what, "llvm") == 0 || std::strcmp(what, "asm") == 0)
+    return Text(cpu_backend().inspect(v->scheduled, v->options, what).c_str());
+  throw UsageError(text("inspect(\"", what, "\"): give \"program\", \"scheduled\", \"llvm\" or \"asm\""), function.where);
+}
+
+LastCallState& last_call_state() {
+  thread_local LastCallState state;
+  return state;
+}
+
+// ---- Results --------------------------------------------------------------------------------------------------------
+
+Results::Results() {
+  static_assert(sizeof(Slot) <= sizeof inline_ / inline_results);
+  slots_ = reinterpret_cast<Slot*>(inline_);
+}
+Results::~Results() {
+  for (int k = 0; k < count_; ++k) slots_[k].~Slot();
+  if (slots_ != reinterpret_cast<Slot*>(inline_)) ::operator delete(slots_);
+}
+void Results::reserve() {
+  // Doubling from the inline ones on.
+  const bool full = count_ >= inline_results && (count_ & (count_ - 1)) == 0;
+  if (!full) return;
+  auto* longer = static_cast<Slot*>(::operator new(sizeof(Slot) * static_cast<std::size_t>(count_) * 2));
+  for (int k = 0; k < count_; ++k) {
+    new (longer + k) Slot{static_cast<Array&&>(slots_[k].array), slots_[k].value, slots_[k].is_array};
+    slots_[k].~Slot();
+  }
+  if (slots_ != reinterpret_cast<Slot*>(inline_)) ::operator delete(slots_);
+  slots_ = longer;
+}
+void Results::add(const Array& a) {
+  reserve();
+  new (slots_ + count_++) Slot{a, 0, true};
+}
+void Results::add_concrete(Array&& a) {
+  reserve();
+  new (slots_ + count_++) Slot{static_cast<Array&&>(a), 0, true};
+}
+void Results::add(const Value& v) {
+  reserve();
+  new (slots_ + count_++) Slot{Array(Location()), v, false};
+}
+Array& Results::array(int index) { return slots_[index].array; }
+Value Results::value(int index) const { return slots_[index].value; }
+
+}  // namespace detail
+
+// ---- The last call --------------------------------------------------------------------------------------------------
+
+LastCall last_call() {
+  const detail::LastCallState& s = detail::last_call_state();
+  return {"cpu", s.report.threads, s.report.reason, s.vector_bits, s.compiled, s.compiled ? s.lookup_text.c_str() : "found"};
+}
+
+}  // namespace kiln

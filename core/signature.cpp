@@ -1,0 +1,87 @@
+// The signature of a call.
+#include "core/signature.h"
+
+#include "core/access.h"
+#include "core/error_text.h"
+
+#include <kiln/error.h>
+
+namespace kiln::detail {
+
+namespace {
+
+enum class WordKind : std::uint64_t { array = 1, scalar = 2, constant = 3, options = 4 };
+
+std::uint64_t word(WordKind kind, std::uint64_t dtype, std::uint64_t rank_or_strength, std::uint64_t flags) {
+  return static_cast<std::uint64_t>(kind) << 56 | dtype << 16 | rank_or_strength << 8 | flags;
+}
+
+void gather_array(const Array& a, const Location& where, GatheredCall& call) {
+  if (!Access::concrete(a)) {
+    if (Access::traced(a)) throw UsageError("an Array of a traced function is passed on after its trace has ended", where);
+    throw UsageError("an Array that has no elements yet is passed to a compiled function", where);
+  }
+  call.arrays[call.array_count] = &a;
+  call.layouts[call.array_count++] = &Access::layout(a);
+  Signature& s = call.signature;
+  s.words[s.count++] = word(WordKind::array, static_cast<std::uint64_t>(a.dtype().code()),
+                            static_cast<std::uint64_t>(Access::rank(a)), Access::read_only(a) ? 1 : 0);
+}
+
+void gather_scalar(const Value& v, const Location& where, GatheredCall& call) {
+  if (Access::traced(v)) throw UsageError("a Value of a traced function is passed on after its trace has ended", where);
+  const Type type = Access::type(v);
+  call.scalars[call.scalar_count++] = Access::number(v);
+  Signature& s = call.signature;
+  s.words[s.count++] = word(WordKind::scalar, static_cast<std::uint64_t>(type.dtype.code()),
+                            static_cast<std::uint64_t>(type.strength), 0);
+}
+
+}  // namespace
+
+void gather(const Argument* arguments, int count, const JitOptions& options, const Location& where, GatheredCall& call) {
+  if (count > Signature::most_arguments)
+    throw UsageError(text("a compiled function takes at most ", Signature::most_arguments, " arguments, members of structs counted; this one has ",
+                          count),
+                     where);
+  Signature& s = call.signature;
+  for (int k = 0; k < count; ++k) {
+    const Argument& a = arguments[k];
+    switch (a.kind) {
+      case Argument::Kind::array: gather_array(*a.array, where, call); break;
+      case Argument::Kind::scalar: gather_scalar(*a.scalar, where, call); break;
+      case Argument::Kind::constant:
+        s.words[s.count++] = word(WordKind::constant, 0, 0, 0);
+        s.words[s.count++] = static_cast<std::uint64_t>(a.constant);
+        break;
+    }
+  }
+  s.words[s.count++] = word(WordKind::options, static_cast<std::uint64_t>(options.vector_bits), 0,
+                            (options.contract ? 1u : 0u) | (options.fast_math ? 2u : 0u) | (options.interpret ? 4u : 0u));
+  std::uint64_t hash = 0x9e3779b97f4a7c15u;
+  for (int k = 0; k < s.count; ++k) {
+    hash = (hash ^ s.words[k]) * 0xff51afd7ed558ccdu;
+    hash ^= hash >> 32;
+  }
+  s.hash = hash;
+}
+
+std::string describe(const Argument* arguments, int count) {
+  std::string out;
+  for (int k = 0; k < count; ++k) {
+    const Argument& a = arguments[k];
+    out += k ? ", " : "";
+    switch (a.kind) {
+      case Argument::Kind::array: out += text(a.array->dtype(), "[", a.array->rank(), "]", Access::read_only(*a.array) ? " read-only" : ""); break;
+      case Argument::Kind::scalar: {
+        const Type type = Access::type(*a.scalar);
+        out += type.weak() ? (type.dtype.is_integer() ? "integer" : "double") : text(type.dtype);
+        break;
+      }
+      case Argument::Kind::constant: out += text("constant ", a.constant); break;
+    }
+  }
+  return out;
+}
+
+}  // namespace kiln::detail

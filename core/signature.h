@@ -1,0 +1,47 @@
+// The signature of a call: what must be equal for compiled code to be used again.
+#pragma once
+
+#include "core/facts.h"
+
+#include <kiln/jit.h>
+
+#include <cstdint>
+#include <cstring>
+#include <string>
+
+namespace kiln::detail {
+
+/// dtypes, ranks, strengths of scalars, constants and options, a word or two each.
+struct Signature {
+  static constexpr int capacity = 96;
+  static constexpr int most_arguments = 40;
+
+  std::uint64_t words[capacity];
+  int count = 0;
+  std::uint64_t hash = 0;
+
+  friend bool operator==(const Signature& a, const Signature& b) {
+    return a.hash == b.hash && a.count == b.count &&
+           std::memcmp(a.words, b.words, static_cast<std::size_t>(a.count) * sizeof(std::uint64_t)) == 0;
+  }
+};
+
+/// A call's arguments taken apart: the signature, and the arrays and scalars in order.
+struct GatheredCall {
+  Signature signature;
+  const Array* arrays[Signature::most_arguments];
+  const Layout* layouts[Signature::most_arguments];
+  Number16 scalars[Signature::most_arguments];
+  int array_count = 0, scalar_count = 0;
+
+  CallArguments arguments() const {
+    return {{arrays, static_cast<std::size_t>(array_count)}, {scalars, static_cast<std::size_t>(scalar_count)}};
+  }
+};
+
+/// Throws UsageError for undefined or traced arrays and too many arguments.
+void gather(const Argument* arguments, int count, const JitOptions& options, const Location& where, GatheredCall& call);
+/// The signature in words: "f32[2], weak int, constant 3".
+std::string describe(const Argument* arguments, int count);
+
+}  // namespace kiln::detail

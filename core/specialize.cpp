@@ -1,0 +1,147 @@
+// From a C++ function and a call's arguments to a scheduled Program and compiled code.
+#include "core/specialize.h"
+
+#include "core/access.h"
+#include "core/bounds.h"
+#include "core/cleanup.h"
+#include "core/config.h"
+#include "core/demand.h"
+#include "core/fuse.h"
+#include "core/order.h"
+#include "core/schedule.h"
+#include "core/trace.h"
+
+#include <kiln/error.h>
+
+#include <chrono>
+
+namespace kiln::detail {
+
+namespace {
+
+double milliseconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+}
+
+// The arguments as the traced function sees them: symbols for arrays and scalars, constants as they are.
+struct TracedArguments {
+  std::vector<Array> arrays;
+  std::vector<Value> scalars;
+  std::vector<Argument> list;
+};
+
+void make_arguments(Tracing& tracing, const Argument* arguments, int count, const Location& where, TracedArguments& out) {
+  out.arrays.reserve(static_cast<std::size_t>(count));
+  out.scalars.reserve(static_cast<std::size_t>(count));
+  std::uint32_t array_count = 0, scalar_count = 0;
+  for (int k = 0; k < count; ++k) {
+    const Argument& a = arguments[k];
+    switch (a.kind) {
+      case Argument::Kind::array:
+        out.arrays.push_back(tracing.parameter(array_count++, a.array->dtype(), a.array->rank(), a.array->read_only(), where));
+        out.list.push_back(argument(out.arrays.back()));
+        break;
+      case Argument::Kind::scalar: {
+        const Type type = Access::type(*a.scalar);
+        tracing.program().scalar_arguments.push_back(type);
+        out.scalars.push_back(tracing.value_of(tracing.build().scalar_argument(scalar_count++, type)));
+        out.list.push_back(argument(out.scalars.back()));
+        break;
+      }
+      case Argument::Kind::constant: out.list.push_back(a); break;
+    }
+  }
+}
+
+// One round of tracing with these dtypes of the Vars; true if they turned out right.
+bool trace_round(Function& function, const Argument* arguments, int count, const JitOptions& options, Facts& facts,
+                 std::vector<Type>& types, ir::Program& program) {
+  facts.forget();
+  Tracing tracing(facts, types, function.name, function.where);
+  tracing.program().contract = options.contract || options.fast_math;
+  tracing.program().fast_math = options.fast_math;
+  TracedArguments traced;
+  make_arguments(tracing, arguments, count, function.where, traced);
+  Results results;
+  tracing.run(function, traced.list.data(), static_cast<int>(traced.list.size()), results, function.where);
+  tracing.hand_over(results, function.where);
+  tracing.finish();
+  types = tracing.joined_types();
+  program = std::move(tracing.program());
+  return tracing.settled_against(program);
+}
+
+ir::Program trace_until_stable(Function& function, const Argument* arguments, int count, const JitOptions& options, Facts& facts) {
+  // A dtype can only rise, bool to complex, a few steps; more rounds than that mean that it never settles.
+  constexpr int most_rounds = 6;
+  std::vector<Type> types;
+  ir::Program program;
+  for (int round = 0; round < most_rounds; ++round)
+    if (trace_round(function, arguments, count, options, facts, types, program)) return program;
+  throw DTypeError("the dtypes of the Vars of this function do not settle: each trace finds others; give them dtypes, as in Var x(0.0, f32)",
+                   function.where);
+}
+
+void check(const ir::Program& program, const char* after) {
+  if (config().verify) ir::verify(program, after);
+}
+
+struct ScheduleFacts {
+  Facts& facts;
+  const ir::Program& program;
+  std::size_t streaming_bytes;
+};
+
+void schedule(ir::Program& program, Facts& facts) {
+  ScheduleFacts context{facts, program, cpu_backend().streaming_bytes()};
+  ir::ScheduleOptions options;
+  options.context = &context;
+  options.contiguous = [](void* c, ir::RootId root) {
+    auto& f = *static_cast<ScheduleFacts*>(c);
+    return f.facts.contiguous(static_cast<int>(f.program.roots[root].argument));
+  };
+  options.unit_stride = [](void* c, ir::RootId root, int axis) {
+    auto& f = *static_cast<ScheduleFacts*>(c);
+    return f.facts.unit_stride(static_cast<int>(f.program.roots[root].argument), axis);
+  };
+  options.large = [](void* c) {
+    auto& f = *static_cast<ScheduleFacts*>(c);
+    return f.facts.large(f.streaming_bytes);
+  };
+  ir::schedule(program, options);
+}
+
+}  // namespace
+
+std::unique_ptr<Variant> specialize(Function& function, const JitOptions& options, const Argument* arguments, int count,
+                                    const GatheredCall& call, bool generic) {
+  auto v = std::make_unique<Variant>();
+  Facts facts(call.arguments(), generic);
+  auto start = std::chrono::steady_clock::now();
+  v->traced = trace_until_stable(function, arguments, count, options, facts);
+  v->trace_ms = milliseconds_since(start);
+  start = std::chrono::steady_clock::now();
+  check(v->traced, "tracing");
+  ir::order(v->traced);
+  check(v->traced, "order");
+  ir::demand(v->traced);
+  check(v->traced, "demand");
+  ir::bounds(v->traced);
+  check(v->traced, "bounds");
+  v->scheduled = v->traced;
+  ir::fuse(v->scheduled);
+  check(v->scheduled, "fuse");
+  ir::cleanup(v->scheduled);
+  check(v->scheduled, "cleanup");
+  schedule(v->scheduled, facts);
+  check(v->scheduled, "schedule");
+  v->passes_ms = milliseconds_since(start);
+  v->signature = call.signature;
+  v->signature_text = describe(arguments, count);
+  v->options.vector_bits = options.vector_bits;
+  if (!options.interpret && !config().disable_jit) v->executable = cpu_backend().compile(v->scheduled, v->options);
+  v->facts = facts.consulted();
+  return v;
+}
+
+}  // namespace kiln::detail
