@@ -1,4 +1,4 @@
-// What core asks of a device: compile a scheduled Program, allocate memory. Implemented by cpu/ and cuda/, found by backends/registry.
+// What core asks of a device: compile a scheduled Program, allocate memory. Implemented by cpu/ and cuda/.
 #pragma once
 
 #include "core/frame.h"
@@ -49,7 +49,7 @@ class Backend {
   virtual std::size_t streaming_bytes() const = 0;
 };
 
-/// The CPU's backend; defined in backends/registry.cpp.
+/// The CPU's backend, made at its first use; defined in cpu/.
 Backend& cpu_backend();
 
 }  // namespace kiln

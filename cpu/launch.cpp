@@ -1,0 +1,172 @@
+// Launching compiled code on the CPU.
+#include "cpu/launch.h"
+
+#include "cpu/thread_pool.h"
+
+#include <algorithm>
+#include <bit>
+#include <chrono>
+#include <xmmintrin.h>
+
+namespace kiln::cpu {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Handing a loop to workers that spin pays above so many nanoseconds of work, waking sleeping ones above so many
+// (thread_pool's measurements: a meeting costs 0.2 us spinning, 40 to 60 us asleep).
+constexpr double spinning_pays_ns = 5'000;
+constexpr double waking_pays_ns = 120'000;
+// A loop that has both kinds of samples tries the slower kind again once in so many calls: caches and neighbours change.
+constexpr std::uint32_t retry_every = 256;
+// Chunks are taken one by one; none is shorter than this, so that taking it costs little.
+constexpr double shortest_chunk_ns = 2'000;
+constexpr int chunks_per_thread = 8;
+
+// The caller's MXCSR is put aside: kernels round to nearest, keep denormals and mask every exception.
+class CanonicalFloatingPoint {
+ public:
+  CanonicalFloatingPoint() : saved_(_mm_getcsr()) {
+    if (saved_ != canonical) _mm_setcsr(canonical);
+  }
+  ~CanonicalFloatingPoint() { _mm_setcsr(saved_); }
+  CanonicalFloatingPoint(const CanonicalFloatingPoint&) = delete;
+
+ private:
+  static constexpr unsigned canonical = 0x1f80;
+  unsigned saved_;
+};
+
+// The services of one launch: compiled code sees the base, the callbacks the rest.
+struct LaunchServices : RuntimeServices {
+  LaunchOptions options;
+  LaunchCosts* costs;
+  LaunchReport report;
+  int widest = 0;
+};
+
+struct Run {
+  Frame* frame;
+  LoopBody body;
+  void* captures;
+};
+
+void run_chunk(void* context, std::int64_t first, std::int64_t last, int thread) noexcept {
+  const Run& r = *static_cast<const Run*>(context);
+  r.body(r.frame, r.captures, first, last, thread);
+}
+
+double nanoseconds_since(Clock::time_point start) {
+  return std::chrono::duration<double, std::nano>(Clock::now() - start).count();
+}
+
+// A moving average that starts with the first sample and follows a change within a few calls; the lower of two near
+// values wins, since what disturbs a run only makes it longer.
+void record(std::atomic<float>& average, double sample) {
+  const float old = average.load(std::memory_order_relaxed);
+  const auto x = static_cast<float>(sample);
+  average.store(old == 0 ? x : x < old ? old + (x - old) * 0.5f : old + (x - old) * 0.125f, std::memory_order_relaxed);
+}
+
+void note(LaunchServices& s, int threads, const char* reason) {
+  if (threads < s.widest || (threads == s.widest && s.widest > 0)) return;
+  s.widest = threads;
+  s.report.threads = threads;
+  s.report.reason = reason;
+}
+
+void run_serial(LaunchServices& s, const Run& r, std::int64_t first, std::int64_t count, const char* reason) {
+  r.body(r.frame, r.captures, first, count, 0);
+  note(s, 1, reason);
+}
+
+void run_forced(LaunchServices& s, Run& r, std::int64_t units) {
+  const int threads = std::max(1, s.options.threads);
+  const std::int64_t chunk = std::max<std::int64_t>(1, units / (threads * 2));
+  const ParallelRun ran = ThreadPool::instance().run(&run_chunk, &r, units, chunk, threads, true);
+  note(s, std::max(1, ran.threads_that_ran), "forced by JitOptions");
+}
+
+// Whether this size should run on the pool, from what it cost before.
+bool prefer_parallel(LoopCost::Sample& cost, double serial_ns_per_unit) {
+  const float parallel = cost.parallel.load(std::memory_order_relaxed);
+  if (parallel == 0) return true;
+  const bool faster = parallel < serial_ns_per_unit;
+  const bool retry = cost.calls.fetch_add(1, std::memory_order_relaxed) % retry_every == retry_every - 1;
+  return faster != retry;
+}
+
+void parallel(Frame* frame, std::uint32_t loop, LoopBody body, void* captures, std::int64_t units, std::int64_t) noexcept {
+  auto& s = const_cast<LaunchServices&>(static_cast<const LaunchServices&>(*frame->services));
+  Run r{frame, body, captures};
+  if (units <= 0) return;
+  if (s.options.force_threads) return run_forced(s, r, units);
+  ThreadPool& pool = ThreadPool::instance();
+  const int allowed = s.options.threads > 0 ? std::min(s.options.threads, pool.size()) : pool.size();
+  const int most = static_cast<int>(std::min<std::int64_t>(allowed, units));
+  LoopCost::Sample& cost = s.costs->loops[loop].at(units);
+  const auto start = Clock::now();
+  std::int64_t done = 0;
+  double per_unit = cost.serial.load(std::memory_order_relaxed);
+  if (most == 1) {
+    run_serial(s, r, 0, units, allowed == 1 ? "one thread was asked for" : "the loop is one unit of work");
+    record(cost.serial, nanoseconds_since(start) / static_cast<double>(units));
+    return;
+  }
+  if (per_unit == 0) {
+    // Never run at this size: a first part on this thread tells what the rest will cost.
+    done = std::max<std::int64_t>(1, units / 16);
+    body(frame, captures, 0, done, 0);
+    per_unit = nanoseconds_since(start) / static_cast<double>(done);
+    record(cost.serial, per_unit);
+    if (done == units) return note(s, 1, "the first run measures the cost");
+  }
+  const std::int64_t left = units - done;
+  const double predicted = per_unit * static_cast<double>(left);
+  const int awake = std::min(most, pool.awake_workers() + 1);
+  const int threads = predicted >= waking_pays_ns ? most : predicted >= spinning_pays_ns ? awake : 1;
+  if (threads == 1 || !prefer_parallel(cost, per_unit)) {
+    run_serial(s, r, done, units,
+               threads > 1                       ? "one thread was faster before"
+               : predicted < spinning_pays_ns ? "too little work to share"
+                                              : "too little work to wake a thread");
+    if (done == 0) record(cost.serial, nanoseconds_since(start) / static_cast<double>(units));
+    return;
+  }
+  const double chunk_units = std::max(static_cast<double>(left) / (threads * chunks_per_thread), shortest_chunk_ns / per_unit);
+  const auto chunk = std::max<std::int64_t>(1, static_cast<std::int64_t>(std::min(chunk_units, static_cast<double>(left) / threads)));
+  struct Shifted {
+    Run run;
+    std::int64_t offset;
+  } shifted{r, done};
+  const auto body_of_rest = [](void* context, std::int64_t first, std::int64_t last, int thread) noexcept {
+    const Shifted& x = *static_cast<const Shifted*>(context);
+    x.run.body(x.run.frame, x.run.captures, x.offset + first, x.offset + last, thread);
+  };
+  const ParallelRun ran = pool.run(body_of_rest, &shifted, left, chunk, threads);
+  note(s, std::max(1, ran.threads_that_ran), ran.pool_was_busy ? "the pool was busy with another launch" : "the work pays for them");
+  if (done == 0 && !ran.pool_was_busy) record(cost.parallel, nanoseconds_since(start) / static_cast<double>(units));
+}
+
+}  // namespace
+
+LoopCost::Sample& LoopCost::at(std::int64_t units) {
+  const int size = std::bit_width(static_cast<std::uint64_t>(units)) / 2;
+  return samples_[std::min(size, sizes - 1)];
+}
+
+std::int32_t launch(EntryPoint entry, Frame& frame, const LaunchOptions& options, LaunchCosts& costs, LaunchReport* report) noexcept {
+  LaunchServices services{{frame.services->allocate, &parallel}, options, &costs, {}, 0};
+  services.report.reason = "nothing to share among threads";
+  frame.services = &services;
+  std::int32_t status;
+  {
+    const CanonicalFloatingPoint canonical;
+    status = entry(&frame);
+  }
+  if (report) *report = services.report;
+  return status;
+}
+
+}  // namespace kiln::cpu

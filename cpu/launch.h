@@ -1,0 +1,36 @@
+// Launching compiled code on the CPU: how many threads a loop gets, chosen from what it cost before.
+#pragma once
+
+#include "core/backend.h"
+
+#include <atomic>
+#include <cstdint>
+#include <vector>
+
+namespace kiln::cpu {
+
+/// What one distributed loop has cost so far, in nanoseconds per work unit, by size. Races between threads lose a sample at most.
+class LoopCost {
+ public:
+  /// Sizes are told apart by powers of four: a loop's cost per unit changes where its arrays leave a cache.
+  struct Sample {
+    std::atomic<float> serial{0}, parallel{0};
+    std::atomic<std::uint32_t> calls{0};
+  };
+  Sample& at(std::int64_t units);
+
+ private:
+  static constexpr int sizes = 24;
+  Sample samples_[sizes];
+};
+
+/// The costs of an executable's distributed loops.
+struct LaunchCosts {
+  explicit LaunchCosts(std::size_t loops) : loops(loops) {}
+  std::vector<LoopCost> loops;
+};
+
+/// Runs `entry` under the canonical floating-point state, its distributed loops on the pool.
+std::int32_t launch(EntryPoint entry, Frame& frame, const LaunchOptions& options, LaunchCosts& costs, LaunchReport* report) noexcept;
+
+}  // namespace kiln::cpu

@@ -1,0 +1,44 @@
+// The plug-in with LLVM in it.
+#include "cpu/llvm_library.h"
+
+#include "core/error_text.h"
+
+#include <kiln/error.h>
+
+#include <dlfcn.h>
+#include <mutex>
+#include <string>
+
+namespace kiln::cpu {
+
+namespace {
+
+using Entry = decltype(&kiln_llvm_plugin);
+
+std::string beside_this_library() {
+  Dl_info info{};
+  if (dladdr(reinterpret_cast<void*>(&compile_with_llvm), &info) && info.dli_fname) {
+    const std::string path = info.dli_fname;
+    const std::size_t slash = path.rfind('/');
+    if (slash != std::string::npos) return path.substr(0, slash + 1) + "libkiln-llvm.so";
+  }
+  return "libkiln-llvm.so";
+}
+
+Entry open_library() {
+  const std::string path = beside_this_library();
+  void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!library) throw RuntimeError(text("cannot open Kiln's compiler, ", path, ": ", dlerror(), "; it belongs beside libkiln.so"));
+  void* entry = dlsym(library, "kiln_llvm_plugin");
+  if (!entry) throw RuntimeError(text(path, " is no Kiln compiler: ", dlerror()));
+  return reinterpret_cast<Entry>(entry);
+}
+
+}  // namespace
+
+void compile_with_llvm(const CompileRequest& request, CompileResult& result) {
+  static const Entry entry = open_library();  // tried again after a failure
+  entry(request, result);
+}
+
+}  // namespace kiln::cpu

@@ -1,0 +1,24 @@
+// The CPU's part of kiln/inspect.h: threads and memory.
+#include "cpu/memory.h"
+#include "cpu/thread_pool.h"
+
+#include <kiln/error.h>
+#include <kiln/inspect.h>
+
+namespace kiln {
+
+int num_threads() { return cpu::ThreadPool::instance().size(); }
+
+void set_num_threads(int threads) {
+  if (threads < 1) throw UsageError("set_num_threads needs 1 or more");
+  cpu::ThreadPool::instance().resize(threads);
+}
+
+MemoryInfo memory_info() {
+  const cpu::MemoryStatistics s = cpu::memory_statistics();
+  return {s.bytes_in_use, s.high_water_mark};
+}
+
+void reset_high_water_mark() { cpu::reset_high_water_mark(); }
+
+}  // namespace kiln
