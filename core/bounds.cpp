@@ -109,8 +109,18 @@ class Checks {
       const LoopId loop = program_.blocks[path_[k - 1].block].statements[*statement].target;
       if (program_.loops[loop].parallel) return std::nullopt;
     }
-    if (!is_known(least, level) || !is_known(most, level) || !path_[level].certain) return std::nullopt;
+    if (!is_known(least, level) || !is_known(most, level)) return std::nullopt;
+    // Inside a loop a guard is worth its time only in front of another loop.
+    if (level == path_.size() - 1 && is_repeated(level)) return std::nullopt;
     return level;
+  }
+
+  // Whether a loop or while stands around `path_[level]`.
+  bool is_repeated(std::size_t level) const {
+    for (std::size_t k = 0; k < level; ++k) {
+      if (program_.blocks[path_[k].block].statements[path_[k].position].kind != Kind::branch) return true;
+    }
+    return false;
   }
 
   // The position of the loop statement that `path_[level]` is the body of.

@@ -8,7 +8,6 @@
 #include <kiln/error.h>
 
 #include <string>
-#include <utility>
 
 namespace kiln::ir {
 
@@ -117,7 +116,7 @@ class Reductions {
 
   void decide(BlockId block) {
     std::vector<Statement> decided;
-    for (Statement statement : std::exchange(program_.blocks[block].statements, {})) {
+    for (Statement statement : program_.blocks[block].statements) {
       if (statement.kind == Kind::reduce && statement.loop == none) {
         statement.loop = loop_of(statement.target, block, statement.op);
         if (statement.loop == none) {

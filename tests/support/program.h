@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/build.h"
+#include "core/host_ops.h"
 #include "core/visit.h"
 
 #include <functional>
@@ -179,6 +180,29 @@ struct Sketch {
       if (statement.kind == kind) found.push_back(statement);
     });
     return found;
+  }
+};
+
+/// The value of an integer or bool expression for given extents, integer scalars and loop indices.
+struct Numbers {
+  std::vector<std::vector<std::int64_t>> extents;  // by root, by axis
+  std::vector<std::int64_t> scalars;
+  std::vector<std::vector<std::int64_t>> indices;  // by loop, by dimension
+
+  std::int64_t operator()(const Program& program, NodeId id) const {
+    const Node& node = program[id];
+    detail::Number16 operands[3];
+    switch (node.op) {
+      case Op::constant: return node.number.i;
+      case Op::extent: return extents.at(node.id).at(node.axis);
+      case Op::scalar_argument: return scalars.at(node.id);
+      case Op::index: return indices.at(node.id).at(node.axis);
+      case Op::convert: return (*this)(program, node.operands[0]);
+      case Op::select: return (*this)(program, node.operands[(*this)(program, node.operands[0]) != 0 ? 1 : 2]);
+      default: break;
+    }
+    for (int k = 0; k < operand_count(node); ++k) operands[k].i = (*this)(program, node.operands[k]);
+    return evaluate(node.op, program[node.operands[0]].type.dtype, node.type.dtype, operands).i;
   }
 };
 
