@@ -1,4 +1,4 @@
-// The reference interpreter: runs a Program node by node, as traced or after any pass; what compiled code is checked against.
+// The reference interpreter: runs a Program node by node, as traced or after any pass; the oracle of compiled code.
 #pragma once
 
 #include "core/frame.h"
@@ -6,8 +6,8 @@
 
 namespace kiln {
 
-/// Runs `program` and returns its status as compiled code would (frame.h); of `frame.services` it uses `allocate` alone.
-/// An access outside its array throws IndexError, a malformed Program InternalError.
+/// Runs `program` and returns its status as compiled code would (frame.h); of `frame.services` it uses `allocate`
+/// alone. An access outside its array throws IndexError, a malformed Program InternalError.
 std::int32_t interpret(const ir::Program& program, Frame& frame);
 
 }  // namespace kiln
