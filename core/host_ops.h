@@ -1,5 +1,4 @@
 // Every operation of the table on two or three numbers, for the interpreter, the constant folder and eager scalars.
-// compute it.
 #pragma once
 
 #include "core/ops.h"
