@@ -74,10 +74,15 @@ struct Plain {
   template <class From>
   static T saturated(From x) {
     using Limits = std::numeric_limits<T>;
-    const From least = static_cast<From>(Limits::min());
-    const From beyond = std::ldexp(From(1), Limits::digits);  // the first number too large, exact in every float
-    if (x >= least && x < beyond) return static_cast<T>(x);
-    return x >= beyond ? Limits::max() : x < least ? Limits::min() : T(0);
+    if constexpr (sizeof(T) <= 4) {  // both limits are doubles: no branches, so that it becomes vectors
+      const double number = x == x ? static_cast<double>(x) : 0.0;
+      return static_cast<T>(std::min(std::max(number, double(Limits::min())), double(Limits::max())));
+    } else {
+      const From least = static_cast<From>(Limits::min());
+      const From beyond = std::ldexp(From(1), Limits::digits);  // the first number too large, exact in every float
+      if (x >= least && x < beyond) return static_cast<T>(x);
+      return x >= beyond ? Limits::max() : x < least ? Limits::min() : T(0);
+    }
   }
 };
 
@@ -88,17 +93,25 @@ using ElementTypes = std::tuple<Boolean, Plain<std::int8_t>, Plain<std::int16_t>
 static_assert(std::tuple_size_v<ElementTypes> == type_code_count);
 
 template <class To, class From>
+void convert_one(std::byte* to, const std::byte* from) {
+  write<typename To::Memory>(to, To::put(From::get(read<typename From::Memory>(from))));
+}
+
+// A fixed count and no overlap: what -O2 needs to make vectors of it.
+constexpr std::int64_t block = 64;
+template <class To, class From>
+void convert_block(std::byte* __restrict to, const std::byte* __restrict from) {
+  for (std::size_t k = 0; k < block; ++k)
+    convert_one<To, From>(to + k * sizeof(typename To::Memory), from + k * sizeof(typename From::Memory));
+}
+
+template <class To, class From>
 void convert_run(const Run& r) {
-  using ToMemory = typename To::Memory;
-  using FromMemory = typename From::Memory;
-  constexpr std::int64_t to_size = sizeof(ToMemory), from_size = sizeof(FromMemory);
-  if (r.to_stride == to_size && r.from_stride == from_size) {
-    for (std::int64_t k = 0; k < r.count; ++k)
-      write<ToMemory>(r.to + k * to_size, To::put(From::get(read<FromMemory>(r.from + k * from_size))));
-    return;
-  }
-  for (std::int64_t k = 0; k < r.count; ++k)
-    write<ToMemory>(r.to + k * r.to_stride, To::put(From::get(read<FromMemory>(r.from + k * r.from_stride))));
+  constexpr std::int64_t to_size = sizeof(typename To::Memory), from_size = sizeof(typename From::Memory);
+  std::int64_t k = 0;
+  if (r.to_stride == to_size && r.from_stride == from_size)
+    for (; k + block <= r.count; k += block) convert_block<To, From>(r.to + k * to_size, r.from + k * from_size);
+  for (; k < r.count; ++k) convert_one<To, From>(r.to + k * r.to_stride, r.from + k * r.from_stride);
 }
 
 void convert_run_by_number(const Run& r) {
@@ -216,14 +229,16 @@ Transfer transfer(const Layout& to, DType to_dtype, const Layout& from, DType fr
   return t;
 }
 
-// Both directions of a transposed copy stay in the nearest cache for a square of this side.
-constexpr std::int64_t tile = 32;
+// A transposed copy goes down the rows of a strip of columns: the source is then read along as many lines as the strip
+// is wide, each of them to its end while it is in the nearest cache.
+constexpr std::int64_t strip_columns = 16, strip_rows = 512;
 
 void run_tiled(const Transfer& t, RunFunction run, std::byte* to, const std::byte* from, const Axis& rows,
                const Axis& columns) {
-  for (std::int64_t i = 0; i < rows.extent; i += tile)
-    for (std::int64_t j = 0; j < columns.extent; j += tile) {
-      const std::int64_t last = std::min(i + tile, rows.extent), count = std::min(tile, columns.extent - j);
+  for (std::int64_t i = 0; i < rows.extent; i += strip_rows)
+    for (std::int64_t j = 0; j < columns.extent; j += strip_columns) {
+      const std::int64_t last = std::min(i + strip_rows, rows.extent);
+      const std::int64_t count = std::min(strip_columns, columns.extent - j);
       for (std::int64_t row = i; row < last; ++row)
         run({to + row * rows.to + j * columns.to, from + row * rows.from + j * columns.from, columns.to, columns.from,
              count, t.to_dtype, t.from_dtype});
