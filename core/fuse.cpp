@@ -4,11 +4,11 @@
 #include "core/cleanup.h"
 #include "core/contract.h"
 #include "core/distance.h"
+#include "core/equalities.h"
 #include "core/forward.h"
 #include "core/rewrite.h"
 
 #include <algorithm>
-#include <unordered_map>
 #include <utility>
 
 namespace kiln::ir {
@@ -24,29 +24,6 @@ constexpr std::size_t most_streams = 12;     // roots of a loop that joins loops
 struct Item {
   Statement statement;
   Effects effects;
-};
-
-/// Nodes that guards of the Program's way so far say are equal.
-class Equalities {
- public:
-  void learn(const Program& program, NodeId condition) {
-    const Node& node = program[condition];
-    if (node.op == Op::logical_and) {
-      learn(program, node.operands[0]);
-      learn(program, node.operands[1]);
-    } else if (node.op == Op::equal) {
-      const NodeId a = find(node.operands[0]), b = find(node.operands[1]);
-      if (a != b) known_[std::max(a, b)] = std::min(a, b);
-    }
-  }
-
-  NodeId find(NodeId id) const {
-    for (auto known = known_.find(id); known != known_.end(); known = known_.find(id)) id = known->second;
-    return id;
-  }
-
- private:
-  std::unordered_map<NodeId, NodeId> known_;
 };
 
 class Fuser {
@@ -131,9 +108,7 @@ class Fuser {
     return program_.loops[item.statement.target].dimensions;
   }
 
-  bool equal(NodeId a, NodeId b, const Equalities& equalities) {
-    return builder_.same(a, b) || equalities.find(a) == equalities.find(b);
-  }
+  bool equal(NodeId a, NodeId b, const Equalities& equalities) { return equalities.equal(builder_, a, b); }
 
   bool equal(const LoopDimension& a, const LoopDimension& b, const Equalities& equalities) {
     return equal(a.begin, b.begin, equalities) && equal(a.end, b.end, equalities) && equal(a.step, b.step, equalities);

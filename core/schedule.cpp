@@ -1,0 +1,170 @@
+// The schedule, nest by nest, from the outermost loops in.
+#include "core/schedule.h"
+
+#include "core/layout.h"
+#include "core/nest.h"
+
+#include <algorithm>
+
+namespace kiln::ir {
+
+namespace {
+
+using Kind = Statement::Kind;
+
+constexpr std::size_t most_variables = 7;  // with more, two vectors of each do not fit the registers
+
+/// What is around a block.
+struct Around {
+  bool parallel = false;  // a parallel loop
+  bool repeats = false;   // a loop of any kind
+  Equalities equalities;
+};
+
+class Scheduler {
+ public:
+  Scheduler(Program& program, const ScheduleOptions& options)
+      : program_(program), builder_(program), memory_(program), layouts_(program, options) {
+    for (const Block& block : program.blocks)
+      for (const Statement& s : block.statements)
+        if (s.kind == Kind::evaluate && program[s.value].op == Op::load)
+          loaded_.push_back(memory_.of(program[s.value].id));
+    std::sort(loaded_.begin(), loaded_.end());
+  }
+
+  void block(BlockId id, Around around) {
+    for (std::size_t k = 0; k < program_.blocks[id].statements.size(); ++k) {
+      Statement& s = program_.blocks[id].statements[k];
+      if (s.kind == Kind::guard) around.equalities.learn(program_, s.condition);
+      Around inside = around;
+      if (s.kind == Kind::loop) {
+        loop(s, around);
+        inside.parallel |= program_.loops[s.target].parallel;
+      }
+      inside.repeats |= s.kind == Kind::loop || s.kind == Kind::while_;
+      BlockId blocks[2];
+      for (int b = 0, count = nested_blocks(s, blocks); b < count; ++b) block(blocks[b], inside);
+    }
+  }
+
+ private:
+  void loop(Statement& s, const Around& around) {
+    if (!program_.loops[s.target].parallel) {
+      program_.loops[s.target].role = Role::sequential;
+      return;
+    }
+    const Effects does = effects(program_, s);
+    const bool has_parallel = std::any_of(does.loops.begin(), does.loops.end(), [&](LoopId inner) {
+      return inner != s.target && program_.loops[inner].parallel;
+    });
+    if (!has_parallel) shape(s, around.equalities);
+    Loop& chosen = program_.loops[s.target];  // shaping may have made another loop of it
+    chosen.role = has_parallel ? Role::outer : Role::lanes;
+    chosen.distribute = !around.parallel;
+    if (has_parallel) return;
+    Nest nest(builder_, s);
+    const bool unit_stores = ask_strides(nest);
+    program_.loops[s.target].vectors = vectors(nest, s);
+    program_.loops[s.target].streaming = unit_stores && !around.parallel && !around.repeats && layouts_.large();
+  }
+
+  /// Chooses the last dimension and merges dimensions.
+  void shape(Statement& s, const Equalities& equalities) {
+    Nest nest(builder_, s);
+    if (nest.rank() < 2) return;
+    // First as if parameters were C-contiguous, without asking: a.T() + b.T() becomes the loop over a's own order.
+    choose_lanes(nest, [&](RootId root, std::uint32_t axis) { return axis + 1u == program_.roots[root].rank; });
+    std::vector<bool> merges = nest.mergeable(equalities);
+    for (std::uint32_t k = 0; k < merges.size(); ++k) {
+      if (!merges[k]) continue;
+      for (RootId root : nest.merged_roots(k)) merges[k] = merges[k] && layouts_.contiguous(root);
+    }
+    if (std::find(merges.begin(), merges.end(), true) != merges.end()) nest.merge(merges);
+    if (nest.rank() < 2) return;
+    choose_lanes(nest, [&](RootId root, std::uint32_t axis) { return layouts_.unit_stride(root, axis); });
+  }
+
+  /// Moves another dimension last if the accesses have unit stride along it more often than along the last one.
+  template <class UnitStride>
+  void choose_lanes(Nest& nest, UnitStride&& unit_stride) {
+    if (nest.is_ordered()) return;
+    const auto last = static_cast<std::uint32_t>(nest.rank() - 1);
+    bool perfect = true;
+    std::uint32_t best = last;
+    std::int64_t most = votes(nest, last, unit_stride, perfect);
+    if (perfect) return;
+    for (std::uint32_t k = 0; k < last; ++k) {
+      const std::int64_t count = votes(nest, k, unit_stride, perfect);
+      if (count > most) most = count, best = k;
+    }
+    if (best != last) nest.move_last(best);
+  }
+
+  template <class UnitStride>
+  std::int64_t votes(Nest& nest, std::uint32_t dimension, UnitStride&& unit_stride, bool& perfect) {
+    std::int64_t result = 0;
+    for (const Place& place : nest.places()) {
+      const Access access = nest.access(place);
+      const Nest::Movement movement = nest.movement(access, dimension);
+      if (movement.kind == Nest::Movement::Kind::none) continue;
+      const bool moves_by_one =
+          movement.kind == Nest::Movement::Kind::axis && (movement.step == 1 || movement.step == -1);
+      const bool is_unit = moves_by_one && (access.flat || unit_stride(access.root, movement.axis));
+      const int weight = place.writes() ? 2 * place.weight : place.weight;
+      result += is_unit ? weight : -weight;
+      perfect = perfect && is_unit;
+    }
+    return result;
+  }
+
+  /// Asks, for what moves by one element along the lanes, whether it is one element in memory too. Whether all stores
+  /// are of that kind, and of memory that the Program never loads.
+  bool ask_strides(Nest& nest) {
+    bool stores = false, unit = true;
+    const auto last = static_cast<std::uint32_t>(nest.rank() - 1);
+    for (const Place& place : nest.places()) {
+      const Access access = nest.access(place);
+      const Nest::Movement movement = nest.movement(access, last);
+      const bool moves_by_one =
+          movement.kind == Nest::Movement::Kind::axis && (movement.step == 1 || movement.step == -1);
+      const bool is_unit = moves_by_one && (access.flat || layouts_.unit_stride(access.root, movement.axis));
+      if (!place.writes()) continue;
+      const Statement& s = program_.blocks[place.block].statements[place.statement];
+      const bool reread = std::binary_search(loaded_.begin(), loaded_.end(), memory_.of(access.root));
+      stores = true;
+      unit = unit && is_unit && movement.step == 1 && place.weight == 1 && !reread && s.kind == Kind::store;
+    }
+    return stores && unit;
+  }
+
+  /// Two vectors in flight hide latency, until the registers run out. The rows of a reduction are vectors in flight
+  /// already.
+  std::uint8_t vectors(const Nest& nest, const Statement& s) const {
+    if (nest.reduces()) return 1;
+    std::vector<bool> inside(program_.blocks.size());
+    mark(s.body, inside);
+    const auto count = std::count_if(program_.variables.begin(), program_.variables.end(),
+                                     [&](const Variable& variable) { return inside[variable.block]; });
+    return static_cast<std::size_t>(count) <= most_variables ? 2 : 1;
+  }
+
+  void mark(BlockId id, std::vector<bool>& inside) const {
+    inside[id] = true;
+    for (const Statement& s : program_.blocks[id].statements) {
+      BlockId blocks[2];
+      for (int b = 0, count = nested_blocks(s, blocks); b < count; ++b) mark(blocks[b], inside);
+    }
+  }
+
+  Program& program_;
+  Builder builder_;
+  Memory memory_;
+  Layouts layouts_;
+  std::vector<std::uint32_t> loaded_;  // memory that the Program loads from
+};
+
+}  // namespace
+
+void schedule(Program& program, const ScheduleOptions& options) { Scheduler(program, options).block(0, {}); }
+
+}  // namespace kiln::ir
