@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <new>
+#include <ostream>
 
 namespace kiln {
 
@@ -29,6 +30,8 @@ Text& Text::operator=(const Text& other) {
   return *this;
 }
 Text::~Text() { std::free(text_); }
+
+std::ostream& operator<<(std::ostream& out, const Text& text) { return out << text.c_str(); }
 
 // ---- Specializations ------------------------------------------------------------------------------------------------
 

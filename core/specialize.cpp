@@ -121,7 +121,6 @@ std::unique_ptr<Variant> specialize(Function& function, const JitOptions& option
   v->traced = trace_until_stable(function, arguments, count, options, facts);
   v->trace_ms = milliseconds_since(start);
   start = std::chrono::steady_clock::now();
-  check(v->traced, "tracing");
   ir::order(v->traced);
   check(v->traced, "order");
   ir::demand(v->traced);

@@ -112,7 +112,7 @@ NodeId Tracing::load_broadcast(const Symbol& s, const ElementLoop& loop, const N
 Array Tracing::elementwise(ir::Op op, const MixedOperand* operands, int count, const Location& where) {
   Type in[3];
   Symbol symbols[3];
-  const Symbol* arrays[3];
+  const Symbol* arrays[3] = {};
   int array_count = 0;
   for (int k = 0; k < count; ++k) {
     if (operands[k].array) {
