@@ -140,14 +140,14 @@ class Fuser {
   bool worthwhile(const Effects& first, const Effects& second) const {
     // A loop with lanes that joins a loop around others loses them: only to keep what is passed on in registers.
     if ((first.loops.size() > 1) != (second.loops.size() > 1)) return passes_on(first, second);
+    for (const Access& b : second.accesses)
+      for (const Access& a : first.accesses)
+        if (memory_.may_alias(a.root, b.root)) return true;
     std::vector<std::uint32_t> roots;
     for (const Effects* effects : {&first, &second})
-      for (const Access& access : effects->accesses) {
-        const std::uint32_t memory = memory_.of(access.root);
-        const bool is_new = std::find(roots.begin(), roots.end(), memory) == roots.end();
-        if (!is_new && effects == &second) return true;
-        if (is_new) roots.push_back(memory);
-      }
+      for (const Access& access : effects->accesses)
+        if (std::find(roots.begin(), roots.end(), memory_.of(access.root)) == roots.end())
+          roots.push_back(memory_.of(access.root));
     return roots.size() <= most_streams;
   }
 
