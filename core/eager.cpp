@@ -48,7 +48,7 @@ void trace_builtin(Tracing& tracing, const Argument* arguments) {
 }
 
 Function& builtin_function() {
-  static Function function{&trace_builtin, "an array operation", Location(), false};
+  static Function function{&trace_builtin, Location(), false};
   return function;
 }
 

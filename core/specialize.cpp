@@ -6,6 +6,7 @@
 #include "core/cleanup.h"
 #include "core/config.h"
 #include "core/demand.h"
+#include "core/error_text.h"
 #include "core/fuse.h"
 #include "core/order.h"
 #include "core/schedule.h"
@@ -57,7 +58,8 @@ void make_arguments(Tracing& tracing, const Argument* arguments, int count, cons
 bool trace_round(Function& function, const Argument* arguments, int count, const JitOptions& options, Facts& facts,
                  std::vector<Type>& types, ir::Program& program) {
   facts.forget();
-  Tracing tracing(facts, types, function.name, function.where);
+  const std::string_view file = function.where.file_name();
+  Tracing tracing(facts, types, text(file.substr(file.rfind('/') + 1), ":", function.where.line()), function.where);
   tracing.program().contract = options.contract || options.fast_math;
   tracing.program().fast_math = options.fast_math;
   TracedArguments traced;
@@ -130,10 +132,10 @@ std::unique_ptr<Variant> specialize(Function& function, const JitOptions& option
   v->scheduled = v->traced;
   ir::fuse(v->scheduled);
   check(v->scheduled, "fuse");
-  ir::cleanup(v->scheduled);
-  check(v->scheduled, "cleanup");
   schedule(v->scheduled, facts);
   check(v->scheduled, "schedule");
+  ir::cleanup(v->scheduled);
+  check(v->scheduled, "cleanup");
   v->passes_ms = milliseconds_since(start);
   v->signature = call.signature;
   v->signature_text = describe(arguments, count);

@@ -48,7 +48,6 @@ class Tracing;
 struct Function {
   /// Runs the C++ function on the arguments, which are symbols or numbers, and hands its results to `tracing`.
   void (*trace)(Tracing& tracing, const Argument* arguments);
-  const char* name;
   Location where;
   bool broadcast;  // vectorize: scalar parameters become arrays
   void* state = nullptr;
@@ -297,7 +296,7 @@ class Jitted<F, std::tuple<P...>, broadcast> {
   static constexpr int leaves = (leaf_count<P>() + ... + 0);
 
   static Function& function() {
-    static Function f{&trace, __PRETTY_FUNCTION__, Location(), broadcast};
+    static Function f{&trace, Location(), broadcast};
     return f;
   }
   Function& located() const {
