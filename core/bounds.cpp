@@ -47,10 +47,42 @@ class Checks {
       const Statement statement = program_.blocks[block].statements[k];
       path_[depth].position = k;
       access(statement);
+      if (block == 0 && statement.kind == Kind::guard) learn(statement.condition);
       for_each_block(statement, [&](BlockId inner) { walk(inner); });
       if (leaves(statement)) path_[depth].certain = false;
     }
     path_.pop_back();
+  }
+
+  // Extents that a guard of the body found equal are one from there on: the checks of shapes prove most indices.
+  void learn(NodeId condition) {
+    const Node node = program_[condition];
+    if (node.op == Op::logical_and) {
+      learn(node.operands[0]);
+      learn(node.operands[1]);
+    }
+    if (node.op != Op::equal || program_[node.operands[0]].type.dtype != i64) return;
+    const NodeId a = representative(build_.from(build_.sum(node.operands[0])));
+    const NodeId b = representative(build_.from(build_.sum(node.operands[1])));
+    if (a == b || build_.sum(a).terms != Sum{{{{a}, 1}}, 0}.terms || build_.sum(b).terms != Sum{{{{b}, 1}}, 0}.terms)
+      return;
+    equal_to_[std::max(a, b)] = std::min(a, b);
+  }
+
+  NodeId representative(NodeId id) const {
+    for (auto found = equal_to_.find(id); found != equal_to_.end(); found = equal_to_.find(id)) id = found->second;
+    return id;
+  }
+
+  // The sum in terms of representatives.
+  Sum unified(const Sum& sum) const {
+    Sum result{{}, sum.constant};
+    for (Sum::Term term : sum.terms) {
+      for (NodeId& factor : term.factors) factor = representative(factor);
+      std::sort(term.factors.begin(), term.factors.end());
+      result = plus(result, Sum{{term}, 0});
+    }
+    return result;
   }
 
   // Whether the rest of the turn may be skipped after this statement.
@@ -237,15 +269,17 @@ class Checks {
   NodeId never(const Turn& turn) {
     NodeId result = build_.boolean(false);
     for (auto pair = turn.ordered.rbegin(); pair != turn.ordered.rend(); ++pair) {
-      result = build_.logical_or(result, build_.less_equal(build_.from(pair->second), build_.from(pair->first)));
+      const NodeId low = build_.from(unified(pair->first)), high = build_.from(unified(pair->second));
+      result = build_.logical_or(result, build_.less_equal(high, low));
     }
     return result;
   }
 
   void guard(const Place& place, const Turn& least, const Turn& most, RootId root, std::uint32_t axis, NodeId extent,
              std::uint32_t location) {
-    const NodeId low = build_.from(least.index), high = build_.from(most.index);
-    const NodeId starts = build_.less_equal(build_.integer(0), low), ends = build_.less(high, extent);
+    const NodeId low = build_.from(unified(least.index)), high = build_.from(unified(most.index));
+    const NodeId end = build_.from(unified(build_.sum(extent)));
+    const NodeId starts = build_.less_equal(build_.integer(0), low), ends = build_.less(high, end);
     const NodeId no_low = never(least), no_high = never(most);
     const NodeId holds = no_low == no_high
                              ? build_.logical_or(no_low, build_.logical_and(starts, ends))
@@ -280,7 +314,6 @@ class Checks {
   }
 
   static void insert(std::vector<Statement>& statements, std::vector<std::pair<std::size_t, Statement>>& guards) {
-    std::stable_sort(guards.begin(), guards.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
     std::vector<Statement> result;
     auto next = guards.begin();
     for (std::size_t k = 0; k < statements.size(); ++k) {
@@ -292,7 +325,8 @@ class Checks {
 
   Program& program_;
   Builder build_;
-  std::vector<Place> path_;  // from the body to the block being walked
+  std::vector<Place> path_;            // from the body to the block being walked
+  std::map<NodeId, NodeId> equal_to_;  // a smaller node of the same value, by node
   std::set<std::pair<BlockId, NodeId>> seen_;
   std::map<BlockId, std::vector<std::pair<std::size_t, Statement>>> guards_;
 };

@@ -278,12 +278,35 @@ const Sum& Builder::sum(NodeId x) {
         if (auto product = times(Sum(sum(node.operands[0])), sum(node.operands[1]))) result = std::move(*product);
         break;
       case Op::convert:
-        if (is_i64(program_[node.operands[0]])) result = sum(node.operands[0]);
+        if (is_i64(program_[node.operands[0]]))
+          result = sum(node.operands[0]);
+        else if (const auto number = computed(x))
+          result = Sum{{}, number->i};
         break;
-      default: break;
+      default:
+        if (const auto number = computed(x)) result = Sum{{}, number->i};
+        break;
     }
   }
   return sums_.emplace(x, std::move(result)).first->second;
+}
+
+// The number that a node made of constants alone is, where nothing was folded.
+std::optional<detail::Number16> Builder::computed(NodeId x) const {
+  const Node& node = program_[x];
+  if (node.op == Op::constant) return node.number;
+  const int count = operand_count(node);
+  if (count == 0 || node.type.dtype.is_complex()) return std::nullopt;
+  detail::Number16 operands[3];
+  for (int k = 0; k < count; ++k) {
+    const auto operand = computed(node.operands[k]);
+    if (!operand || program_[node.operands[k]].type.dtype.is_complex()) return std::nullopt;
+    operands[k] = *operand;
+  }
+  const DType from = program_[node.operands[0]].type.dtype;
+  if (node.op == Op::convert) return kiln::convert(operands[0], from, node.type.dtype);
+  if (node.op == Op::select) return operands[operands[0].i != 0 ? 1 : 2];
+  return evaluate(node.op, from, node.type.dtype, operands);
 }
 
 // The factors of a term multiplied, with the coefficient's magnitude: what is added or subtracted.
@@ -416,6 +439,10 @@ bool Builder::same(NodeId a, NodeId b) {
 std::optional<std::int64_t> Builder::constant_value(NodeId x) {
   const Node& node = program_[x];
   if (node.op == Op::constant && (node.type.dtype.is_integer() || node.type.dtype.is_bool())) return node.number.i;
+  if (node.type.dtype.is_bool()) {
+    const auto number = computed(x);
+    return number ? std::optional(number->i) : std::nullopt;
+  }
   if (!is_i64(node)) return std::nullopt;
   const Sum& value = sum(x);
   return value.is_constant() ? std::optional(value.constant) : std::nullopt;

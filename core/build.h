@@ -84,6 +84,8 @@ class Builder {
   const Sum& sum(NodeId x);
   /// The node of a sum.
   NodeId from(const Sum& sum);
+  /// The number of a node made of constants alone, of any dtype but complex.
+  std::optional<detail::Number16> computed(NodeId x) const;
 
  private:
   struct Hash {

@@ -158,7 +158,8 @@ class Reductions {
 
 void form_fma(Program& program) {
   Builder build(program);
-  const auto is_product = [&](NodeId id) { return program[id].op == Op::multiply; };
+  // A product of constants is one: the Program traced without folding must become the same.
+  const auto is_product = [&](NodeId id) { return program[id].op == Op::multiply && !build.computed(id); };
   const NodeId count = static_cast<NodeId>(program.nodes.size());
   for (NodeId id = 0; id < count; ++id) {
     const Node node = program[id];

@@ -75,6 +75,19 @@ TEST_F(Bounds, EqualGuardsStandOnce) {
   EXPECT_FALSE(passes(s, {{{5}, {4}}, {0}, {}}));
 }
 
+TEST_F(Bounds, ShapesThatWereFoundEqualProve) {
+  const RootId c = s.array(1);
+  Statement& guard = s.emit(Kind::guard);
+  guard.message = 0;
+  guard.condition =
+      s.build.logical_and(s.build.equal(n, s.extent(b, 0)), s.build.equal(s.extent(b, 0), s.extent(c, 0)));
+  s.program.messages.emplace_back();
+  s.prange(n, [&](NodeId i) { s.store(c, {i}, s.node(Op::add, f64, {s.load(a, {i}), s.load(b, {i})})); });
+  EXPECT_EQ(guards(), 1u);
+  s.range(zero, plus(n, 1), [&](NodeId i) { s.store(c, {i}, s.real(0)); });
+  EXPECT_EQ(guards(), 2u);
+}
+
 TEST_F(Bounds, TopLevel) {
   s.store(a, {x}, s.load(b, {s.number(3)}));
   ASSERT_EQ(guards(), 2u);

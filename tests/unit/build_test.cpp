@@ -43,6 +43,11 @@ TEST(Build, ConstantsAreFoldedAsTheHostComputesThem) {
   Builder unfolded(s.program, false);
   const NodeId raw = unfolded.node(Op::add, {f32, Strength::strong}, {s.real(1, f32), s.real(2, f32)});
   EXPECT_EQ(s.program[raw].op, Op::add);
+  EXPECT_EQ(unfolded.computed(raw)->re, 3.0);
+  const NodeId half = unfolded.floordiv(unfolded.add(s.number(5), s.number(2)), s.number(2));
+  EXPECT_NE(s.program[half].op, Op::constant);
+  EXPECT_EQ(unfolded.constant_value(half), 3);
+  EXPECT_EQ(s.build.constant_value(half), 3);
 }
 
 TEST(Build, FloatsAreNeitherReassociatedNorSimplified) {

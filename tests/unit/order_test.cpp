@@ -225,6 +225,15 @@ TEST(Order, FmaByStructure) {
   }
 }
 
+TEST(Order, ProductsOfConstantsAreConstantsFoldedOrNot) {
+  Fused f;
+  Builder unfolded(f.s.program, false);
+  const Type type{f64, Strength::strong};
+  const NodeId number = unfolded.node(Op::multiply, type, {f.s.real(2), f.s.real(3)});
+  EXPECT_EQ(f.s.program[number].op, Op::multiply);
+  EXPECT_TRUE(f.operands(Op::add, number, f.a).empty());
+}
+
 TEST(Order, FmaOnlyOnRequest) {
   for (const bool requested : {false, true}) {
     Fused f;
