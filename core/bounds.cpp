@@ -54,19 +54,41 @@ class Checks {
     path_.pop_back();
   }
 
-  // Extents that a guard of the body found equal are one from there on: the checks of shapes prove most indices.
+  // What a guard of the body found holds from there on: the checks of shapes and slices prove most indices.
   void learn(NodeId condition) {
     const Node node = program_[condition];
     if (node.op == Op::logical_and) {
       learn(node.operands[0]);
       learn(node.operands[1]);
     }
-    if (node.op != Op::equal || program_[node.operands[0]].type.dtype != i64) return;
-    const NodeId a = representative(build_.from(build_.sum(node.operands[0])));
-    const NodeId b = representative(build_.from(build_.sum(node.operands[1])));
-    if (a == b || build_.sum(a).terms != Sum{{{{a}, 1}}, 0}.terms || build_.sum(b).terms != Sum{{{{b}, 1}}, 0}.terms)
-      return;
-    equal_to_[std::max(a, b)] = std::min(a, b);
+    if (node.op != Op::equal && node.op != Op::less_equal) return;
+    if (program_[node.operands[0]].type.dtype != i64) return;
+    const Sum left = unified(build_.sum(node.operands[0])), right = unified(build_.sum(node.operands[1]));
+    if (node.op == Op::less_equal) return learn_order(left, right);
+    const auto is_single = [](const Sum& sum) {
+      return sum.constant == 0 && sum.terms.size() == 1 && sum.terms[0].coefficient == 1 &&
+             sum.terms[0].factors.size() == 1;
+    };
+    if (!is_single(left) || !is_single(right)) return;
+    const NodeId a = left.terms[0].factors[0], b = right.terms[0].factors[0];
+    if (a != b) equal_to_[std::max(a, b)] = std::min(a, b);
+  }
+
+  // 0 <= left <= right: their difference cannot wrap, so it may be compared as a sum.
+  void learn_order(const Sum& left, const Sum& right) {
+    const auto is_nonnegative = [&](const Sum& sum) {
+      return (sum.is_constant() && sum.constant >= 0) ||
+             std::find(nonnegative_.begin(), nonnegative_.end(), sum) != nonnegative_.end();
+    };
+    if (!is_nonnegative(left)) return;
+    nonnegative_.push_back(right);
+    nonnegative_.push_back(plus(right, scaled(left, -1)));
+  }
+
+  // Whether first <= second was found by a guard.
+  bool is_learned(const Sum& first, const Sum& second) const {
+    const Sum gap = plus(second, scaled(first, -1));
+    return std::find(nonnegative_.begin(), nonnegative_.end(), gap) != nonnegative_.end();
   }
 
   NodeId representative(NodeId id) const {
@@ -277,9 +299,11 @@ class Checks {
 
   void guard(const Place& place, const Turn& least, const Turn& most, RootId root, std::uint32_t axis, NodeId extent,
              std::uint32_t location) {
-    const NodeId low = build_.from(unified(least.index)), high = build_.from(unified(most.index));
-    const NodeId end = build_.from(unified(build_.sum(extent)));
-    const NodeId starts = build_.less_equal(build_.integer(0), low), ends = build_.less(high, end);
+    const Sum first = unified(least.index), last = unified(most.index), beyond = unified(build_.sum(extent));
+    const NodeId low = build_.from(first), high = build_.from(last), end = build_.from(beyond);
+    const NodeId starts = is_learned(Sum{}, first) ? build_.boolean(true) : build_.less_equal(build_.integer(0), low);
+    const bool ends_known = is_learned(plus(last, Sum{{}, 1}), beyond);
+    const NodeId ends = ends_known ? build_.boolean(true) : build_.less(high, end);
     const NodeId no_low = never(least), no_high = never(most);
     const NodeId holds = no_low == no_high
                              ? build_.logical_or(no_low, build_.logical_and(starts, ends))
@@ -327,6 +351,7 @@ class Checks {
   Builder build_;
   std::vector<Place> path_;            // from the body to the block being walked
   std::map<NodeId, NodeId> equal_to_;  // a smaller node of the same value, by node
+  std::vector<Sum> nonnegative_;       // what guards found to be 0 or more
   std::set<std::pair<BlockId, NodeId>> seen_;
   std::map<BlockId, std::vector<std::pair<std::size_t, Statement>>> guards_;
 };

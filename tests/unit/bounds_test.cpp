@@ -88,6 +88,30 @@ TEST_F(Bounds, ShapesThatWereFoundEqualProve) {
   EXPECT_EQ(guards(), 2u);
 }
 
+TEST_F(Bounds, SlicesThatWereCheckedProve) {
+  const NodeId lo = x, hi = s.scalar();
+  const auto check = [&](NodeId condition) {
+    Statement& guard = s.emit(Kind::guard);
+    guard.message = 0;
+    guard.condition = condition;
+  };
+  const auto zero_slice = [&] {
+    s.prange(s.build.sub(hi, lo), [&](NodeId i) { s.store(a, {s.build.add(lo, i)}, s.real(0)); });
+  };
+  s.program.messages.emplace_back();
+  check(s.build.less_equal(lo, hi));
+  check(s.build.less_equal(hi, n));
+  zero_slice();
+  ASSERT_EQ(guards(), 3u);  // lo may be negative: hi - lo may wrap
+  check(s.build.less_equal(zero, lo));
+  check(s.build.less_equal(lo, hi));
+  check(s.build.less_equal(hi, n));
+  s.program.blocks[0].statements.erase(s.program.blocks[0].statements.begin(),
+                                       s.program.blocks[0].statements.begin() + 4);
+  zero_slice();
+  EXPECT_EQ(guards(), 3u);
+}
+
 TEST_F(Bounds, TopLevel) {
   s.store(a, {x}, s.load(b, {s.number(3)}));
   ASSERT_EQ(guards(), 2u);
