@@ -4,6 +4,7 @@
 #include "core/visit.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <optional>
 #include <set>
@@ -133,6 +134,8 @@ class Checks {
       build_.at(location);
       const NodeId index = program_.indices[first + axis];
       if (program_[index].type.dtype != i64) continue;
+      // The first of equal accesses in a block is checked wherever a later one could be.
+      if (!checked_.insert({path_.back().block, root, axis, index}).second) continue;
       const Sum sum = build_.sum(index);
       Turn least{sum, {}}, most{sum, {}};
       const std::optional<std::size_t> level = lift(least, most);
@@ -353,6 +356,7 @@ class Checks {
   std::map<NodeId, NodeId> equal_to_;  // a smaller node of the same value, by node
   std::vector<Sum> nonnegative_;       // what guards found to be 0 or more
   std::set<std::pair<BlockId, NodeId>> seen_;
+  std::set<std::array<std::uint32_t, 4>> checked_;  // block, root, axis, index
   std::map<BlockId, std::vector<std::pair<std::size_t, Statement>>> guards_;
 };
 
