@@ -48,14 +48,18 @@ class Forwarder {
     std::vector<Statement> kept;
     kept.reserve(statements.size());
     for (Statement& s : statements) {
+      // The condition of a while_ is made of what its block reads: it is rewritten after that block.
+      const NodeId condition = s.condition;
+      if (s.kind == Kind::while_) s.condition = none;
       rewriter_.own(s);
+      s.condition = s.kind == Kind::while_ ? condition : s.condition;
       if (statement(s, known)) kept.push_back(s);
     }
     program_.blocks[id].statements = std::move(kept);
   }
 
   /// Whether the statement stays.
-  bool statement(const Statement& s, Known& known) {
+  bool statement(Statement& s, Known& known) {
     switch (s.kind) {
       case Kind::evaluate: return evaluate(s, known);
       case Kind::assign:
@@ -82,6 +86,7 @@ class Forwarder {
         forget(effects(program_, s), known);
         Known inside = known;
         if (s.body != none) block(s.body, inside);
+        if (s.kind == Kind::while_) s.condition = rewriter_(s.condition);
         if (s.otherwise != none) block(s.otherwise, inside);
         return true;
       }
