@@ -1,4 +1,4 @@
-// kiln_bench: measures Kiln against code compiled beside it, prints tables and writes JSON.
+// kiln-bench: measures Kiln against code compiled beside it, prints tables and writes JSON.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -94,7 +94,7 @@ int main(int argc, char** argv) {
     if (!first_call.empty()) return bench::run_first_call(suite, first_call);
     return bench::run(suite, options);
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "kiln_bench: %s\n", error.what());
+    std::fprintf(stderr, "kiln-bench: %s\n", error.what());
     return 1;
   }
 }
