@@ -1,0 +1,455 @@
+// Sequential and parallel loops, lanes, and the distribution of a loop's iterations among threads.
+#include "cpu/codegen.h"
+
+#include <kiln/error.h>
+
+#include <algorithm>
+#include <bit>
+
+namespace kiln::cpu {
+
+using ir::BlockId;
+using ir::none;
+using ir::Role;
+using ir::Statement;
+using Kind = ir::Statement::Kind;
+
+namespace {
+
+constexpr std::int64_t unit_elements = 1024;    // of a one-dimensional loop: a multiple of every lane count
+constexpr std::int64_t tile_elements = 16384;   // longer rows are cut
+
+}  // namespace
+
+// A loop from `first` below `last`; tested at its end, so that a turn costs one jump.
+void Generator::counted(Value* first, Value* last, std::int64_t step, const char* name,
+                        const std::function<void(Value*, Block*, Block*)>& body, BlockId block) {
+  Block* start = new_block(name);
+  Block* next = new_block("next");
+  Block* exit = new_block("done");
+  Block* before = builder_.GetInsertBlock();
+  builder_.CreateCondBr(builder_.CreateICmpSLT(first, last), start, exit);
+  push_scope(false, block);
+  builder_.SetInsertPoint(start);
+  llvm::PHINode* k = builder_.CreatePHI(i64_, 2, "k");
+  k->addIncoming(first, before);
+  body(k, next, exit);
+  if (is_live()) builder_.CreateBr(next);
+  builder_.SetInsertPoint(next);
+  Value* following = builder_.CreateAdd(k, llvm::ConstantInt::getSigned(i64_, step), "", false, true);
+  k->addIncoming(following, next);
+  builder_.CreateCondBr(builder_.CreateICmpSLT(following, last), start, exit);
+  pop_scope();
+  builder_.SetInsertPoint(exit);
+}
+
+void Generator::set_index(ir::LoopId loop, std::uint32_t dimension, Value* k) {
+  const ir::LoopDimension& d = program_.loops[loop].dimensions[dimension];
+  Value* moved = builder_.CreateMul(k, scalar(d.step));
+  define(indices_[index_base_[loop] + dimension], builder_.CreateAdd(scalar(d.begin), moved), level());
+}
+
+llvm::Value* Generator::product(const std::vector<Value*>& trips, std::size_t dimensions) {
+  Value* result = builder_.getInt64(1);
+  for (std::size_t d = 0; d < dimensions; ++d) result = builder_.CreateMul(result, trips[d]);
+  return result;
+}
+
+llvm::Value* Generator::units_of(Value* count, std::int64_t size) {
+  return builder_.CreateSDiv(builder_.CreateAdd(count, builder_.getInt64(static_cast<std::uint64_t>(size - 1))),
+                             builder_.getInt64(static_cast<std::uint64_t>(size)));
+}
+
+llvm::Value* Generator::smaller(Value* a, Value* b) { return builder_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, a, b); }
+
+void Generator::nest(const Statement& s, const std::vector<Value*>& trips, std::size_t dimensions, std::size_t from,
+                     const std::function<void()>& body) {
+  if (from == dimensions) return body();
+  counted(builder_.getInt64(0), here(trips[from]), 1, "row", [&](Value* k, Block*, Block*) {
+    set_index(s.target, static_cast<std::uint32_t>(from), k);
+    nest(s, trips, dimensions, from + 1, body);
+  }, s.body);
+}
+
+// The indices of the first dimensions from their common row number.
+void Generator::decompose(const Statement& s, const std::vector<Value*>& trips, std::size_t dimensions, Value* row) {
+  for (std::size_t d = dimensions; d-- > 0;) {
+    Value* k = row;
+    if (d > 0) {
+      Value* extent = here(trips[d]);
+      k = builder_.CreateURem(row, extent);
+      row = builder_.CreateUDiv(row, extent);
+    }
+    set_index(s.target, static_cast<std::uint32_t>(d), k);
+  }
+}
+
+// ---- which loop runs how --------------------------------------------------------------------------------------------
+
+void Generator::loop(const Statement& s) {
+  forget_reads();
+  const ir::Loop& l = program_.loops[s.target];
+  if (l.parallel && lanes_ == nullptr) {
+    parallel_.push_back(s.target);
+    parallel_loop(s);
+    parallel_.pop_back();
+  } else if (lanes_ != nullptr) {
+    if (l.parallel && !reductions_of(s).empty()) refuse("a reduction over a parallel loop inside another one's lanes", s.location);
+    sequential_lanes(s);
+  } else {
+    sequential_loop(s);
+  }
+  forget_reads();
+}
+
+bool Generator::has_parallel(BlockId block) const {
+  for (const Statement& s : program_.blocks[block].statements) {
+    if (s.kind == Kind::loop && program_.loops[s.target].parallel) return true;
+    if (s.body != none && has_parallel(s.body)) return true;
+    if (s.otherwise != none && has_parallel(s.otherwise)) return true;
+    if (s.kind == Kind::allocate) return true;
+  }
+  return false;
+}
+
+bool Generator::runs_in_lanes(const Statement& s) const {
+  const Role role = program_.loops[s.target].role;
+  return role == Role::lanes || (role == Role::sequential && !has_parallel(s.body));
+}
+
+int Generator::native_lanes(const Varying& varying) const { return std::max(1, target_.vector_bits / (8 * varying.widest())); }
+
+void Generator::find_reductions(BlockId block, ir::LoopId loop, std::vector<Reduction>& found) const {
+  for (const Statement& s : program_.blocks[block].statements) {
+    if (s.kind == Kind::reduce && s.loop == loop &&
+        std::none_of(found.begin(), found.end(), [&](const Reduction& r) { return r.variable == s.target; })) {
+      Reduction r;
+      r.variable = s.target;
+      r.op = s.op;
+      r.dtype = program_.variables[s.target].type.dtype;
+      r.lanes = r.dtype.size() >= 4 ? static_cast<int>(256 / r.dtype.size()) : 64;
+      found.push_back(r);
+    }
+    if (s.body != none) find_reductions(s.body, loop, found);
+    if (s.otherwise != none) find_reductions(s.otherwise, loop, found);
+  }
+}
+
+std::vector<Reduction> Generator::reductions_of(const Statement& s) const {
+  std::vector<Reduction> found;
+  find_reductions(s.body, s.target, found);
+  for (Reduction& r : found) r.block = s.body;
+  return found;
+}
+
+// ---- sequential loops -----------------------------------------------------------------------------------------------
+
+void Generator::sequential_loop(const Statement& s) {
+  const ir::Loop& l = program_.loops[s.target];
+  std::vector<Reduction> found = reductions_of(s);
+  if (l.dimensions.size() != 1) {
+    if (!found.empty() || l.has_break) refuse("a sequential loop of several dimensions that reduces or breaks", s.location);
+    std::vector<Value*> trips;
+    for (const ir::LoopDimension& d : l.dimensions) trips.push_back(trip_count(d));
+    nest(s, trips, trips.size(), 0, [&] { outer_body(s, found, nullptr); });
+    return;
+  }
+  Value* trips = trip_count(l.dimensions[0]);
+  begin_narrow(s, found);
+  reductions_.push_back(&found);
+  counted(builder_.getInt64(0), trips, 1, "loop", [&](Value* k, Block* next, Block* exit) {
+    set_index(s.target, 0, k);
+    begin_terms(found, false);
+    Block* turned = found.empty() ? next : new_block("turn");
+    Block* broken = found.empty() || !l.has_break ? exit : new_block("broken");
+    turns_.push_back({broken, turned, nullptr, nullptr, true});
+    statements(s.body);
+    turns_.pop_back();
+    if (found.empty()) return;
+    if (is_live()) builder_.CreateBr(turned);
+    if (l.has_break) {
+      builder_.SetInsertPoint(broken);
+      end_turn_narrow(s, found, nullptr);
+      builder_.CreateBr(exit);
+    }
+    builder_.SetInsertPoint(turned);
+    end_turn_narrow(s, found, k);
+  }, s.body);
+  reductions_.pop_back();
+  end_narrow(found);
+}
+
+// Inside lanes: all lanes in step, under a mask where they begin, end or leave differently.
+void Generator::sequential_lanes(const Statement& s) {
+  const ir::Loop& l = program_.loops[s.target];
+  const Varying& varying = *lanes_->varying;
+  if (!varying.masked(s.body)) return sequential_loop(s);
+  if (l.dimensions.size() != 1) refuse("a loop of several dimensions whose bounds differ between lanes", s.location);
+  const ir::LoopDimension& d = l.dimensions[0];
+  const bool same_bounds = !varying.node(d.begin) && !varying.node(d.end) && !varying.node(d.step);
+  Value *trips = nullptr, *begin = nullptr, *step = nullptr;
+  if (same_bounds) {
+    trips = trip_count(d);
+  } else {
+    begin = lane_data(d.begin);
+    step = lane_data(d.step);
+    Value* end = lane_data(d.end);
+    Value* zero = llvm::Constant::getNullValue(step->getType());
+    Value* one = llvm::ConstantInt::get(step->getType(), 1);
+    Value* down = builder_.CreateICmpSLT(step, zero);
+    Value* distance = builder_.CreateSelect(down, builder_.CreateSub(begin, end), builder_.CreateSub(end, begin));
+    if (varying.node(d.step) || !program_.is_constant(d.step) || program_[d.step].number.i != 1) {
+      Value* const operands[] = {builder_.CreateSub(distance, one), builder_.CreateSelect(down, builder_.CreateNeg(step), step)};
+      Value* more = builder_.CreateAdd(divide_integers(ir::Op::floordiv, i64, operands[0], operands[1]), one);
+      distance = builder_.CreateSelect(builder_.CreateICmpSGT(distance, zero), more, zero);
+    }
+    trips = distance;
+  }
+  std::vector<Reduction> found = reductions_of(s);
+  begin_narrow(s, found);
+  reductions_.push_back(&found);
+  Value* outer = lanes_->mask;
+  Value* live = alloca_at_entry(mask_type(), "live");
+  Value* active = varying.escapes(s.body) ? alloca_at_entry(mask_type(), "active") : nullptr;
+  builder_.CreateStore(active_mask(), live);
+  Block* before = builder_.GetInsertBlock();
+  Block* header = new_block("loop");
+  Block* body = new_block("turn");
+  Block* done = new_block("done");
+  builder_.CreateBr(header);
+  push_scope(false, s.body);
+  builder_.SetInsertPoint(header);
+  llvm::PHINode* k = builder_.CreatePHI(i64_, 2, "k");
+  k->addIncoming(builder_.getInt64(0), before);
+  Value* mask = builder_.CreateLoad(mask_type(), live);
+  Value* spread = nullptr;
+  if (same_bounds) {
+    Block* more = new_block("in_range");
+    builder_.CreateCondBr(builder_.CreateICmpSLT(k, trips), more, done);
+    builder_.SetInsertPoint(more);
+  } else {
+    spread = builder_.CreateVectorSplat(static_cast<unsigned>(lanes_->width), k);
+    mask = builder_.CreateAnd(mask, builder_.CreateSExt(builder_.CreateICmpSLT(spread, trips), mask_type()));
+    builder_.CreateStore(mask, live);
+  }
+  builder_.CreateCondBr(any(mask), body, done);
+  builder_.SetInsertPoint(body);
+  lanes_->mask = mask;
+  if (active != nullptr) builder_.CreateStore(mask, active);
+  if (varying.node(d.begin) || varying.node(d.step))
+    define(lane_indices_[index_base_[s.target]], builder_.CreateAdd(begin, builder_.CreateMul(spread, step)), level());
+  else set_index(s.target, 0, k);
+  begin_terms(found, false);
+  turns_.push_back({nullptr, nullptr, live, active, true});
+  statements(s.body);
+  turns_.pop_back();
+  end_turn_narrow(s, found, k);
+  k->addIncoming(builder_.CreateAdd(k, builder_.getInt64(1)), builder_.GetInsertBlock());
+  builder_.CreateBr(header);
+  pop_scope();
+  lanes_->mask = outer;
+  builder_.SetInsertPoint(done);
+  reductions_.pop_back();
+  end_narrow(found);
+}
+
+// ---- parallel loops -------------------------------------------------------------------------------------------------
+
+void Generator::parallel_loop(const Statement& s) {
+  const ir::Loop& l = program_.loops[s.target];
+  std::vector<Value*> trips;
+  for (const ir::LoopDimension& d : l.dimensions) trips.push_back(trip_count(d));
+  std::unique_ptr<Varying> varying;
+  if (runs_in_lanes(s)) varying = std::make_unique<Varying>(program_, s);
+  std::vector<Reduction> found = reductions_of(s);
+  reductions_.push_back(&found);
+  if (l.distribute && body_ == nullptr) {
+    distributed(s, varying.get(), trips, found);
+  } else if (found.empty()) {
+    const std::size_t outer = trips.size() - (varying != nullptr ? 1 : 0);
+    nest(s, trips, outer, 0, [&] {
+      if (varying != nullptr) lane_range(s, *varying, builder_.getInt64(0), here(trips.back()));
+      else outer_body(s, found, nullptr);
+    });
+  } else {
+    const int block = block_size(found);
+    Value* total = product(trips, trips.size());
+    for (Reduction& r : found) start_tree(r, register_type(r.dtype));
+    counted(builder_.getInt64(0), total, block, "block", [&](Value* start, Block*, Block*) {
+      Value* limit = smaller(total, builder_.CreateAdd(start, builder_.getInt64(static_cast<std::uint64_t>(block))));
+      reduce_rows(s, varying.get(), found, trips, start, limit);
+    });
+    for (Reduction& r : found) join(r, finish_tree(r, identity(r.op, r.dtype)));
+  }
+  reductions_.pop_back();
+}
+
+// One iteration of a loop that runs as numbers; its terms go to `position` of the buffers.
+void Generator::outer_body(const Statement& s, std::vector<Reduction>& found, Value* position) {
+  Block* next = new_block("turned");
+  begin_terms(found, false);
+  turns_.push_back({nullptr, next, nullptr, nullptr, false});
+  statements(s.body);
+  turns_.pop_back();
+  if (is_live()) builder_.CreateBr(next);
+  builder_.SetInsertPoint(next);
+  for (Reduction& r : found) {
+    Value* term = to_memory(builder_.CreateLoad(register_type(r.dtype), r.term), r.dtype);
+    builder_.CreateStore(term, builder_.CreateGEP(memory_type(r.dtype), here(r.buffer), position));
+  }
+}
+
+void Generator::lane_range(const Statement& s, const Varying& varying, Value* first, Value* last) {
+  const int native = native_lanes(varying);
+  const int width = native * static_cast<int>(std::bit_floor(std::max<unsigned>(1, program_.loops[s.target].vectors)));
+  Value* whole = builder_.CreateAnd(builder_.CreateSub(last, first), llvm::ConstantInt::getSigned(i64_, -width));
+  Value* full = builder_.CreateAdd(first, whole);
+  push_scope(false);
+  counted(first, full, width, "lanes", [&](Value* k, Block*, Block*) { lane_body(s, varying, k, width, nullptr); });
+  pop_scope();
+  push_scope(false);
+  counted(full, last, native, "tail", [&](Value* k, Block*, Block*) {
+    lane_body(s, varying, k, native, builder_.CreateSub(last, k));
+  });
+  pop_scope();
+}
+
+// The body for the lanes from iteration `k` on; `remaining` of them, or all.
+void Generator::lane_body(const Statement& s, const Varying& varying, Value* k, int width, Value* remaining,
+                          const std::function<void()>& finish) {
+  Lanes lanes;
+  lanes.loop = s.target;
+  lanes.varying = &varying;
+  lanes.width = width;
+  lanes.bits = 8 * varying.widest();
+  lanes.level = level() - 1;
+  lanes_ = &lanes;
+  if (remaining != nullptr) {
+    Type* element = mask_type()->getElementType();
+    Value* count = builder_.CreateTrunc(smaller(remaining, builder_.getInt64(static_cast<std::uint64_t>(width))), element);
+    Value* inside = builder_.CreateICmpSLT(iota(element, width), builder_.CreateVectorSplat(static_cast<unsigned>(width), count));
+    lanes.mask = builder_.CreateSExt(inside, mask_type());
+  }
+  Value* whole_mask = lanes.mask;
+  const auto dimension = static_cast<std::uint32_t>(program_.loops[s.target].dimensions.size() - 1);
+  set_index(s.target, dimension, k);
+  begin_terms(*reductions_.back(), true);
+  Block* next = new_block("lanes_next");
+  Value* active = nullptr;
+  if (varying.masked(s.body)) {
+    active = alloca_at_entry(mask_type(), "active");
+    builder_.CreateStore(active_mask(), active);
+  }
+  turns_.push_back({nullptr, next, nullptr, active, false});
+  statements(s.body);
+  turns_.pop_back();
+  if (is_live()) builder_.CreateBr(next);
+  builder_.SetInsertPoint(next);
+  lanes.mask = whole_mask;
+  if (finish) finish();
+  for (const ir::VariableId id : lane_variables_) variables_[id] = nullptr;
+  lane_variables_.clear();
+  forget_reads();
+  lanes_ = nullptr;
+}
+
+// ---- distribution ---------------------------------------------------------------------------------------------------
+
+void Generator::distributed(const Statement& s, const Varying* varying, const std::vector<Value*>& trips,
+                            std::vector<Reduction>& found) {
+  Value* items = product(trips, trips.size());
+  Value* count = items;
+  const bool terms = !found.empty() && varying == nullptr;  // all terms are kept: a block of rows is too much for a unit
+  if (!found.empty()) {
+    make_scratch(found, items, terms);
+    if (!terms) count = units_of(items, block_size(found));
+  } else if (varying != nullptr && trips.size() == 1) {
+    count = units_of(items, unit_elements);
+  } else if (varying != nullptr) {
+    Value* tiles = units_of(trips.back(), tile_elements);
+    count = builder_.CreateMul(product(trips, trips.size() - 1), tiles);
+  }
+  auto* type = llvm::FunctionType::get(void_, {pointer_, pointer_, i64_, i64_, i32_}, false);
+  llvm::Function* function = llvm::Function::Create(type, llvm::Function::InternalLinkage, "loop", module_);
+  const auto before = builder_.saveIP();
+  push_scope(false, s.body);
+  FunctionContext body = begin_function(function);
+  body.frame = function->getArg(0);
+  body.captures = function->getArg(1);
+  body_ = &body;
+  std::vector<Turn> turns;
+  turns.swap(turns_);
+  run_units(s, varying, trips, found, function->getArg(2), function->getArg(3));
+  builder_.CreateRetVoid();
+  end_function(body);
+  turns.swap(turns_);
+  body_ = nullptr;
+  pop_scope();
+  builder_.SetInsertPoint(before.getBlock());
+  call_body(s, body, count, items);
+  fold_partials(found, items, terms);
+}
+
+// What one thread does of a distributed loop.
+void Generator::run_units(const Statement& s, const Varying* varying, const std::vector<Value*>& trips,
+                          std::vector<Reduction>& found, Value* first, Value* last) {
+  const auto number = [&](std::int64_t x) { return builder_.getInt64(static_cast<std::uint64_t>(x)); };
+  const auto elements = [&](Value* unit, std::int64_t size) { return builder_.CreateMul(unit, number(size)); };
+  if (varying == nullptr) {
+    counted(first, last, 1, "unit", [&](Value* unit, Block*, Block*) {
+      decompose(s, trips, trips.size(), unit);
+      outer_body(s, found, unit);
+    }, s.body);
+  } else if (!found.empty()) {
+    const int block = block_size(found);
+    for (Reduction& r : found) {
+      r.count = alloca_at_entry(i64_, "count");
+      builder_.CreateStore(elements(first, block / block_of(r)), r.count);
+    }
+    Value* total = product([&] {
+      std::vector<Value*> inside;
+      for (Value* trip : trips) inside.push_back(here(trip));
+      return inside;
+    }(), trips.size());
+    Value* end = smaller(total, elements(last, block));
+    counted(elements(first, block), end, block, "block", [&](Value* start, Block*, Block*) {
+      reduce_rows(s, varying, found, trips, start, smaller(total, builder_.CreateAdd(start, number(block))));
+    });
+  } else if (trips.size() == 1) {
+    Value* end = smaller(here(trips[0]), elements(last, unit_elements));
+    lane_range(s, *varying, elements(first, unit_elements), end);
+  } else {
+    Value* width = here(trips.back());
+    Value* tiles = units_of(width, tile_elements);
+    counted(first, last, 1, "row", [&](Value* unit, Block*, Block*) {
+      decompose(s, trips, trips.size() - 1, builder_.CreateUDiv(unit, tiles));
+      Value* begin = elements(builder_.CreateURem(unit, tiles), tile_elements);
+      lane_range(s, *varying, begin, smaller(width, builder_.CreateAdd(begin, number(tile_elements))));
+    });
+  }
+}
+
+void Generator::call_body(const Statement& s, FunctionContext& body, Value* count, Value* items) {
+  auto* slots = llvm::ArrayType::get(builder_.getInt128Ty(), std::max<std::uint64_t>(1, body.captured.size()));
+  auto* captures = llvm::cast<llvm::AllocaInst>(alloca_at_entry(slots, "captures"));
+  captures->setAlignment(llvm::Align(16));
+  for (std::size_t k = 0; k < body.captured.size(); ++k)
+    builder_.CreateAlignedStore(body.captured[k], builder_.CreateConstInBoundsGEP1_64(i8_, captures, 16 * k), llvm::Align(16));
+  Block* alone = new_block("alone");
+  Block* shared = new_block("shared");
+  Block* done = new_block("joined");
+  builder_.CreateCondBr(builder_.CreateICmpSLE(count, builder_.getInt64(1)), alone, shared);
+  builder_.SetInsertPoint(alone);
+  builder_.CreateCall(body.function, {entry_.frame, captures, builder_.getInt64(0), count, builder_.getInt32(0)});
+  builder_.CreateBr(done);
+  builder_.SetInsertPoint(shared);
+  Value* services = frame_field(offsetof(Frame, services), pointer_, "services");
+  Value* parallel = builder_.CreateLoad(
+      pointer_, builder_.CreateConstInBoundsGEP1_64(i8_, services, offsetof(RuntimeServices, parallel)), "parallel");
+  auto* type = llvm::FunctionType::get(void_, {pointer_, i32_, pointer_, pointer_, i64_, i64_}, false);
+  builder_.CreateCall(type, parallel, {entry_.frame, builder_.getInt32(s.target), body.function, captures, count, items});
+  builder_.CreateBr(done);
+  builder_.SetInsertPoint(done);
+}
+
+}  // namespace kiln::cpu
