@@ -259,6 +259,7 @@ class Generator {
   void set_index(ir::LoopId loop, std::uint32_t dimension, Value* k);
   bool runs_in_lanes(const ir::Statement& statement) const;
   bool has_parallel(ir::BlockId block) const;
+  bool has_allocate(ir::BlockId block) const;
   int native_lanes(const Varying& varying) const;
   std::vector<Reduction> reductions_of(const ir::Statement& statement) const;
   void find_reductions(ir::BlockId block, ir::LoopId loop, std::vector<Reduction>& found) const;

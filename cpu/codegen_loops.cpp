@@ -107,13 +107,22 @@ bool Generator::has_parallel(BlockId block) const {
     if (s.kind == Kind::loop && program_.loops[s.target].parallel) return true;
     if (s.body != none && has_parallel(s.body)) return true;
     if (s.otherwise != none && has_parallel(s.otherwise)) return true;
+  }
+  return false;
+}
+
+bool Generator::has_allocate(BlockId block) const {
+  for (const Statement& s : program_.blocks[block].statements) {
     if (s.kind == Kind::allocate) return true;
+    if (s.body != none && has_allocate(s.body)) return true;
+    if (s.otherwise != none && has_allocate(s.otherwise)) return true;
   }
   return false;
 }
 
 bool Generator::runs_in_lanes(const Statement& s) const {
   const Role role = program_.loops[s.target].role;
+  if (has_allocate(s.body)) return false;  // an iteration's own array is one, not one per lane
   return role == Role::lanes || (role == Role::sequential && !has_parallel(s.body));
 }
 

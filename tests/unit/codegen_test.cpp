@@ -1,0 +1,392 @@
+// The code generator: Programs made by hand, compiled in several ways, against the interpreter bit for bit.
+#include "core/host_ops.h"
+#include "core/interpret.h"
+#include "cpu/loader.h"
+#include "cpu/plugin.h"
+#include "cpu/target.h"
+#include "cpu/vector_math.h"
+#include "tests/unit/made_program.h"
+
+#include <dlfcn.h>
+#include <gtest/gtest.h>
+#include <kiln/error.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <functional>
+#include <random>
+#include <string>
+
+namespace {
+
+using namespace kiln;
+using namespace kiln::testing;
+
+using Plugin = void (*)(const cpu::CompileRequest&, cpu::CompileResult&);
+
+Plugin plugin() {
+  static const Plugin found = [] {
+    void* library = ::dlopen(KILN_BUILD_FOLDER "/lib/libkiln-llvm.so", RTLD_NOW | RTLD_LOCAL);
+    if (library == nullptr) throw RuntimeError(::dlerror());
+    return reinterpret_cast<Plugin>(::dlsym(library, "kiln_llvm_plugin"));
+  }();
+  return found;
+}
+
+struct Data {
+  DType dtype;
+  std::vector<std::int64_t> extents, strides;
+  std::vector<std::byte> bytes;
+  std::int64_t offset = 0;  // elements, of index 0
+
+  template <class T>
+  static Data of(DType dtype, const std::vector<T>& values, std::vector<std::int64_t> extents = {},
+                 std::vector<std::int64_t> strides = {}, std::int64_t offset = 0) {
+    Data d{dtype, std::move(extents), std::move(strides), {}, offset};
+    if (d.extents.empty()) d.extents = {static_cast<std::int64_t>(values.size())};
+    if (d.strides.empty()) {
+      std::int64_t step = 1;
+      for (std::size_t k = d.extents.size(); k-- > 0;) {
+        d.strides.insert(d.strides.begin(), step);
+        step *= d.extents[k];
+      }
+    }
+    const auto* from = reinterpret_cast<const std::byte*>(values.data());
+    d.bytes.assign(from, from + values.size() * sizeof(T));
+    return d;
+  }
+};
+
+// A job in pieces, not in order, as threads may do it.
+void run_in_pieces(Frame* frame, std::uint32_t, LoopBody body, void* captures, std::int64_t count, std::int64_t) noexcept {
+  const std::int64_t cuts[] = {0, count / 3, count / 2, count};
+  for (const int piece : {2, 0, 1})
+    if (cuts[piece] < cuts[piece + 1]) body(frame, captures, cuts[piece], cuts[piece + 1], piece);
+}
+
+struct Outcome {
+  std::int32_t status = 0;
+  std::vector<Data> data;
+  std::vector<ResultSlot> results;
+  std::vector<std::vector<std::byte>> made;  // result arrays
+};
+
+Outcome run(const Program& program, const std::vector<Data>& data, const std::vector<detail::Number16>& scalars,
+            const std::function<std::int32_t(Frame&)>& entry) {
+  Outcome outcome;
+  outcome.data = data;
+  Call call;
+  call.services.parallel = run_in_pieces;
+  for (Data& d : outcome.data) {
+    detail::Layout layout;
+    layout.data = d.bytes.data() + d.offset * static_cast<std::int64_t>(d.dtype.size());
+    std::copy(d.extents.begin(), d.extents.end(), layout.extents);
+    std::copy(d.strides.begin(), d.strides.end(), layout.strides);
+    call.layouts.push_back(layout);
+  }
+  call.scalars = scalars;
+  outcome.status = entry(call.prepare(program));
+  outcome.results = call.results;
+  for (std::size_t k = 0; k < program.results.size(); ++k) {
+    if (!program.results[k].is_array || outcome.status != 0) continue;
+    std::int64_t count = 1;
+    for (int axis = 0; axis < program.results[k].rank; ++axis) count *= call.results[k].extents[axis];
+    const std::byte* from = call.results[k].data;
+    const auto size = static_cast<std::int64_t>(program.roots[program.results[k].root].dtype.size());
+    outcome.made.emplace_back(from, from + count * size);
+  }
+  return outcome;
+}
+
+bool same(const std::byte* a, const std::byte* b, DType dtype) {
+  if (std::memcmp(a, b, dtype.size()) == 0) return true;
+  if (!dtype.is_floating()) return false;
+  return std::isnan(read_element(a, dtype).re) && std::isnan(read_element(b, dtype).re);
+}
+
+void expect_same(const std::vector<std::byte>& a, const std::vector<std::byte>& b, DType dtype, const std::string& what) {
+  ASSERT_EQ(a.size(), b.size()) << what;
+  int shown = 0;
+  for (std::size_t k = 0; k < a.size() / dtype.size() && shown < 4; ++k) {
+    const std::byte *x = a.data() + k * dtype.size(), *y = b.data() + k * dtype.size();
+    if (same(x, y, dtype)) continue;
+    ++shown;
+    const detail::Number16 got = read_element(x, dtype), expected = read_element(y, dtype);
+    ADD_FAILURE() << what << ", element " << k << ": got " << (dtype.is_floating() ? got.re : static_cast<double>(got.i))
+                  << ", expected " << (dtype.is_floating() ? expected.re : static_cast<double>(expected.i));
+  }
+}
+
+struct Compiled {
+  cpu::CompileResult result;
+  std::unique_ptr<cpu::LoadedObject> object;
+  EntryPoint entry = nullptr;
+
+  Compiled(const Program& program, int vector_bits, bool want_text = false) {
+    const cpu::Target target = cpu::host_target_with_vector_bits(vector_bits);
+    cpu::CompileRequest request{&program, &target, want_text, want_text};
+    plugin()(request, result);
+    object = cpu::LoadedObject::load(result.object, cpu::resolve_math_symbol);
+    entry = reinterpret_cast<EntryPoint>(object->find("kiln_entry"));
+  }
+};
+
+// Compiles with two vector widths, one and two vectors in flight, alone and distributed; each gives what the
+// interpreter gives.
+void check(Program program, const std::vector<Data>& data, const std::vector<detail::Number16>& scalars = {}) {
+  const Outcome expected = run(program, data, scalars, [&](Frame& frame) { return interpret(program, frame); });
+  for (const int bits : {128, 256}) {
+    for (const bool distribute : {false, true}) {
+      for (const std::uint8_t vectors : {1, 2}) {
+        std::string way = std::to_string(bits) + " bits, " + std::to_string(vectors) + (distribute ? " distributed" : "");
+        for (Loop& loop : program.loops) {
+          if (!loop.parallel) continue;
+          loop.vectors = vectors;
+          loop.distribute = distribute;
+        }
+        const char* show = std::getenv("KILN_SHOW");
+        const Compiled compiled(program, bits, show != nullptr);
+        if (show != nullptr) std::printf("==== %s\n%s\n%s\n", way.c_str(), compiled.result.ir.c_str(), compiled.result.assembly.c_str());
+        const Outcome got = run(program, data, scalars, [&](Frame& frame) { return compiled.entry(&frame); });
+        ASSERT_EQ(got.status, expected.status) << way;
+        for (std::size_t k = 0; k < data.size(); ++k)
+          expect_same(got.data[k].bytes, expected.data[k].bytes, data[k].dtype, way + ", array " + std::to_string(k));
+        for (std::size_t k = 0; k < expected.made.size(); ++k)
+          expect_same(got.made[k], expected.made[k], f32, way + ", result array " + std::to_string(k));
+        for (std::size_t k = 0; k < program.results.size(); ++k) {
+          if (program.results[k].is_array) continue;
+          const DType dtype = program[program.results[k].value].type.dtype;
+          const auto *a = reinterpret_cast<const std::byte*>(&got.results[k].number), *b = reinterpret_cast<const std::byte*>(&expected.results[k].number);
+          expect_same({a, a + 8}, {b, b + 8}, dtype.is_floating() ? f64 : i64, way + ", result " + std::to_string(k));
+        }
+        if (::testing::Test::HasFailure()) return;
+      }
+    }
+  }
+}
+
+std::mt19937& random_engine() {
+  static std::mt19937 engine(4711);
+  return engine;
+}
+
+template <class T>
+std::vector<T> random_values(std::size_t count, double low = -3, double high = 3) {
+  std::uniform_real_distribution<double> uniform(low, high);
+  std::vector<T> values(count);
+  for (T& x : values) x = static_cast<T>(uniform(random_engine()));
+  return values;
+}
+
+detail::Number16 real_number(double x) {
+  detail::Number16 number;
+  number.re = x;
+  return number;
+}
+detail::Number16 whole_number(std::int64_t x) {
+  detail::Number16 number;
+  number.i = x;
+  return number;
+}
+
+// ---- maps -----------------------------------------------------------------------------------------------------------
+
+TEST(Codegen, Triad) {
+  for (const std::size_t n : {0, 1, 7, 8, 33, 5000}) {
+    MadeProgram p;
+    const RootId a = p.parameter(f32, 1), b = p.parameter(f32, 1), out = p.parameter(f32, 1);
+    for (Root& root : p.roots) root.contiguous = true;
+    const NodeId s = p.scalar({f32});
+    p.loop(true, {p.range(p.extent(a, 0))}, [&](LoopId loop) {
+      const NodeId i = p.index(loop);
+      const NodeId x = p.load(a, {i}), y = p.load(b, {i});
+      p.store(out, {i}, p.op(Op::add, f32, {x, p.op(Op::multiply, f32, {s, y})}));
+    });
+    check(p, {Data::of(f32, random_values<float>(n)), Data::of(f32, random_values<float>(n)), Data::of(f32, std::vector<float>(n))},
+          {real_number(1.5)});
+  }
+}
+
+TEST(Codegen, StridedAndTransposed) {
+  MadeProgram p;
+  const RootId a = p.parameter(f32, 2), b = p.parameter(i16, 2), out = p.parameter(f64, 2);
+  p.roots[out].contiguous = true;
+  p.loop(true, {p.range(p.extent(out, 0)), p.range(p.extent(out, 1))}, [&](LoopId loop) {
+    const NodeId i = p.index(loop, 0), j = p.index(loop, 1);
+    const NodeId x = p.convert(p.load(a, {j, i}), f64), y = p.convert(p.load(b, {i, p.integer(0)}), f64);
+    const NodeId column = p.convert(j, f64);
+    p.store(out, {i, j}, p.op(Op::add, f64, {p.op(Op::multiply, f64, {x, y}), column}));
+  });
+  check(p, {Data::of(f32, random_values<float>(40 * 30), {37, 13}, {30, 2}),
+            Data::of(i16, random_values<std::int16_t>(200, -99, 99), {13, 5}, {-5, 1}, 60), Data::of(f64, std::vector<double>(13 * 37), {13, 37})});
+}
+
+TEST(Codegen, GatherAndScatter) {
+  MadeProgram p;
+  const RootId a = p.parameter(f32, 1), index = p.parameter(i64, 1), out = p.parameter(f32, 1);
+  p.loop(true, {p.range(p.extent(index, 0))}, [&](LoopId loop) {
+    const NodeId i = p.index(loop);
+    const NodeId where = p.load(index, {i});
+    const NodeId inside = p.op(Op::less, bool_, {where, p.extent(a, 0)});
+    const NodeId x = p.load(a, {where}, inside);
+    p.store(out, {p.op(Op::subtract, i64, {p.op(Op::subtract, i64, {p.extent(out, 0), i}), p.integer(1)})}, x);
+  });
+  std::vector<std::int64_t> where(101);
+  for (std::size_t k = 0; k < where.size(); ++k) where[k] = static_cast<std::int64_t>(k * 37 % 60);
+  check(p, {Data::of(f32, random_values<float>(50)), Data::of(i64, where), Data::of(f32, std::vector<float>(101))});
+}
+
+TEST(Codegen, Mandelbrot) {
+  MadeProgram p;
+  const RootId image = p.parameter(f32, 2);
+  p.roots[image].contiguous = true;
+  const NodeId xmin = p.scalar({f32}), width = p.scalar({f32}), ymin = p.scalar({f32}), height = p.scalar({f32});
+  p.loop(true, {p.range(p.extent(image, 0)), p.range(p.extent(image, 1))}, [&](LoopId loop) {
+    const NodeId row = p.index(loop, 0), col = p.index(loop, 1);
+    const auto scaled = [&](NodeId first, NodeId size, NodeId k, NodeId count) {
+      const NodeId part = p.op(Op::divide, f32, {p.op(Op::multiply, f32, {size, p.convert(k, f32)}), p.convert(count, f32)});
+      return p.op(Op::add, f32, {first, part});
+    };
+    const NodeId cr = scaled(xmin, width, col, p.extent(image, 1)), ci = scaled(ymin, height, row, p.extent(image, 0));
+    const VariableId zr = p.variable(f32), zi = p.variable(f32), n = p.variable(i64);
+    for (Variable& v : p.variables) v.block = p.at;
+    p.assign(zr, p.real(0, f32));
+    p.assign(zi, p.real(0, f32));
+    p.assign(n, p.integer(0));
+    NodeId r = none, i = none, count = none;
+    const auto times = [&](NodeId x, NodeId y) { return p.op(Op::multiply, f32, {x, y}); };
+    p.while_(
+        [&] {
+          r = p.read(zr);
+          i = p.read(zi);
+          count = p.read(n);
+          const NodeId size = p.op(Op::add, f32, {times(r, r), times(i, i)});
+          return p.op(Op::logical_and, bool_, {p.op(Op::less, bool_, {size, p.real(4, f32)}), p.op(Op::less, bool_, {count, p.integer(200)})});
+        },
+        [&] {
+          const NodeId t = p.op(Op::add, f32, {p.op(Op::subtract, f32, {times(r, r), times(i, i)}), cr});
+          p.assign(zi, p.op(Op::add, f32, {times(times(p.real(2, f32), r), i), ci}));
+          p.assign(zr, t);
+          p.assign(n, p.op(Op::add, i64, {count, p.integer(1)}));
+        });
+    p.store(image, {row, col}, p.convert(p.read(n), f32));
+  });
+  check(p, {Data::of(f32, std::vector<float>(40 * 53), {40, 53})}, {real_number(-2), real_number(2.5), real_number(-1.25), real_number(2.5)});
+}
+
+TEST(Codegen, BranchesInLanes) {
+  MadeProgram p;
+  const RootId a = p.parameter(i32, 1), out = p.parameter(i32, 1);
+  p.loop(true, {p.range(p.extent(a, 0))}, [&](LoopId loop) {
+    const NodeId i = p.index(loop);
+    const NodeId x = p.load(a, {i});
+    const VariableId y = p.variable(i32);
+    p.variables[y].block = p.at;
+    const NodeId zero = p.convert(p.integer(0), i32), three = p.convert(p.integer(3), i32);
+    p.assign(y, x);
+    p.branch(p.op(Op::less, bool_, {x, zero}), [&] {
+      p.assign(y, p.op(Op::negative, i32, {p.read(y)}));
+      p.branch(p.op(Op::less, bool_, {p.op(Op::mod, i32, {x, three}), p.convert(p.integer(1), i32)}),
+               [&] { p.assign(y, p.op(Op::add, i32, {p.read(y), p.convert(p.integer(1000), i32)})); });
+    });
+    p.store(out, {i}, p.read(y));
+  });
+  check(p, {Data::of(i32, random_values<std::int32_t>(77, -50, 50)), Data::of(i32, std::vector<std::int32_t>(77))});
+}
+
+TEST(Codegen, LoopsWithBreakAndContinueInLanes) {
+  MadeProgram p;
+  const RootId a = p.parameter(i32, 1), out = p.parameter(i32, 1);
+  p.loop(true, {p.range(p.extent(a, 0))}, [&](LoopId loop) {
+    const NodeId i = p.index(loop);
+    const NodeId x = p.convert(p.load(a, {i}), i64);
+    const VariableId y = p.variable(i64);
+    p.variables[y].block = p.at;
+    p.assign(y, p.integer(0));
+    const LoopId inner = p.loop(false, {p.range(p.integer(0), x, 2)}, [&](LoopId l) {
+      const NodeId k = p.index(l);
+      p.branch(p.op(Op::equal, bool_, {p.op(Op::mod, i64, {p.op(Op::add, i64, {k, i}), p.integer(5)}), p.integer(0)}), [&] { p.add(Kind::continue_); });
+      p.branch(p.op(Op::greater, bool_, {p.op(Op::add, i64, {k, i}), p.integer(40)}), [&] { p.add(Kind::break_); });
+      p.assign(y, p.op(Op::add, i64, {p.read(y), p.op(Op::multiply, i64, {k, k})}));
+    });
+    p.loops[inner].has_break = true;
+    p.store(out, {i}, p.convert(p.read(y), i32));
+  });
+  check(p, {Data::of(i32, random_values<std::int32_t>(77, -5, 50)), Data::of(i32, std::vector<std::int32_t>(77))});
+}
+
+// ---- reductions -----------------------------------------------------------------------------------------------------
+
+TEST(Codegen, WideReductions) {
+  for (const std::size_t n : {0, 1, 63, 64, 100, 2048, 2049, 10000, 140000}) {
+    MadeProgram p;
+    const RootId a = p.parameter(f32, 1);
+    p.roots[a].contiguous = true;
+    const VariableId sum = p.variable(f32), most = p.variable(f32);
+    p.assign(sum, p.real(10, f32));
+    p.assign(most, p.real(-1, f32));
+    p.loop(true, {p.range(p.extent(a, 0))}, [&](LoopId loop) {
+      const NodeId x = p.load(a, {p.index(loop)});
+      p.reduce(sum, Op::add, p.op(Op::multiply, f32, {x, x}), loop);
+      p.branch(p.op(Op::less, bool_, {x, p.real(2.5, f32)}), [&] { p.reduce(most, Op::maximum, x, loop); });
+    });
+    p.result(p.read(sum));
+    p.result(p.read(most));
+    check(p, {Data::of(f32, random_values<float>(n))});
+  }
+}
+
+TEST(Codegen, WideReductionsOfSeveralWidthsOverRows) {
+  MadeProgram p;
+  const RootId a = p.parameter(f32, 2);
+  const VariableId sum = p.variable(f32), wide = p.variable(f64), count = p.variable(i64), all = p.variable(bool_);
+  p.assign(sum, p.real(0, f32));
+  p.assign(wide, p.real(0));
+  p.assign(count, p.integer(0));
+  p.assign(all, p.op(Op::equal, bool_, {p.integer(0), p.integer(0)}));
+  p.loop(true, {p.range(p.extent(a, 0)), p.range(p.extent(a, 1))}, [&](LoopId loop) {
+    const NodeId x = p.load(a, {p.index(loop, 0), p.index(loop, 1)});
+    p.reduce(sum, Op::add, x, loop);
+    p.reduce(wide, Op::add, p.convert(x, f64), loop);
+    p.reduce(all, Op::bit_and, p.op(Op::less, bool_, {x, p.real(4, f32)}), loop);
+    p.branch(p.op(Op::less, bool_, {x, p.real(0, f32)}), [&] { p.reduce(count, Op::add, p.integer(1), loop); });
+  });
+  for (const VariableId v : {sum, wide, count, all}) p.result(p.read(v));
+  check(p, {Data::of(f32, random_values<float>(100 * 60), {97, 53}, {60, 1})});
+}
+
+TEST(Codegen, NarrowReductionsInLanes) {
+  MadeProgram p;
+  const RootId a = p.parameter(f32, 2), out = p.parameter(f32, 1);
+  p.loop(true, {p.range(p.extent(a, 0))}, [&](LoopId loop) {
+    const NodeId i = p.index(loop);
+    const VariableId sum = p.variable(f32);
+    p.variables[sum].block = p.at;
+    p.assign(sum, p.real(1, f32));
+    p.loop(false, {p.range(p.extent(a, 1))}, [&](LoopId l) { p.reduce(sum, Op::add, p.load(a, {i, p.index(l)}), l); });
+    p.store(out, {i}, p.read(sum));
+  });
+  check(p, {Data::of(f32, random_values<float>(19 * 1000), {19, 1000}), Data::of(f32, std::vector<float>(19))});
+}
+
+TEST(Codegen, OuterLoopReducesRows) {
+  MadeProgram p;
+  const RootId a = p.parameter(f64, 2), out = p.parameter(f64, 1);
+  p.roots[a].contiguous = true;
+  const VariableId total = p.variable(f64);
+  p.assign(total, p.real(0));
+  p.loop(true, {p.range(p.extent(a, 0))}, [&](LoopId rows) {
+    const NodeId i = p.index(rows);
+    const VariableId sum = p.variable(f64);
+    p.variables[sum].block = p.at;
+    p.assign(sum, p.real(0));
+    p.loop(true, {p.range(p.extent(a, 1))}, [&](LoopId l) { p.reduce(sum, Op::add, p.load(a, {i, p.index(l)}), l); });
+    const NodeId x = p.read(sum);
+    p.store(out, {i}, x);
+    p.reduce(total, Op::add, x, rows);
+  });
+  p.result(p.read(total));
+  check(p, {Data::of(f64, random_values<double>(150 * 70), {150, 70}), Data::of(f64, std::vector<double>(150))});
+}
+
+}  // namespace
