@@ -156,13 +156,14 @@ Array::Array(Array&& other) noexcept
 
 Array::~Array() { detail::release(storage_); }
 
+// An assignment cannot take the caller's line: an error names the newest one, which the right side has just set in x = x + 1.
 Array& Array::operator=(const Array& other) & {
   const Tracing* t = Tracing::checked();
-  if (t && state_ != State::undefined && t->depth() > depth_)
-    throw UsageError(
-        "an Array declared outside a traced loop or branch is rebound inside it, which happens once, while tracing: write "
-        "x(rest) = … to store into it, or kiln::swap(a, b) to exchange two",
-        t->last_location());
+  if (t && t->depth() > depth_)
+    throw UsageError(text("'=': an Array", state_ == State::undefined ? std::string() : text(" (", dtype_, ", rank ", int{rank_}, ")"),
+                          " declared outside a traced loop or branch is rebound inside it, which happens once, while tracing: "
+                          "write x(rest) = … to store into it, or kiln::swap(a, b) to exchange two"),
+                     t->last_location());
   Access::rebind(*this, other);
   return *this;
 }

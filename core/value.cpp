@@ -27,9 +27,14 @@ Value apply(Op op, const Operand& a, const Operand& b, const Operand& c) {
   return detail::apply(op, operands, 3);
 }
 
-Number16 number_of(const Value& v, DType to) {
-  if (Access::traced(v))
-    throw UsageError("a Value of a traced function has no number while it is traced; return it, or keep computing with Values");
+Number16 number_of(const Value& v, DType to, Location where) {
+  if (Access::traced(v)) {
+    const Tracing* t = Tracing::current();
+    if (where.line() == 0 && t) where = t->last_location();
+    throw UsageError(text("a Value of a traced function (", Access::type(v).dtype,
+                          ") is read as a C++ number, which it has not yet; return it, or keep computing with Values"),
+                     where);
+  }
   return convert(Access::number(v), Access::type(v).dtype, to);
 }
 
@@ -42,9 +47,9 @@ Value::Value(const Var& var, Location where) {
   else Access::set(*this, Access::current(var));
 }
 
-double Value::as_double() const { return number_of(*this, f64).re; }
-std::int64_t Value::as_integer() const { return number_of(*this, i64).i; }
-bool Value::as_bool() const { return number_of(*this, bool_).i != 0; }
+double Value::as_double(Location where) const { return number_of(*this, f64, where).re; }
+std::int64_t Value::as_integer(Location where) const { return number_of(*this, i64, where).i; }
+bool Value::as_bool(Location where) const { return number_of(*this, bool_, where).i != 0; }
 
 Operand::Operand(const Var& x, Location l) : value(x, l), where(l) {}
 
@@ -59,7 +64,7 @@ void start(Var& v, const Operand& x, const DType* dtype) {
     const Type type = t->program().variables[Access::variable(v)].type;
     Access::set(current, Access::make_traced(type, 0, 0, t->id()));
   } else if (dtype) {
-    Access::set(current, Access::make({*dtype, Strength::strong}, number_of(x.value, *dtype)));
+    Access::set(current, Access::make({*dtype, Strength::strong}, number_of(x.value, *dtype, x.where)));
   } else {
     Access::set(current, x.value);
   }
@@ -91,7 +96,7 @@ void update(Var& v, Op op, const Operand& x) {
 Var::Var(const Operand& x) : current_(0) { start(*this, x, nullptr); }
 Var::Var(const Operand& x, DType dtype) : current_(0) { start(*this, x, &dtype); }
 
-Var& Var::operator=(const Operand& x) {
+Var& Var::operator=(const Operand& x) & {
   if (Tracing* t = trace_of(*this, x.where)) t->assign(variable_, x.value, x.where);
   else Access::set(current_, x.value);
   return *this;
@@ -114,8 +119,18 @@ KILN_VAR_UPDATE(<<=, left_shift)
 KILN_VAR_UPDATE(>>=, right_shift)
 #undef KILN_VAR_UPDATE
 
-Var& Var::operator++() { return *this += Operand(1, Location()); }
-Var& Var::operator--() { return *this -= Operand(1, Location()); }
+namespace {
+
+// ++ and -- take no operand and so know no line: the newest one is near.
+Operand one() {
+  const Tracing* t = Tracing::current();
+  return Operand(1, t ? t->last_location() : Location());
+}
+
+}  // namespace
+
+Var& Var::operator++() { return *this += one(); }
+Var& Var::operator--() { return *this -= one(); }
 void Var::min(const Operand& x) { update(*this, Op::minimum, x); }
 void Var::max(const Operand& x) { update(*this, Op::maximum, x); }
 
@@ -178,7 +193,7 @@ Value DType::operator()(const Operand& x) const {
       t->build().at(t->location(x.where));
       return t->value_of(t->build().convert(t->node_of(x.value, x.where), type));
     }
-  return Access::make(type, number_of(x.value, *this));
+  return Access::make(type, number_of(x.value, *this, x.where));
 }
 
 }  // namespace kiln

@@ -229,8 +229,7 @@ struct ArrayOperand {
 class KILN_API Element : public Value {
  public:
   Element(const Element&) = default;
-  void operator=(const Element& x) && { static_cast<Element&&>(*this) = Operand(x); }
-  void operator=(const Operand& x) &&;
+  void operator=(const Operand& x) &&;  // a(i) = a(j) too: an Element is a Value
   void operator=(const Operand& x) & = delete;  // `auto x = a(i); x = 1;`: write a(i) = 1, or Var x = a(i)
   void operator=(const Element& x) & = delete;
   void operator+=(const Operand& x) &&;
@@ -259,8 +258,7 @@ class KILN_API Element : public Value {
 class KILN_API View : public Array {
  public:
   View(const View&) = default;
-  void operator=(const View& x) && { static_cast<View&&>(*this) = ArrayOperand(x); }
-  void operator=(const ArrayOperand& x) &&;
+  void operator=(const ArrayOperand& x) &&;  // a(_, 0) = b(_, 1) too: a View is an Array
   void operator=(const Operand& x) &&;
   void operator=(const ArrayOperand& x) & = delete;  // `auto v = a(_, 0); v = x;`: write Array v, or v(rest) = x
   void operator=(const Operand& x) & = delete;

@@ -272,11 +272,15 @@ class Jitted<F, std::tuple<P...>, broadcast> {
   constexpr explicit Jitted(Location where) : where_(where) {}
 
   /// Calls the function: looks up the specialization for these arguments, compiles it if it is the first such call, runs it.
+  auto operator()(const P&... parameters, Location where = Location::current()) const
+    requires(!broadcast)
+  {
+    return call_plain(parameters..., where);
+  }
   template <class... A>
-    requires(sizeof...(A) == sizeof...(P))
+    requires(broadcast && sizeof...(A) == sizeof...(P))
   auto operator()(A&&... arguments) const {
-    if constexpr (broadcast) return call_broadcast(arguments...);
-    else return call_plain(arguments...);
+    return call_broadcast(arguments...);
   }
 
   /// The same function with other options.
@@ -313,12 +317,12 @@ class Jitted<F, std::tuple<P...>, broadcast> {
     else hand_in(tracing, std::apply(F{}, std::move(parameters)));
   }
 
-  auto call_plain(const P&... parameters) const {
+  auto call_plain(const P&... parameters, const Location& where) const {
     Argument arguments[leaves + 1];
     int n = 0;
     (append_arguments(arguments, n, parameters), ...);
     Results results;
-    call(located(), options_, arguments, leaves, results, where_);
+    call(located(), options_, arguments, leaves, results, where);
     if constexpr (std::is_void_v<Result>) return;
     else {
       n = 0;

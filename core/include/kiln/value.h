@@ -47,12 +47,13 @@ class KILN_API Value {
   template <Number T>
     requires(!std::same_as<T, bool>)
   explicit operator T() const {
-    if constexpr (std::is_floating_point_v<T>) return static_cast<T>(as_double());
-    else return static_cast<T>(as_integer());
+    // A conversion cannot take the caller's line: an error names the newest line known.
+    if constexpr (std::is_floating_point_v<T>) return static_cast<T>(as_double(Location()));
+    else return static_cast<T>(as_integer(Location()));
   }
-  double as_double() const;
-  std::int64_t as_integer() const;
-  bool as_bool() const;
+  double as_double(Location where = Location::current()) const;
+  std::int64_t as_integer(Location where = Location::current()) const;
+  bool as_bool(Location where = Location::current()) const;
 
  protected:
   friend detail::Access;
@@ -90,9 +91,9 @@ class KILN_API Var {
   Var(const Operand& x, DType dtype);
   Var(const Var& other, Location l = Location::current()) : Var(Operand(other, l)) {}
 
-  Var& operator=(const Operand& x);
-  // Not const: a temporary made from a Value must not compete with the line above.
-  Var& operator=(Var& x) { return *this = Operand(x); }
+  // `x = y` takes this one too, through Operand, which knows the line: the copy assignment is for rvalues alone.
+  Var& operator=(const Operand& x) &;
+  Var& operator=(const Var& x) && = delete;
 
   Var& operator+=(const Operand& x);
   Var& operator-=(const Operand& x);
