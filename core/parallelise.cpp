@@ -180,6 +180,8 @@ void collapse(Program& program, Statement& outer) {
     node.id = outer.target;
     node.axis += first;
   }
+  // The block between is no part of the Program any more; what looks at all blocks must not find the inner loop there.
+  program.blocks[outer.body].statements.clear();
   outer.body = inner.body;
   collapse(program, outer);
 }
