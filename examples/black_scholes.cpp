@@ -31,7 +31,7 @@ auto parity_error = jit([](Array call, Array put, Array spot, Array strike, Arra
 }  // namespace options
 
 int main() {
-  const std::int64_t n = 1'000'000;
+  const std::int64_t n = 1'000'001;
   const double rate = 0.02, volatility = 0.3;
   const Array spot = linspace(60.0, 140.0, n), strike = full({n}, 100.0), years = linspace(0.25, 2.0, n);
 

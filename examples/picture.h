@@ -13,7 +13,7 @@
 
 namespace examples {
 
-/// Red, green and blue of t = 0 … 1: from night blue over orange to white.
+/// Red, green and blue of t = 0 … 1: from night blue over violet and pink to white.
 inline void append_colour(std::vector<std::uint8_t>& pixels, double t) {
   const double channels[] = {std::min(1.0, 1.8 * t), t * t,
                              std::min(1.0, 0.25 + 0.6 * std::sin(3.1 * t) * (1 - t) + t * t * t)};
