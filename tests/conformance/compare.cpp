@@ -1,0 +1,140 @@
+// Comparing arrays bit for bit or within units in the last place.
+#include "tests/conformance/compare.h"
+
+#include "core/access.h"
+
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <iomanip>
+#include <limits>
+#include <sstream>
+
+namespace kiln::conformance {
+
+using detail::Access;
+
+std::vector<Number16> elements(const Array& a) {
+  const auto extents = Access::extents(a), strides = Access::strides(a);
+  const std::int64_t count = detail::element_count(extents);
+  const std::int64_t size = static_cast<std::int64_t>(a.dtype().size());
+  std::vector<Number16> out;
+  out.reserve(static_cast<std::size_t>(count));
+  std::int64_t index[max_rank] = {};
+  for (std::int64_t n = 0; n < count; ++n) {
+    std::int64_t offset = 0;
+    for (std::size_t k = 0; k < extents.size(); ++k) offset += index[k] * strides[k];
+    out.push_back(read_element(Access::layout(a).data + offset * size, a.dtype()));
+    for (std::size_t k = extents.size(); k-- > 0 && ++index[k] == extents[k];) index[k] = 0;
+  }
+  return out;
+}
+
+namespace {
+
+// Floats of a dtype numbered in their order, both zeros 0.
+std::int64_t place(double x, DType dtype) {
+  const auto ordered = [](std::int64_t bits, std::int64_t sign) { return bits & sign ? -(bits & (sign - 1)) : bits; };
+  if (dtype == f64) {
+    const auto bits = std::bit_cast<std::int64_t>(x);
+    return bits < 0 ? -(bits & std::numeric_limits<std::int64_t>::max()) : bits;
+  }
+  if (dtype == f32) return ordered(std::bit_cast<std::uint32_t>(static_cast<float>(x)), std::int64_t{1} << 31);
+  return ordered(dtype == f16 ? double_to_f16(x) : double_to_bf16(x), 1 << 15);
+}
+
+bool same_number(const Number16& x, const Number16& y, DType dtype) {
+  if (!dtype.is_floating()) return x.i == y.i;
+  return x.i == y.i || (std::isnan(x.re) && std::isnan(y.re));
+}
+
+std::string shown(const Number16& x, DType dtype) {
+  std::ostringstream out;
+  if (dtype.is_floating()) out << std::setprecision(17) << x.re << " (" << std::hexfloat << x.re << ")";
+  else if (dtype == u64) out << static_cast<std::uint64_t>(x.i);
+  else out << x.i;
+  return out.str();
+}
+
+testing::AssertionResult same_shape(const Array& actual, const Array& expected) {
+  if (actual.dtype() != expected.dtype())
+    return testing::AssertionFailure() << "dtype " << actual.dtype() << " instead of " << expected.dtype();
+  if (actual.rank() != expected.rank())
+    return testing::AssertionFailure() << "rank " << actual.rank() << " instead of " << expected.rank();
+  for (int k = 0; k < actual.rank(); ++k)
+    if (actual.extent(k) != expected.extent(k))
+      return testing::AssertionFailure() << "extent " << actual.extent(k) << " instead of " << expected.extent(k) << " of axis " << k;
+  return testing::AssertionSuccess();
+}
+
+// Nearly all comparisons of large arrays are of equal memory.
+bool same_memory(const Array& a, const Array& b) {
+  if (!detail::is_contiguous(a) || !detail::is_contiguous(b)) return false;
+  const std::int64_t count = detail::element_count(Access::extents(a));
+  return count == 0 || std::memcmp(Access::layout(a).data, Access::layout(b).data, static_cast<std::size_t>(count) * a.dtype().size()) == 0;
+}
+
+template <class Accept>
+testing::AssertionResult compare(const Array& actual, const Array& expected, Accept&& accept) {
+  if (const auto shape = same_shape(actual, expected); !shape) return shape;
+  if (same_memory(actual, expected)) return testing::AssertionSuccess();
+  const auto x = elements(actual), y = elements(expected);
+  int wrong = 0;
+  std::string text;
+  for (std::size_t k = 0; k < x.size(); ++k) {
+    if (accept(x[k], y[k])) continue;
+    if (++wrong <= 4)
+      text += "\n  element " + std::to_string(k) + ": " + shown(x[k], actual.dtype()) + " instead of " + shown(y[k], actual.dtype());
+  }
+  if (wrong == 0) return testing::AssertionSuccess();
+  return testing::AssertionFailure() << wrong << " of " << x.size() << " elements of " << actual.dtype() << " are wrong" << text;
+}
+
+}  // namespace
+
+double distance(double x, double y, DType dtype) {
+  if (std::isnan(x) || std::isnan(y)) return std::isnan(x) && std::isnan(y) ? 0 : std::numeric_limits<double>::infinity();
+  return std::abs(static_cast<double>(place(x, dtype)) - static_cast<double>(place(y, dtype)));
+}
+
+testing::AssertionResult same_bits(const Array& actual, const Array& expected) {
+  const DType dtype = actual.dtype();
+  return compare(actual, expected, [&](const Number16& x, const Number16& y) { return same_number(x, y, dtype); });
+}
+
+testing::AssertionResult same_bits(const Value& actual, const Value& expected) {
+  if (actual.dtype() != expected.dtype())
+    return testing::AssertionFailure() << "dtype " << actual.dtype() << " instead of " << expected.dtype();
+  if (same_number(Access::number(actual), Access::number(expected), actual.dtype())) return testing::AssertionSuccess();
+  return testing::AssertionFailure() << shown(Access::number(actual), actual.dtype()) << " instead of "
+                                     << shown(Access::number(expected), actual.dtype());
+}
+
+testing::AssertionResult within_ulp(const Array& actual, const Array& expected, double ulp) {
+  const DType dtype = actual.dtype();
+  if (!dtype.is_floating()) return same_bits(actual, expected);
+  return compare(actual, expected, [&](const Number16& x, const Number16& y) { return distance(x.re, y.re, dtype) <= ulp; });
+}
+
+std::uint64_t hashed(std::uint64_t k, std::uint64_t seed) {
+  std::uint64_t x = (k + seed * 1000003 + 1) * 0x9E3779B97F4A7C15u;
+  x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9u;
+  x = (x ^ (x >> 27)) * 0x94D049BB133111EBu;
+  return x ^ (x >> 31);
+}
+
+Array hashed_array(std::int64_t count, DType dtype, std::uint64_t seed) {
+  const std::int64_t extents[] = {count};
+  Array a = detail::new_array(dtype, extents, Location::current());
+  std::byte* to = Access::layout(a).data;
+  for (std::int64_t k = 0; k < count; ++k, to += dtype.size()) {
+    const std::uint64_t h = hashed(static_cast<std::uint64_t>(k), seed);
+    Number16 x;
+    if (dtype.is_floating()) x.re = std::ldexp(static_cast<double>(static_cast<std::int64_t>(h >> 11)) / 0x1p53, 2 - static_cast<int>(h & 7)) * (h & 8 ? 1 : -1);
+    else x.i = dtype.is_bool() ? (h & 3) != 0 : static_cast<std::int64_t>(h);
+    write_element(to, dtype, x);
+  }
+  return a;
+}
+
+}  // namespace kiln::conformance

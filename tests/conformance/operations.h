@@ -1,0 +1,27 @@
+// Every row of the operation table as a function of arrays.
+#pragma once
+
+#include "core/ops.h"
+
+#include <kiln/kiln.h>
+
+#include <span>
+
+namespace kiln::conformance {
+
+struct Operation {
+  const char* name;
+  ir::Op op;
+  int arity;
+  /// A traced function that is this operation alone. `select` takes its condition first.
+  Array (*call)(const JitOptions& options, const Array* operands);
+  /// The operation on arrays, in a trace or eagerly; none for rows that take scalars only (fma).
+  Array (*apply)(const Array* operands);
+};
+
+std::span<const Operation> operations();
+
+/// The dtypes with values from NumPy: all but bf16 and the complex ones.
+std::span<const DType> real_dtypes();
+
+}  // namespace kiln::conformance

@@ -1,0 +1,14 @@
+// The committed values of NumPy, by file and name.
+#pragma once
+
+#include <kiln/array.h>
+
+#include <string>
+
+namespace kiln::conformance {
+
+/// A tensor of tests/reference/values/<file>.bin as a new array; a test failure and an exception if there is none.
+Array reference(const std::string& file, const std::string& name);
+bool has_reference(const std::string& file, const std::string& name);
+
+}  // namespace kiln::conformance

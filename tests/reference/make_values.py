@@ -1,0 +1,424 @@
+# The reference values of tests/reference/values, from NumPy 2: python3 tests/reference/make_values.py
+#
+# Where Kiln differs on purpose (total integer operations, saturating casts, integer powers with negative exponents) the
+# value is computed here by Kiln's rule. Mathematical functions are evaluated in NumPy's next wider type (longdouble for
+# f64) and rounded once, so that NumPy's own error does not add to the one allowed.
+#
+# A file is a list of tensors: length of the name (u8), name, dtype code (u8), rank (u8), extents (i32 each), elements in
+# C order. tests/conformance/reference.cpp reads it.
+import ctypes
+import math
+import os
+import struct
+from fractions import Fraction
+
+import numpy as np
+
+np.seterr(all="ignore")
+folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "values")
+os.makedirs(folder, exist_ok=True)
+
+# In the order of Kiln's TypeCode; bf16 and complex are not NumPy's or not yet Kiln's.
+codes = {"bool": 0, "i8": 1, "i16": 2, "i32": 3, "i64": 4, "u8": 5, "u16": 6, "u32": 7, "u64": 8, "f16": 9, "f32": 11, "f64": 12}
+dtypes = {name: np.dtype(name.replace("i", "int").replace("u", "uint").replace("f", "float")) if name != "bool" else np.dtype(bool)
+          for name in codes}
+dtypes = {"bool": np.dtype("?"), "i8": np.dtype("i1"), "i16": np.dtype("i2"), "i32": np.dtype("i4"), "i64": np.dtype("i8"),
+          "u8": np.dtype("u1"), "u16": np.dtype("u2"), "u32": np.dtype("u4"), "u64": np.dtype("u8"), "f16": np.dtype("f2"),
+          "f32": np.dtype("f4"), "f64": np.dtype("f8")}
+names = {dtype: name for name, dtype in dtypes.items()}
+
+
+class File:
+    def __init__(self, name):
+        self.path = os.path.join(folder, name + ".bin")
+        self.parts = []
+
+    def add(self, name, array):
+        array = np.asarray(array)
+        header = struct.pack("<B", len(name)) + name.encode()
+        header += struct.pack("<BB", codes[names[array.dtype]], array.ndim) + struct.pack(f"<{array.ndim}i", *array.shape)
+        self.parts.append(header + np.ascontiguousarray(array).tobytes())
+
+    def write(self):
+        with open(self.path, "wb") as file:
+            file.write(b"".join(self.parts))
+
+
+# ---- Operands -------------------------------------------------------------------------------------------------------
+
+
+def hashed(count, seed):  # splitmix64, as u64
+    out = []
+    for k in range(count):
+        x = ((k + seed * 1000003 + 1) * 0x9E3779B97F4A7C15) & (2**64 - 1)
+        x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & (2**64 - 1)
+        x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & (2**64 - 1)
+        out.append(x ^ (x >> 31))
+    return out
+
+
+def wrapped(numbers, dtype):
+    bits = dtype.itemsize * 8
+    return np.array([n & (2**bits - 1) for n in numbers], dtype=np.dtype(f"u{dtype.itemsize}")).view(dtype)
+
+
+def floats(numbers, dtype):
+    return np.array(numbers, dtype=np.float64).astype(dtype)
+
+
+# Magnitudes from 2^-low to 2^high, both signs.
+def hashed_floats(count, seed, low, high):
+    return [(1 if h & 1 else -1) * 2.0 ** (-low + (h >> 11) / 2**53 * (low + high)) for h in hashed(count, seed)]
+
+
+def limits(dtype):
+    f = np.finfo(dtype)
+    return float(f.smallest_subnormal), float(f.tiny), float(f.max)
+
+
+def unary_operands(name):
+    dtype = dtypes[name]
+    if name == "bool":
+        return np.array([False, True])
+    if dtype.kind in "iu":
+        bits = dtype.itemsize * 8
+        low = -(2 ** (bits - 1)) if dtype.kind == "i" else 0
+        high = 2 ** (bits - 1) - 1 if dtype.kind == "i" else 2**bits - 1
+        special = [0, 1, -1, 2, -2, 3, 5, 7, 10, 100, low, low + 1, high, high - 1, high // 2, high // 2 + 1]
+        return wrapped(special + hashed(12, 1) + [h % 41 for h in hashed(4, 2)], dtype)
+    subnormal, tiny, largest = limits(dtype)
+    special = [0.0, -0.0, 1, -1, 0.5, -0.5, 1.5, -1.5, 2.5, -2.5, 3.5, math.inf, -math.inf, math.nan, subnormal, -subnormal, tiny,
+               tiny - subnormal, largest, -largest, 0.1, 2, 3, -7, 10, 100, 1e-3, math.pi, 20000.5, -20000.5]
+    if name != "f16":
+        special += [2.0**24 + 1, 1e10, -1e10, 1e30]
+    return floats(special + hashed_floats(10, 3, 3, 3) + hashed_floats(6, 4, 12, 12), dtype)
+
+
+def pair_operands(name, seed):
+    dtype = dtypes[name]
+    if name == "bool":
+        a = np.array([False, False, True, True])
+        b = np.array([False, True, False, True])
+        return a, b
+    if dtype.kind in "iu":
+        bits = dtype.itemsize * 8
+        low = -(2 ** (bits - 1)) if dtype.kind == "i" else 0
+        high = 2 ** (bits - 1) - 1 if dtype.kind == "i" else 2**bits - 1
+        special = [0, 1, -1, 2, low, high, bits - 1, bits]
+        a = [x for x in special for _ in special] + hashed(12, seed) + [h % 23 - 5 for h in hashed(12, seed + 1)]
+        b = [y for _ in special for y in special] + hashed(12, seed + 2) + [h % 11 for h in hashed(12, seed + 3)]
+        return wrapped(a, dtype), wrapped(b, dtype)
+    subnormal, _, largest = limits(dtype)
+    special = [0.0, -0.0, 1, -1.5, math.inf, -math.inf, math.nan, subnormal, largest]
+    a = [x for x in special for _ in special] + hashed_floats(21, seed, 3, 3) + hashed_floats(10, seed + 1, 10, 10)
+    b = [y for _ in special for y in special] + hashed_floats(21, seed + 2, 3, 3) + hashed_floats(10, seed + 3, 10, 10)
+    return floats(a, dtype), floats(b, dtype)
+
+
+# ---- Operations -----------------------------------------------------------------------------------------------------
+
+library = ctypes.CDLL("libm.so.6")
+
+
+# NumPy has no erf: the C library's in long double, rounded to f64 on the way back.
+def c_function(name):
+    f = library[name]
+    f.argtypes, f.restype = [ctypes.c_longdouble], ctypes.c_longdouble
+    return lambda x: np.array([f(float(v)) for v in x], dtype=np.float64)
+
+
+def fused(x, y, z, dtype):
+    if not (np.isfinite(x) and np.isfinite(y) and np.isfinite(z)):
+        return dtype.type(np.longdouble(x) * np.longdouble(y) + np.longdouble(z))
+    exact = Fraction(float(x)) * Fraction(float(y)) + Fraction(float(z))
+    if exact == 0:
+        return dtype.type(np.float64(x) * np.float64(y) + np.float64(z)) if float(x) * float(y) == 0 else dtype.type(0)
+    info = np.finfo(dtype)
+    bits, lowest = info.nmant + 1, int(info.minexp)
+    size = abs(exact)
+    exponent = size.numerator.bit_length() - size.denominator.bit_length()
+    while Fraction(2) ** exponent > size:
+        exponent -= 1
+    while Fraction(2) ** (exponent + 1) <= size:
+        exponent += 1
+    unit = Fraction(2) ** (max(exponent, lowest) - bits + 1)
+    rounded = round(size / unit) * unit  # Fraction rounds half to even
+    if rounded > Fraction(float(info.max)):
+        result = math.inf
+    else:
+        result = float(rounded)
+    return dtype.type(-result if exact < 0 else result)
+
+
+def fma(x, y, z):
+    dtype = x.dtype
+    if dtype == dtypes["f16"]:  # f16 computes in f32 and rounds
+        return fma(x.astype("f4"), y.astype("f4"), z.astype("f4")).astype(dtype)
+    return np.array([fused(*v, dtype) for v in zip(x, y, z)], dtype=dtype)
+
+
+def power(x, y):
+    if x.dtype.kind == "f":
+        return wide(np.power)(x, y)
+    if x.dtype.kind == "b":
+        x, y = x.astype("i1"), y.astype("i1")
+    out = []
+    for base, exponent in zip(x.tolist(), y.tolist()):
+        if exponent >= 0:
+            out.append(pow(base, exponent, 2**64) if exponent > 64 else base**exponent)
+        else:
+            out.append(1 if base == 1 else (-1) ** (exponent % 2) if base == -1 else 0)
+    return wrapped(out, x.dtype)
+
+
+def wide(f):
+    def evaluate(*operands):
+        dtype = f(*[np.ones(1, o.dtype) for o in operands]).dtype
+        near = [o.astype(dtype) for o in operands]
+        return f(*[o.astype(np.longdouble) for o in near]).astype(dtype)
+    return evaluate
+
+
+def wide_c(f):
+    def evaluate(x):
+        dtype = np.sqrt(np.ones(1, x.dtype)).dtype
+        return f(x.astype(dtype)).astype(dtype)
+    return evaluate
+
+
+def rounding(f):
+    return lambda x: f(x) if x.dtype.kind == "f" else x
+
+
+# a where a <= b or a is NaN; NumPy's sign of a zero depends on its vector width.
+def smallest(a, b):
+    return np.where((a <= b) | np.isnan(a), a, b) if a.dtype.kind == "f" else np.minimum(a, b)
+
+
+def largest(a, b):
+    return np.where((a >= b) | np.isnan(a), a, b) if a.dtype.kind == "f" else np.maximum(a, b)
+
+
+unary = {
+    "negative": np.negative, "bit_not": np.invert, "logical_not": np.logical_not, "abs": np.absolute, "sign": np.sign,
+    "square": np.square, "sqrt": np.sqrt, "floor": rounding(np.floor), "ceil": rounding(np.ceil), "trunc": rounding(np.trunc),
+    "round": rounding(np.rint), "isnan": np.isnan, "isinf": np.isinf, "isfinite": np.isfinite, "signbit": np.signbit,
+    "erf": wide_c(c_function("erfl")), "erfc": wide_c(c_function("erfcl")),
+}
+for name in ["exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "sinh", "cosh", "tanh", "cbrt"]:
+    unary[name] = wide(getattr(np, name))
+for name in ["sin", "cos", "tan", "sinh", "cosh", "tanh"]:
+    unary["a" + name if name.endswith("h") else "a" + name] = wide(getattr(np, "arc" + name))
+
+binary = {
+    "add": np.add, "subtract": np.subtract, "multiply": np.multiply, "divide": np.true_divide, "mod": np.remainder,
+    "bit_and": np.bitwise_and, "bit_or": np.bitwise_or, "bit_xor": np.bitwise_xor, "left_shift": np.left_shift,
+    "right_shift": np.right_shift, "less": np.less, "less_equal": np.less_equal, "greater": np.greater,
+    "greater_equal": np.greater_equal, "equal": np.equal, "not_equal": np.not_equal, "logical_and": np.logical_and,
+    "logical_or": np.logical_or, "floordiv": np.floor_divide, "minimum": smallest, "maximum": largest,
+    "copysign": np.copysign, "fmod": np.fmod, "pow": power, "atan2": wide(np.arctan2), "hypot": wide(np.hypot),
+}
+
+# The NumPy function whose result dtype is that of the operation for operands of two dtypes.
+promotion = dict(binary)
+promotion.update({"minimum": np.minimum, "maximum": np.maximum, "pow": np.power, "atan2": np.arctan2, "hypot": np.hypot})
+
+
+# Whether NumPy refuses is told from its answer to ones; Kiln refuses a bool compared with a number as well.
+def refused(f, *operands):
+    try:
+        f(*[np.ones(1, o.dtype) for o in operands])
+        return False
+    except TypeError:
+        return True
+
+
+# The first operands only where integers become floats: the floats have their own rows.
+def shortened(x, result):
+    return result[:16] if x.dtype.kind != "f" and result.dtype.kind == "f" and result.dtype.itemsize == 8 else result
+
+
+def write_operations():
+    file = File("operations")
+    for name in dtypes:
+        x = unary_operands(name)
+        a, b = pair_operands(name, 10)
+        c = np.roll(a, 5)[::-1].copy()
+        for label, operand in {"x": x, "a": a, "b": b, "c": c}.items():
+            file.add(f"{label}/{name}", operand)
+        for op, f in unary.items():
+            if not refused(f, x):
+                file.add(f"{op}/{name}", shortened(x, f(x)))
+        for op, f in binary.items():
+            if not refused(f, a, b):
+                file.add(f"{op}/{name}", f(a, b) if op == "divide" else shortened(a, f(a, b)))
+        condition = np.array([h & 4 != 0 for h in hashed(len(a), 30)])
+        file.add(f"condition/{name}", condition)
+        file.add(f"select/{name}", np.where(condition, a, b))
+        if dtypes[name].kind == "f":
+            file.add(f"fma/{name}", fma(a, b, c))
+    file.write()
+
+
+# ---- Two dtypes -----------------------------------------------------------------------------------------------------
+
+
+def mixed_operand(name, side):
+    a, b = pair_operands(name, 10)
+    if name == "bool":
+        return (a, b)[side]
+    picked = [80, 40, 81, 66, 70, 30] if side == 0 else [82, 44, 83, 67, 71, 2]
+    return (a, b)[side][picked]
+
+
+def write_mixed():
+    file = File("mixed")
+    for name in dtypes:
+        file.add(f"a/{name}", mixed_operand(name, 0))
+        file.add(f"b/{name}", mixed_operand(name, 1))
+    # The sharpest comparison: equal once both are f64.
+    file.add("sharp/i64", np.array([2**63 - 1, 2**53 + 1, -1, 0], dtype="i8"))
+    file.add("sharp/u64", np.array([2**63, 2**53, 2**64 - 1, 0], dtype="u8"))
+    for op in ["less", "less_equal", "greater", "greater_equal", "equal", "not_equal"]:
+        x, y = np.array([2**63 - 1, 2**53 + 1, -1, 0], dtype="i8"), np.array([2**63, 2**53, 2**64 - 1, 0], dtype="u8")
+        file.add(f"sharp/{op}", binary[op](x, y))
+    for op in promotion:
+        table = np.full((len(dtypes), len(dtypes)), 255, dtype="u1")
+        for i, left in enumerate(dtypes.values()):
+            for j, right in enumerate(dtypes.values()):
+                one, two = np.ones(1, left), np.ones(1, right)
+                if not refused(promotion[op], one, two):
+                    table[i, j] = codes[names[promotion[op](one, two).dtype]]
+        file.add(f"dtype/{op}", table)
+    for op in ["add", "divide", "minimum", "less", "copysign"]:
+        for left in dtypes:
+            for right in dtypes:
+                if left == right or (op in ("less",) and "bool" in (left, right)):
+                    continue
+                x, y = mixed_operand(left, 0), mixed_operand(right, 1)
+                n = min(len(x), len(y))
+                x, y = x[:n], y[:n]
+                if op == "minimum":
+                    common = np.result_type(x, y)
+                    file.add(f"{op}/{left}/{right}", smallest(x.astype(common), y.astype(common)))
+                else:
+                    file.add(f"{op}/{left}/{right}", binary[op](x, y))
+    file.write()
+
+
+# ---- Casts ----------------------------------------------------------------------------------------------------------
+
+
+def cast(x, to):
+    if x.dtype.kind != "f" or to.kind not in "iu":
+        return x.astype(to)
+    info = np.iinfo(to)
+    return np.array([0 if math.isnan(v) else info.max if v >= float(info.max) + 1 else info.min if v <= info.min else int(v)
+                     for v in x.astype("f8").tolist()], dtype=to)
+
+
+def write_casts():
+    file = File("casts")
+    for left in dtypes:
+        x = unary_operands(left)
+        if dtypes[left].kind == "f":
+            edges = [127.5, 128, -128.9, -129, 255.9, 256, -0.9, 32767.9, 65504]
+            if left != "f16":
+                edges += [65519.9, 65520, 2.0**31, -(2.0**31) - 1, 2.0**32, 2.0**63, -(2.0**63), 2.0**64, 1 + 2.0**-11 + 2.0**-24]
+            x = np.concatenate([x, floats(edges, dtypes[left])])
+        file.add(f"x/{left}", x)
+        for right in dtypes:
+            file.add(f"{left}/{right}", cast(x, dtypes[right]))
+    file.write()
+
+
+# ---- Reductions -----------------------------------------------------------------------------------------------------
+
+shape = (3, 4, 7)
+# Axes by name: "all" is every axis.
+axes = {"all": None, "0": 0, "1": 1, "2": 2, "02": (0, 2)}
+
+
+def reduction_input(name):
+    dtype = dtypes[name]
+    count = int(np.prod(shape))
+    if name == "bool":
+        return np.array([h & 7 != 0 for h in hashed(count, 50)]).reshape(shape)
+    if dtype.kind in "iu":
+        return wrapped(hashed(count, 51), dtype).reshape(shape)
+    return floats(hashed_floats(count, 52, 2, 1), dtype).reshape(shape)
+
+
+def write_reductions():
+    file = File("reductions")
+    for name in dtypes:
+        x = reduction_input(name)
+        file.add(f"x/{name}", x)
+        with_nan = x.copy()
+        if x.dtype.kind == "f":
+            with_nan[1, 2, 3] = np.nan
+            file.add(f"nan/{name}", with_nan)
+        for label, axis in axes.items():
+            exact = x.astype(np.longdouble) if x.dtype.kind == "f" else x
+            total, product = np.sum(exact, axis=axis), np.prod(exact, axis=axis)
+            if x.dtype.kind == "f":
+                total, product = total.astype("f8"), product.astype("f8")
+                file.add(f"sum_abs/{name}/{label}", np.sum(np.abs(exact), axis=axis).astype("f8"))
+            file.add(f"sum/{name}/{label}", total)
+            file.add(f"prod/{name}/{label}", product)
+            file.add(f"mean/{name}/{label}", np.mean(x.astype(np.longdouble), axis=axis).astype("f8"))
+            file.add(f"min/{name}/{label}", np.min(x, axis=axis))
+            file.add(f"max/{name}/{label}", np.max(x, axis=axis))
+            file.add(f"any/{name}/{label}", np.any(x, axis=axis))
+            file.add(f"all/{name}/{label}", np.all(x, axis=axis))
+            if x.dtype.kind == "f":
+                file.add(f"nan_min/{name}/{label}", np.min(with_nan, axis=axis))
+                file.add(f"nan_max/{name}/{label}", np.max(with_nan, axis=axis))
+    file.write()
+
+
+# ---- Creation, slices, broadcasting ---------------------------------------------------------------------------------
+
+
+def write_shapes():
+    file = File("shapes")
+    for k, args in enumerate([(5,), (0,), (-3,), (2, 9), (9, 2), (9, 2, -2), (0, 10, 3), (0, 9, 3), (1, -8, -3)]):
+        file.add(f"arange_integer/{k}", np.arange(*args, dtype="i8"))
+    for k, args in enumerate([(4.0,), (0.1, 1.0, 0.3), (0.0, 1.0, 0.1), (1.0, 0.0, -0.25), (0.5, 0.5, 1.0), (-1e10, 1e10, 3.3e9),
+                              (2.5,), (0.3, 7.0, 0.7)]):
+        file.add(f"arange_floating/{k}", np.arange(*args))
+    for k, args in enumerate([(0.0, 1.0, 11), (1.0, -1.0, 7), (0.1, 0.7, 5), (3.0, 4.0, 1), (3.0, 4.0, 0), (0.0, 1e300, 4), (-1.0, 2.0, 50)]):
+        file.add(f"linspace/{k}", np.linspace(*args))
+    for n in [0, 1, 4]:
+        file.add(f"eye/{n}", np.eye(n))
+        file.add(f"eye_i32/{n}", np.eye(n, dtype="i4"))
+    # Every slice of short axes: length and first index of what remains; 99 stands for an open end.
+    ends = [99] + list(range(-7, 8))
+    slices = []
+    for n in range(7):
+        x = np.arange(n)
+        for low in ends:
+            for high in ends:
+                for step in [1, 2, 3, -1, -2]:
+                    y = x[slice(None if low == 99 else low, None if high == 99 else high, step)]
+                    slices.append([len(y), y[0] if len(y) else 0])
+    file.add("slices", np.array(slices, dtype="u1"))
+    # Broadcasting of shapes: the sum of two aranges, one scaled.
+    pairs = [((3, 4), (4,)), ((3, 4), (3, 1)), ((3, 1), (1, 4)), ((2, 3, 4), (3, 1)), ((4,), ()), ((), ()), ((1,), (5,)),
+             ((2, 1, 4), (1, 3, 1)), ((0, 3), (1, 3)), ((1, 3), (0, 1)), ((5, 1, 2, 1), (3, 1, 4))]
+    for k, (left, right) in enumerate(pairs):
+        x = np.arange(int(np.prod(left)), dtype="i8").reshape(left)
+        y = 1000 * np.arange(int(np.prod(right)), dtype="i8").reshape(right)
+        file.add(f"broadcast/{k}", x + y)
+        file.add(f"broadcast_left/{k}", x)
+        file.add(f"broadcast_right/{k}", y)
+    file.write()
+
+
+write_operations()
+write_mixed()
+write_casts()
+write_reductions()
+write_shapes()
+for name in sorted(os.listdir(folder)):
+    print(name, os.path.getsize(os.path.join(folder, name)))
