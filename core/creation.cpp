@@ -85,7 +85,10 @@ Array arange_of(const Operand& begin, const Operand& end, const Operand& step) {
   } else {
     Access::set(count, i64(Operand(maximum(Operand(ceil(Operand(span / step, l)), l), Operand(0.0, l)), l)));
   }
-  return from_index(count, type.dtype, l, [&](const Operand& i) { return begin + Operand(i * step, l); });
+  // NumPy's distance between floats: that of the first two, so that the results agree bit for bit.
+  Value distance = step.value;
+  if (type.dtype.is_floating()) Access::set(distance, Operand(begin + step, l) - begin);
+  return from_index(count, type.dtype, l, [&](const Operand& i) { return begin + Operand(i * Operand(distance, l), l); });
 }
 
 }  // namespace
