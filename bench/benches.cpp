@@ -210,7 +210,7 @@ void prepare_reduction(Work& work, bool dot) {
   long double total = 0;
   constexpr std::int64_t block = 4096;
   for (std::int64_t from = 0; from < n; from += block) {
-    double part = 0;
+    long double part = 0;
     for (std::int64_t i = from; i < std::min(n, from + block); ++i)
       part += dot ? double(x[i]) * double(y[i]) : double(x[i]);
     total += part;

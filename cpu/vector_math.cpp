@@ -93,8 +93,11 @@ struct Row {
 
 constinit std::array<Row, operation_count * 2> rows;
 
-std::string mvec_symbol(const Operation& operation, bool is_f64, bool avx2, int lanes) {
-  std::string symbol = avx2 ? "_ZGVdN" : "_ZGVbN";
+// The width of this machine's vector functions: its generated code's own, so that a vector is one call.
+int math_bits() { return host_target().has_avx2 ? std::max(256, host_target().vector_bits) : 128; }
+
+std::string mvec_symbol(const Operation& operation, bool is_f64, int bits, int lanes) {
+  std::string symbol = bits == 512 ? "_ZGVeN" : bits == 256 ? "_ZGVdN" : "_ZGVbN";
   symbol += std::to_string(lanes);
   symbol += operation.arity == 2 ? "vv_" : "v_";
   symbol += operation.name;
@@ -102,10 +105,10 @@ std::string mvec_symbol(const Operation& operation, bool is_f64, bool avx2, int 
   return symbol;
 }
 
-std::string sleef_symbol(const Operation& operation, bool is_f64, bool avx2, int lanes) {
+std::string sleef_symbol(const Operation& operation, bool is_f64, int bits, int lanes) {
   std::string symbol = std::string("Sleef_") + operation.name + (is_f64 ? 'd' : 'f') + std::to_string(lanes);
   symbol += operation.sleef_suffix;
-  return symbol + (avx2 ? "avx2" : "sse2");
+  return symbol + (bits == 512 ? "avx512f" : bits == 256 ? "avx2" : "sse2");
 }
 
 std::string libm_symbol(const Operation& operation, bool is_f64) {
@@ -124,8 +127,8 @@ float lgamma_f32(float x) {
 }
 
 void resolve(Row& row, const Operation& operation, bool is_f64) {
-  const bool avx2 = host_target().has_avx2;
-  const int lanes = (avx2 ? 32 : 16) / (is_f64 ? 8 : 4);
+  const int bits = math_bits();
+  const int lanes = bits / (is_f64 ? 64 : 32);
   VectorFunction& f = row.function;
   f.op = operation.name;
   f.arity = operation.arity;
@@ -139,12 +142,12 @@ void resolve(Row& row, const Operation& operation, bool is_f64) {
     f.vector = vector;
     f.lanes = vector ? lanes : 1;
   };
-  const std::string in_mvec = mvec_symbol(operation, is_f64, avx2, lanes);
+  const std::string in_mvec = mvec_symbol(operation, is_f64, bits, lanes);
   const std::string in_libm = libm_symbol(operation, is_f64);
   if (operation.first == Source::mvec && (f.address = mvec.find(in_mvec.c_str())) != nullptr)
     return take(in_mvec, mvec_library, true);
   if (operation.first == Source::mvec && operation.sleef_suffix != nullptr) {
-    const std::string in_sleef = sleef_symbol(operation, is_f64, avx2, lanes);
+    const std::string in_sleef = sleef_symbol(operation, is_f64, bits, lanes);
     if ((f.address = sleef.find(in_sleef.c_str())) != nullptr) return take(in_sleef, sleef_library, true);
   }
   if ((f.address = resolve_math_symbol(in_libm.c_str())) != nullptr) take(in_libm, math_library, false);
@@ -156,8 +159,24 @@ const VectorFunction& required(std::string_view op, bool is_f64) {
   return *function;
 }
 
-// One call of a vector function on whole registers. GCC and clang compile these for AVX2 although the library is built
-// for any x86-64; they are reached only when has_avx2 chose a 256-bit function.
+// One call of a vector function on whole registers. GCC and clang compile these for AVX-512 and AVX2 although the library
+// is built for any x86-64; they are reached only when math_bits() chose functions of that width.
+__attribute__((target("avx512f"))) void call_512(const VectorFunction& f, const float* x, const float* y, float* out) {
+  const __m512 a = _mm512_loadu_ps(x);
+  const __m512 result = f.arity == 2 ? reinterpret_cast<__m512 (*)(__m512, __m512)>(f.address)(a, _mm512_loadu_ps(y))
+                                     : reinterpret_cast<__m512 (*)(__m512)>(f.address)(a);
+  _mm512_storeu_ps(out, result);
+}
+
+__attribute__((target("avx512f"))) void call_512(const VectorFunction& f, const double* x, const double* y,
+                                                 double* out) {
+  const __m512d a = _mm512_loadu_pd(x);
+  const __m512d result = f.arity == 2
+                             ? reinterpret_cast<__m512d (*)(__m512d, __m512d)>(f.address)(a, _mm512_loadu_pd(y))
+                             : reinterpret_cast<__m512d (*)(__m512d)>(f.address)(a);
+  _mm512_storeu_pd(out, result);
+}
+
 __attribute__((target("avx2"))) void call_256(const VectorFunction& f, const float* x, const float* y, float* out) {
   const __m256 a = _mm256_loadu_ps(x);
   const __m256 result = f.arity == 2 ? reinterpret_cast<__m256 (*)(__m256, __m256)>(f.address)(a, _mm256_loadu_ps(y))
@@ -197,6 +216,8 @@ template <typename T>
 void call_once(const VectorFunction& f, const T* x, const T* y, T* out) {
   if (!f.vector) {
     *out = call_scalar_function(f, *x, f.arity == 2 ? *y : T(0));
+  } else if (f.lanes * sizeof(T) == 64) {
+    call_512(f, x, y, out);
   } else if (f.lanes * sizeof(T) == 32) {
     call_256(f, x, y, out);
   } else {
@@ -207,8 +228,8 @@ void call_once(const VectorFunction& f, const T* x, const T* y, T* out) {
 // Fewer elements than that.
 template <typename T>
 void call_padded(const VectorFunction& f, const T* x, const T* y, T* out, std::size_t size) {
-  constexpr std::size_t most = 32 / sizeof(T);
-  alignas(32) T a[most], b[most], result[most];
+  constexpr std::size_t most = 64 / sizeof(T);
+  alignas(64) T a[most], b[most], result[most];
   std::fill_n(a, most, static_cast<T>(f.harmless));
   std::fill_n(b, most, static_cast<T>(f.harmless));
   std::copy_n(x, size, a);

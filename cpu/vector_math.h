@@ -27,9 +27,9 @@ struct VectorFunction {
 // do themselves, is not).
 //
 // libmvec's functions differ in the last bit between register widths. An element's result must not depend on its
-// position, the number of threads or the width in use, so one machine uses one function for an operation: the 256-bit
-// one where the processor has AVX2, the 128-bit one elsewhere, whatever vector_bits is. Code with wider vectors makes
-// several calls, narrower code and scalars fill the other lanes with `harmless`.
+// position, the number of threads or the width in use, so one machine uses one function for an operation: the 512-bit
+// one where generated code is 512 bits wide by default, the 256-bit one where the processor has AVX2, the 128-bit one
+// elsewhere, whatever vector_bits is. Narrower code and scalars fill the other lanes with `harmless`.
 const VectorFunction* find_vector_function(std::string_view op, bool is_f64, int vector_bits);
 
 // All operations of the table, for tests and documentation.

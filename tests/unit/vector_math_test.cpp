@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstdint>
@@ -139,7 +140,7 @@ TYPED_TEST(VectorMath, EveryRowIsCallable) {
     EXPECT_EQ(f.is_f64, sizeof(TypeParam) == 8);
     EXPECT_NE(f.address, nullptr) << name;
     EXPECT_EQ(resolve_math_symbol(f.symbol), f.address) << f.symbol;
-    const int register_bytes = host_target().has_avx2 ? 32 : 16;
+    const int register_bytes = host_target().has_avx2 ? std::max(32, host_target().vector_bits / 8) : 16;
     EXPECT_EQ(f.lanes, f.vector ? register_bytes / static_cast<int>(sizeof(TypeParam)) : 1) << name;
     EXPECT_EQ(f.arity, f.op == std::string("nextafter") || references2().count(name) != 0 ? 2 : 1) << name;
     const TypeParam harmless = static_cast<TypeParam>(f.harmless);
@@ -233,10 +234,12 @@ TEST(VectorMathTable, KnowsOnlyWhatItLists) {
   EXPECT_THROW(call_math_scalar(*find_vector_function("exp", true, 256), 1.0f), InternalError);
 }
 
-TEST(VectorMathTable, UsesThe256BitFunctionsOfAvx2) {
+TEST(VectorMathTable, UsesTheWidestFunctionsOfTheMachine) {
   const VectorFunction& f = find<double>("exp");
   if (f.library != std::string("libmvec.so.1")) GTEST_SKIP() << "no libmvec here";
-  EXPECT_STREQ(f.symbol, host_target().has_avx2 ? "_ZGVdN4v_exp" : "_ZGVbN2v_exp");
+  EXPECT_STREQ(f.symbol, host_target().vector_bits == 512 ? "_ZGVeN8v_exp"
+                         : host_target().has_avx2         ? "_ZGVdN4v_exp"
+                                                          : "_ZGVbN2v_exp");
 }
 
 TEST(VectorMathTable, ManyThreadsMayAskFirst) {
