@@ -22,6 +22,7 @@ using namespace demo;
 struct Options {
   std::string file, output, json, picture = "mandelbrot.png";
   int threads = 0;
+  bool only_result = false;
   Input measured;  // set in a child process
 };
 
@@ -53,23 +54,24 @@ void write_result(const Options& options) {
     path = options.file;
     path.replace_filename(path.stem().string() + "-result.npy");
   }
+  const Step step("result of " + options.file);
   const kiln::Array result = kernels::a_plus_tr_tanh_a(a);
   kiln::save(path.c_str(), result);
-  std::cout << "\nresult of " << result.dtype() << " written: " << std::filesystem::absolute(path).string() << "\n";
+  std::cout << "result of " << result.dtype() << " written: " << std::filesystem::absolute(path).string() << "\n\n";
 }
 
 void show_picture(const Options& options, std::vector<Record>& records) {
   constexpr int width = 1536, height = 1024, calls = 5;
   const kiln::Array image = kiln::empty({height, width}, kiln::i32);
   const auto call = [&] { kernels::mandelbrot(-2.2, 0.8, -1.0, 1.0, image); };
+  Step step("mandelbrot", 2 * calls);
   call();
-  Step step("mandelbrot", calls);
   Record record = timed(call, 0, calls, &step);
   record.bench = "mandelbrot";
   record.variant = "kiln";
   record.dtype = "f64";
   record.shape = {height, width};
-  record.threads = kiln::last_call().threads;
+  record.threads = chosen_threads(call, calls).threads;
   records.push_back(record);
   examples::write_png(options.picture, width, height,
                       examples::colours(image.read<std::int32_t>(), kernels::mandelbrot_most));
@@ -83,6 +85,7 @@ void run(Options& options) {
   if (options.threads == 0) options.threads = kiln::num_threads();
   std::vector<Record> records;
   if (!options.file.empty()) write_result(options);  // first: a file that will not do is refused at once
+  if (options.only_result) return;
   show_function(options, records);
   show_picture(options, records);
   if (options.json.empty()) return;
@@ -98,6 +101,7 @@ int main(int argc, char** argv) {
       "Runs Kiln's tutorial function on this machine: first call, warm call, interpreter, scaling, a picture.");
   app.add_option("file", options.file, "a matrix as .npy (no more rows than columns) to work on");
   app.add_option("--output", options.output, "where its result goes (FILE-result.npy)")->needs("file");
+  app.add_flag("--only-result", options.only_result, "write the file's result and measure nothing")->needs("file");
   app.add_option("--json", options.json, "write the printed figures as JSON");
   app.add_option("--picture", options.picture, "where the picture goes")->capture_default_str();
   app.add_option("--threads", options.threads, "scale from 1 to so many threads (all)")->check(CLI::Range(1, 1024));

@@ -33,6 +33,14 @@ std::vector<Record> measure_tutorial(const Input& input);
 /// Time per call for 1 … most threads, the counts alternating.
 std::vector<Record> measure_scaling(const Input& input, int most);
 
+/// The count of threads that most of so many calls used, and why. Not that of one call: a worker may come too late for
+/// it.
+struct Chosen {
+  int threads = 0;
+  std::string because;
+};
+Chosen chosen_threads(const std::function<void()>& call, int calls = 51);
+
 /// Median and minimum of single calls during about so many seconds.
 Record timed(const std::function<void()>& call, double seconds, int fewest_runs, Step* step = nullptr);
 

@@ -104,8 +104,8 @@ void print_scaling_table(std::ostream& out, const std::vector<Record>& records) 
     out << std::left << std::setw(7) << r.dtype << std::setw(13) << shape_text(r.shape) << std::setw(9)
         << std::to_string(r.threads) + (r.chosen ? " *" : "") << std::setw(15) << duration(r.seconds_median)
         << std::setw(10) << number(r.speedup, 2, "x") << std::setw(12) << number(r.efficiency * 100, 0, " %")
-        << std::setw(17) << number(r.core_microseconds, 1) << (r.chosen ? "  * chosen: " + r.chosen_because : "")
-        << "\n";
+        << std::setw(17) << number(r.core_microseconds, r.core_microseconds < 10 ? 2 : 0)
+        << (r.chosen ? "  * chosen: " + r.chosen_because : "") << "\n";
   }
 }
 
