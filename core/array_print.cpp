@@ -283,6 +283,7 @@ class ArrayPrinter {
     std::size_t column = indent;
     const auto add = [&](const std::string& text, bool first) {
       if (!first && column + 1 + text.size() + indent > line_width) {
+        out_.erase(out_.find_last_not_of(' ') + 1);
         out_ += '\n';
         out_.append(indent, ' ');
         column = indent;
