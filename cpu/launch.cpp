@@ -3,10 +3,10 @@
 
 #include "cpu/thread_pool.h"
 
+#include <xmmintrin.h>
 #include <algorithm>
 #include <bit>
 #include <chrono>
-#include <xmmintrin.h>
 
 namespace kiln::cpu {
 
@@ -18,8 +18,14 @@ using Clock = std::chrono::steady_clock;
 // (thread_pool's measurements: a meeting costs 0.2 us spinning, 40 to 60 us asleep).
 constexpr double spinning_pays_ns = 5'000;
 constexpr double waking_pays_ns = 120'000;
-// A loop that has both kinds of samples tries the slower kind again once in so many calls: caches and neighbours change.
-constexpr std::uint32_t retry_every = 256;
+// Calls that follow one another this closely find the workers still spinning once they are awake: waking them costs the
+// first of the calls a system call, 2 to 5 us, and all the others win.
+constexpr double waking_pays_in_a_row_ns = 30'000;
+constexpr std::int64_t in_a_row_ns = 50'000;
+// One disturbed run must not decide: so many parallel runs come before the two kinds are compared.
+constexpr std::uint32_t parallel_tries = 4;
+// The slower kind is tried again after so many calls, each time after twice as many: caches and neighbours change.
+constexpr std::uint32_t first_wait = 16, longest_wait = 256;
 // Chunks are taken one by one; none is shorter than this, so that taking it costs little.
 constexpr double shortest_chunk_ns = 2'000;
 constexpr int chunks_per_thread = 8;
@@ -57,16 +63,19 @@ void run_chunk(void* context, std::int64_t first, std::int64_t last, int thread)
   r.body(r.frame, r.captures, first, last, thread);
 }
 
-double nanoseconds_since(Clock::time_point start) {
-  return std::chrono::duration<double, std::nano>(Clock::now() - start).count();
+std::int64_t nanoseconds_of(Clock::time_point time) {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count();
 }
 
-// A moving average that starts with the first sample and follows a change within a few calls; the lower of two near
-// values wins, since what disturbs a run only makes it longer.
-void record(std::atomic<float>& average, double sample) {
-  const float old = average.load(std::memory_order_relaxed);
-  const auto x = static_cast<float>(sample);
-  average.store(old == 0 ? x : x < old ? old + (x - old) * 0.5f : old + (x - old) * 0.125f, std::memory_order_relaxed);
+// The lowest cost seen lately: what disturbs a run only makes it longer, so that a lower sample counts at once and a
+// higher one by an eighth.
+void record(LoopCost::Sample& cost, std::atomic<float>& lowest, Clock::time_point start, std::int64_t units) {
+  const Clock::time_point now = Clock::now();
+  const float old = lowest.load(std::memory_order_relaxed);
+  const auto x =
+      static_cast<float>(std::chrono::duration<double, std::nano>(now - start).count() / static_cast<double>(units));
+  lowest.store(old == 0 || x < old ? x : old + (x - old) * 0.125f, std::memory_order_relaxed);
+  cost.ended.store(nanoseconds_of(now), std::memory_order_relaxed);
 }
 
 void note(LaunchServices& s, int threads, const char* reason) {
@@ -90,14 +99,21 @@ void run_forced(LaunchServices& s, Run& r, std::int64_t units) {
 
 // Whether this size should run on the pool, from what it cost before.
 bool prefer_parallel(LoopCost::Sample& cost, double serial_ns_per_unit) {
-  const float parallel = cost.parallel.load(std::memory_order_relaxed);
-  if (parallel == 0) return true;
-  const bool faster = parallel < serial_ns_per_unit;
-  const bool retry = cost.calls.fetch_add(1, std::memory_order_relaxed) % retry_every == retry_every - 1;
-  return faster != retry;
+  constexpr auto relaxed = std::memory_order_relaxed;
+  if (cost.tries.load(relaxed) < parallel_tries) {
+    cost.tries.fetch_add(1, relaxed);
+    return true;
+  }
+  const bool faster = cost.parallel.load(relaxed) < serial_ns_per_unit;
+  const std::uint32_t wait = cost.wait.load(relaxed);
+  if (cost.calls.fetch_add(1, relaxed) < wait) return faster;
+  cost.calls.store(0, relaxed);
+  cost.wait.store(std::clamp(2 * wait, first_wait, longest_wait), relaxed);
+  return !faster;
 }
 
-void parallel(Frame* frame, std::uint32_t loop, LoopBody body, void* captures, std::int64_t units, std::int64_t) noexcept {
+void parallel(Frame* frame, std::uint32_t loop, LoopBody body, void* captures, std::int64_t units,
+              std::int64_t) noexcept {
   auto& s = const_cast<LaunchServices&>(static_cast<const LaunchServices&>(*frame->services));
   Run r{frame, body, captures};
   if (units <= 0) return;
@@ -111,31 +127,35 @@ void parallel(Frame* frame, std::uint32_t loop, LoopBody body, void* captures, s
   double per_unit = cost.serial.load(std::memory_order_relaxed);
   if (most == 1) {
     run_serial(s, r, 0, units, allowed == 1 ? "one thread was asked for" : "the loop is one unit of work");
-    record(cost.serial, nanoseconds_since(start) / static_cast<double>(units));
-    return;
+    return record(cost, cost.serial, start, units);
   }
   if (per_unit == 0) {
     // Never run at this size: a first part on this thread tells what the rest will cost.
     done = std::max<std::int64_t>(1, units / 16);
     body(frame, captures, 0, done, 0);
-    per_unit = nanoseconds_since(start) / static_cast<double>(done);
-    record(cost.serial, per_unit);
+    record(cost, cost.serial, start, done);
+    per_unit = cost.serial.load(std::memory_order_relaxed);
     if (done == units) return note(s, 1, "the first run measures the cost");
   }
   const std::int64_t left = units - done;
   const double predicted = per_unit * static_cast<double>(left);
   const int awake = std::min(most, pool.awake_workers() + 1);
-  const int threads = predicted >= waking_pays_ns ? most : predicted >= spinning_pays_ns ? awake : 1;
+  const bool in_a_row = nanoseconds_of(start) - cost.ended.load(std::memory_order_relaxed) < in_a_row_ns;
+  const int threads = predicted >= (in_a_row ? waking_pays_in_a_row_ns : waking_pays_ns) ? most
+                      : predicted >= spinning_pays_ns                                    ? awake
+                                                                                         : 1;
   if (threads == 1 || !prefer_parallel(cost, per_unit)) {
     run_serial(s, r, done, units,
-               threads > 1                       ? "one thread was faster before"
+               threads > 1                    ? "one thread was faster before"
                : predicted < spinning_pays_ns ? "too little work to share"
                                               : "too little work to wake a thread");
-    if (done == 0) record(cost.serial, nanoseconds_since(start) / static_cast<double>(units));
+    if (done == 0) record(cost, cost.serial, start, units);
     return;
   }
-  const double chunk_units = std::max(static_cast<double>(left) / (threads * chunks_per_thread), shortest_chunk_ns / per_unit);
-  const auto chunk = std::max<std::int64_t>(1, static_cast<std::int64_t>(std::min(chunk_units, static_cast<double>(left) / threads)));
+  const double chunk_units =
+      std::max(static_cast<double>(left) / (threads * chunks_per_thread), shortest_chunk_ns / per_unit);
+  const auto chunk =
+      std::max<std::int64_t>(1, static_cast<std::int64_t>(std::min(chunk_units, static_cast<double>(left) / threads)));
   struct Shifted {
     Run run;
     std::int64_t offset;
@@ -145,8 +165,9 @@ void parallel(Frame* frame, std::uint32_t loop, LoopBody body, void* captures, s
     x.run.body(x.run.frame, x.run.captures, x.offset + first, x.offset + last, thread);
   };
   const ParallelRun ran = pool.run(body_of_rest, &shifted, left, chunk, threads);
-  note(s, std::max(1, ran.threads_that_ran), ran.pool_was_busy ? "the pool was busy with another launch" : "the work pays for them");
-  if (done == 0 && !ran.pool_was_busy) record(cost.parallel, nanoseconds_since(start) / static_cast<double>(units));
+  note(s, std::max(1, ran.threads_that_ran),
+       ran.pool_was_busy ? "the pool was busy with another launch" : "the work pays for them");
+  if (done == 0 && !ran.pool_was_busy) record(cost, cost.parallel, start, units);
 }
 
 }  // namespace
@@ -156,7 +177,8 @@ LoopCost::Sample& LoopCost::at(std::int64_t units) {
   return samples_[std::min(size, sizes - 1)];
 }
 
-std::int32_t launch(EntryPoint entry, Frame& frame, const LaunchOptions& options, LaunchCosts& costs, LaunchReport* report) noexcept {
+std::int32_t launch(EntryPoint entry, Frame& frame, const LaunchOptions& options, LaunchCosts& costs,
+                    LaunchReport* report) noexcept {
   LaunchServices services{{frame.services->allocate, &parallel}, options, &costs, {}, 0};
   services.report.reason = "nothing to share among threads";
   frame.services = &services;
