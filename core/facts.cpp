@@ -152,7 +152,7 @@ bool Facts::large(std::size_t bytes) {
 bool Facts::small_extents() { return !generic_ && ask({.kind = Fact::Kind::small_extents}, nullptr); }
 bool Facts::condition(const ir::Program& program, ir::NodeId node, bool& known) {
   std::int64_t value = 0;
-  known = host_value(program, node, arguments_, value);
+  known = !generic_ && host_value(program, node, arguments_, value);
   return known && ask({.kind = Fact::Kind::condition, .node = node}, &program);
 }
 

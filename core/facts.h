@@ -48,6 +48,7 @@ class Facts {
   /// generic: every optional question gets the answer that is right for all calls.
   Facts(const CallArguments& arguments, bool generic) : arguments_(arguments), generic_(generic) {}
 
+  bool generic() const { return generic_; }
   bool extent_is_one(int argument, int axis);
   bool unit_stride(int argument, int axis);
   bool contiguous(int argument);

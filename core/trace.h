@@ -172,6 +172,10 @@ class Tracing {
   Array materialise(const Array& a, const Location& where);
   void run_broadcast(Function& function, const Argument* arguments, int count, const Location& where);
   bool is_one(ir::NodeId extent);
+  /// Whether the extent may turn out to be 1 in another call of the variant being made: only the generic one asks no facts.
+  bool may_be_one(ir::NodeId extent);
+  /// 0 where the extent is 1, else 1: what an index along an axis that may have to repeat is multiplied by.
+  ir::NodeId step_unless_one(ir::NodeId extent);
 
   static std::uint64_t next_id();
 

@@ -376,9 +376,17 @@ Array Tracing::broadcast(const Array& a, const NodeId* extents, int rank, const 
   const int shift = rank - from.rank;
   for (int k = 0; k < rank; ++k) {
     s.extents[k] = extents[k];
+    // The shapes broadcast to each other; here the array's must become the other.
+    if (!build_.same(result[k], extents[k])) {
+      const NodeId equal = build_.equal(result[k], extents[k]);
+      const char* message = "broadcast_to cannot make the extent {} into {}: extents must be equal, or 1 in the array";
+      guard(equal, {ir::Message::Kind::shape, message, {result[k], extents[k]}, location(where)});
+    }
     if (k < shift) continue;
-    const bool repeats = is_one(from.extents[k - shift]) && !build_.same(from.extents[k - shift], extents[k]);
-    remap(build_, s, from, k - shift, build_.integer(0), build_.integer(repeats ? 0 : 1), repeats ? -1 : k);
+    const NodeId own = from.extents[k - shift];
+    const bool same = build_.same(own, extents[k]), repeats = !same && is_one(own);
+    const NodeId step = repeats ? build_.integer(0) : !same && may_be_one(own) ? step_unless_one(own) : build_.integer(1);
+    remap(build_, s, from, k - shift, build_.integer(0), step, repeats ? -1 : k);
   }
   return make(s, where);
 }

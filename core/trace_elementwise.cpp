@@ -16,11 +16,18 @@ using ir::Statement;
 
 bool Tracing::is_one(NodeId extent) {
   if (const auto known = build_.constant_value(extent)) return *known == 1;
+  if (facts_.generic()) return false;
   const ir::Node& n = program_[extent];
   if (n.op == ir::Op::extent && program_.roots[n.id].kind == ir::Root::Kind::parameter)
     return facts_.extent_is_one(static_cast<int>(program_.roots[n.id].argument), static_cast<int>(n.axis));
   bool known = false;
   return facts_.condition(program_, build_.equal(extent, build_.integer(1)), known);
+}
+
+bool Tracing::may_be_one(NodeId extent) { return facts_.generic() && !build_.constant_value(extent); }
+
+NodeId Tracing::step_unless_one(NodeId extent) {
+  return build_.select(build_.equal(extent, build_.integer(1)), build_.integer(0), build_.integer(1));
 }
 
 namespace {
@@ -61,7 +68,14 @@ int Tracing::broadcast_extents(const Symbol* const* symbols, int count, NodeId* 
       for (int j = 0; j < count; ++j) m.text += text(j ? " and " : "", shape_text(*symbols[j], m.shown));
       m.text += " do not broadcast: extents must be equal or 1, counted from the last axis; a newaxis may be missing, as in "
                 "a(_, newaxis)";
-      const NodeId condition = build_.equal(result, extent);
+      NodeId condition = build_.equal(result, extent);
+      NodeId broadcast = result;
+      if (may_be_one(extent)) condition = build_.logical_or(condition, build_.equal(extent, build_.integer(1)));
+      if (may_be_one(result)) {
+        const NodeId result_is_one = build_.equal(result, build_.integer(1));
+        condition = build_.logical_or(condition, result_is_one);
+        broadcast = build_.select(result_is_one, extent, result);
+      }
       if (build_.constant_value(condition) == 0) {
         for (NodeId shown : m.shown) {
           const std::size_t at = m.text.find("{}");
@@ -71,6 +85,7 @@ int Tracing::broadcast_extents(const Symbol* const* symbols, int count, NodeId* 
         throw ShapeError(m.text, where);
       }
       guard(condition, std::move(m));
+      result = broadcast;
     }
     extents[axis] = result;
   }
@@ -103,8 +118,11 @@ NodeId Tracing::load_broadcast(const Symbol& s, const ElementLoop& loop, const N
   NodeId indices[max_rank];
   const int shift = rank - s.rank;
   for (int k = 0; k < s.rank; ++k) {
-    const bool repeats = !build_.same(s.extents[k], extents[k + shift]) && is_one(s.extents[k]);
-    indices[k] = repeats ? build_.integer(0) : loop.indices[k + shift];
+    const NodeId own = s.extents[k];
+    indices[k] = loop.indices[k + shift];
+    if (build_.same(own, extents[k + shift])) continue;
+    if (is_one(own)) indices[k] = build_.integer(0);
+    else if (may_be_one(own)) indices[k] = build_.mul(indices[k], step_unless_one(own));
   }
   return Access::node(load(s, indices, where));
 }
@@ -188,7 +206,8 @@ void Tracing::copy_into(const Array& to, const Array& from, const Location& wher
     ir::Message m{ir::Message::Kind::shape, "'=': an array of shape ", {}, location(where)};
     m.text += shape_text(*both[1], m.shown) + " cannot be stored into one of shape " + shape_text(*both[0], m.shown) +
               ": extents must be equal, or 1 on the right";
-    guard(build_.equal(own, wanted), std::move(m));
+    const NodeId equal = build_.equal(own, wanted);
+    guard(may_be_one(own) ? build_.logical_or(equal, build_.equal(own, build_.integer(1))) : equal, std::move(m));
   }
   const ElementLoop loop = open_elements(target.extents, target.rank, where);
   const NodeId value =
