@@ -6,7 +6,25 @@
 #include <llvm/IR/LLVMContext.h>
 #include <llvm/Support/raw_ostream.h>
 
+#include <algorithm>
 #include <chrono>
+#include <string>
+
+namespace {
+
+// A call that hands over a whole register needs that register to be allowed in the function that calls, also where the
+// generated code itself is narrower.
+void allow_wide_calls(llvm::Module& module, const kiln::cpu::Target& target) {
+  unsigned bits = static_cast<unsigned>(target.vector_bits);
+  for (const llvm::Function& function : module)
+    if (function.isDeclaration() && !function.isIntrinsic())
+      bits = std::max(bits, static_cast<unsigned>(function.getReturnType()->getPrimitiveSizeInBits().getFixedValue()));
+  if (bits == static_cast<unsigned>(target.vector_bits)) return;
+  for (llvm::Function& function : module)
+    if (!function.isDeclaration()) function.addFnAttr("min-legal-vector-width", std::to_string(bits));
+}
+
+}  // namespace
 
 extern "C" void kiln_llvm_plugin(const kiln::cpu::CompileRequest& request, kiln::cpu::CompileResult& result) {
   using namespace kiln::cpu;
@@ -15,6 +33,7 @@ extern "C" void kiln_llvm_plugin(const kiln::cpu::CompileRequest& request, kiln:
   auto module = std::make_unique<llvm::Module>("kiln", *context);
   generate(*request.program, *request.target, *module);
   prepare_module(*module, *request.target);
+  allow_wide_calls(*module, *request.target);
   if (request.want_ir) {
     llvm::raw_string_ostream stream(result.ir);
     module->print(stream, nullptr);

@@ -189,6 +189,8 @@ detail::Number16 whole_number(std::int64_t x) {
   return number;
 }
 
+Data data_of(DType dtype, const std::vector<detail::Number16>& numbers);
+
 // ---- maps -----------------------------------------------------------------------------------------------------------
 
 TEST(Codegen, Triad) {
@@ -387,6 +389,150 @@ TEST(Codegen, OuterLoopReducesRows) {
   });
   p.result(p.read(total));
   check(p, {Data::of(f64, random_values<double>(150 * 70), {150, 70}), Data::of(f64, std::vector<double>(150))});
+}
+
+// ---- memory and control in scalar code --------------------------------------------------------------------------------
+
+TEST(Codegen, UpdatesThroughData) {
+  for (const DType dtype : {i32, u8, f64, bool_}) {
+    for (const Op op : {Op::add, Op::maximum, Op::multiply}) {
+      MadeProgram p;
+      const RootId index = p.parameter(i32, 1), out = p.parameter(dtype, 1), own = p.parameter(dtype, 1);
+      p.roots[own].contiguous = true;
+      p.loop(true, {p.range(p.extent(index, 0))}, [&](LoopId loop) {
+        const NodeId i = p.index(loop);
+        const NodeId at = p.load(index, {i});
+        const NodeId x = p.convert(at, dtype);
+        p.store(out, {p.convert(at, i64)}, x, Kind::update);
+        p.blocks[p.at].statements.back().op = op;
+        p.store(own, {p.op(Op::add, i64, {i, p.integer(1)})}, x, Kind::update);
+        p.blocks[p.at].statements.back().op = op;
+      });
+      check(p, {Data::of(i32, random_values<std::int32_t>(300, 0, 20)), data_of(dtype, std::vector<detail::Number16>(21)),
+                data_of(dtype, std::vector<detail::Number16>(301))});
+    }
+  }
+}
+
+TEST(Codegen, TimeLoopSwapsMemory) {
+  // Three steps of a smoothing that reads one array and writes the other; the result is whichever holds the last step.
+  MadeProgram p;
+  const RootId a = p.parameter(f32, 1);
+  const NodeId n = p.extent(a, 0), steps = p.scalar({i64, Strength::weak});
+  const RootId x = p.made(Root::Kind::allocated, f32, {n}), y = p.made(Root::Kind::allocated, f32, {n});
+  for (const RootId root : {x, y}) p.add(Kind::allocate).target = root;
+  p.loop(true, {p.range(n)}, [&](LoopId loop) {
+    const NodeId value = p.load(a, {p.index(loop)});
+    p.store(x, {p.index(loop)}, value);
+    p.store(y, {p.index(loop)}, value);
+  });
+  p.loop(false, {p.range(steps)}, [&](LoopId) {
+    p.loop(true, {p.range(p.integer(1), p.op(Op::subtract, i64, {n, p.integer(1)}))}, [&](LoopId loop) {
+      const NodeId i = p.index(loop);
+      const NodeId left = p.load(x, {p.op(Op::subtract, i64, {i, p.integer(1)})}), right = p.load(x, {p.op(Op::add, i64, {i, p.integer(1)})});
+      p.store(y, {i}, p.op(Op::multiply, f32, {p.op(Op::add, f32, {left, right}), p.real(0.5, f32)}));
+    });
+    Statement& s = p.add(Kind::swap);
+    s.target = x;
+    s.other = y;
+  });
+  Result result;
+  result.is_array = true;
+  result.root = x;
+  result.rank = 1;
+  result.offset = p.integer(0);
+  result.extents[0] = n;
+  result.strides[0] = p.integer(1);
+  p.results.push_back(result);
+  for (const int count : {0, 1, 2, 7}) check(p, {Data::of(f32, random_values<float>(50))}, {whole_number(count)});
+}
+
+TEST(Codegen, SwapsParametersOfAnyLayout) {
+  MadeProgram p;
+  const RootId a = p.parameter(f32, 2), b = p.parameter(f32, 2);
+  p.loop(false, {p.range(p.integer(3))}, [&](LoopId turn) {
+    p.loop(true, {p.range(p.extent(a, 0)), p.range(p.extent(a, 1))}, [&](LoopId loop) {
+      const NodeId i = p.index(loop, 0), j = p.index(loop, 1);
+      const NodeId x = p.load(a, {i, j});
+      p.store(b, {i, j}, p.op(Op::add, f32, {x, p.convert(p.index(turn), f32)}));
+    });
+    Statement& s = p.add(Kind::swap);
+    s.target = a;
+    s.other = b;
+  });
+  check(p, {Data::of(f32, random_values<float>(60), {6, 9}, {1, 6}), Data::of(f32, random_values<float>(60), {6, 9}, {10, 1})});
+}
+
+TEST(Codegen, GuardsAndMemoryFailures) {
+  MadeProgram p;
+  const RootId a = p.parameter(f32, 1);
+  const NodeId n = p.extent(a, 0);
+  Message message;
+  message.shown = {n, p.op(Op::multiply, i64, {n, n})};
+  p.messages.push_back(Message{});
+  p.messages.push_back(message);
+  Statement& guard = p.add(Kind::guard);
+  guard.condition = p.op(Op::less, bool_, {n, p.integer(10)});
+  guard.message = 1;
+  const RootId huge = p.made(Root::Kind::allocated, f32, {p.op(Op::multiply, i64, {n, p.integer(std::int64_t{1} << 60)})});
+  p.add(Kind::allocate).target = huge;
+  const Compiled compiled(p, 256);
+  for (const std::int64_t size : {std::int64_t{12}, std::int64_t{5}}) {
+    std::vector<float> data(static_cast<std::size_t>(size));
+    Call call;
+    call.array(data);
+    const std::int32_t status = compiled.entry(&call.prepare(p));
+    EXPECT_EQ(status, size == 12 ? 2 : status_no_memory);
+    if (size == 12) {
+      EXPECT_EQ(call.frame.failed[0], 12);
+      EXPECT_EQ(call.frame.failed[1], 144);
+    }
+  }
+}
+
+TEST(Codegen, ArraysOfAnIteration) {
+  // Each iteration sorts nothing but squares four numbers in an array of its own.
+  MadeProgram p;
+  const RootId a = p.parameter(f32, 1), out = p.parameter(f32, 1);
+  const RootId local = p.made(Root::Kind::allocated, f32, {p.integer(4)});
+  p.loop(true, {p.range(p.extent(out, 0))}, [&](LoopId loop) {
+    const NodeId i = p.index(loop);
+    p.add(Kind::allocate).target = local;
+    p.loop(true, {p.range(p.integer(4))}, [&](LoopId k) {
+      const NodeId x = p.load(a, {p.op(Op::add, i64, {i, p.index(k)})});
+      p.store(local, {p.index(k)}, p.op(Op::multiply, f32, {x, x}));
+    });
+    p.store(out, {i}, p.op(Op::add, f32, {p.load(local, {p.integer(0)}), p.load(local, {p.integer(3)})}));
+  });
+  Program distributed = p;
+  distributed.loops[0].distribute = true;  // an array of the iteration lives on the stack of the thread
+  const std::vector<Data> data = {Data::of(f32, random_values<float>(53)), Data::of(f32, std::vector<float>(50))};
+  const Outcome expected = run(p, data, {}, [&](Frame& frame) { return interpret(p, frame); });
+  const Compiled compiled(distributed, 256);
+  const Outcome got = run(p, data, {}, [&](Frame& frame) { return compiled.entry(&frame); });
+  expect_same(got.data[1].bytes, expected.data[1].bytes, f32, "out");
+}
+
+TEST(Codegen, NarrowReductionsOfNumbers) {
+  for (const std::int64_t n : {0, 1, 255, 256, 257, 5000}) {
+    MadeProgram p;
+    const RootId a = p.parameter(f64, 1);
+    const VariableId sum = p.variable(f64), product = p.variable(f64);
+    p.assign(sum, p.real(3));
+    p.assign(product, p.real(1));
+    const LoopId made = p.loop(false, {p.range(p.extent(a, 0))}, [&](LoopId loop) {
+      const NodeId x = p.load(a, {p.index(loop)});
+      p.reduce(sum, Op::add, x, loop);
+      p.branch(p.op(Op::less, bool_, {x, p.real(0)}), [&] { p.add(Kind::continue_); });
+      p.reduce(sum, Op::add, p.op(Op::multiply, f64, {x, x}), loop);
+      p.branch(p.op(Op::equal, bool_, {p.index(loop), p.integer(4000)}), [&] { p.add(Kind::break_); });
+      p.reduce(product, Op::maximum, x, loop);
+    });
+    p.loops[made].has_break = true;
+    p.result(p.read(sum));
+    p.result(p.read(product));
+    check(p, {Data::of(f64, random_values<double>(static_cast<std::size_t>(n)))});
+  }
 }
 
 // ---- every operation ------------------------------------------------------------------------------------------------
