@@ -73,6 +73,8 @@ struct Access {
   static Array make_array(Storage* storage, DType dtype, std::span<const std::int64_t> extents);
   /// Any view over `storage`, whose reference it takes.
   static Array make_array(Storage* storage, DType dtype, int rank, const Layout& layout, bool read_only);
+  static Array make_array(Storage* storage, DType dtype, int rank, std::byte* data, const std::int64_t* extents,
+                          const std::int64_t* strides, bool read_only);
   static Array make_traced(std::uint64_t trace, std::uint32_t symbol, DType dtype, int rank, bool read_only,
                            const Location& where);
   static View make_view(const Array& a) { return View(a); }

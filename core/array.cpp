@@ -63,6 +63,22 @@ Array Access::make_array(Storage* storage, DType dtype, int rank, const Layout& 
   return a;
 }
 
+Array Access::make_array(Storage* storage, DType dtype, int rank, std::byte* data, const std::int64_t* extents,
+                         const std::int64_t* strides, bool read_only) {
+  Array a{Location()};
+  a.storage_ = storage;
+  a.dtype_ = dtype;
+  a.rank_ = static_cast<std::uint8_t>(rank);
+  a.layout_.data = data;
+  for (int k = 0; k < rank; ++k) {
+    a.layout_.extents[k] = extents[k];
+    a.layout_.strides[k] = strides[k];
+  }
+  a.read_only_ = read_only;
+  a.state_ = State::concrete;
+  return a;
+}
+
 Array Access::make_array(Storage* storage, DType dtype, std::span<const std::int64_t> extents) {
   Layout l;
   l.data = storage->data();

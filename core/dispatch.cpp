@@ -2,6 +2,7 @@
 #include "core/dispatch.h"
 
 #include "core/access.h"
+#include "core/compile_log.h"
 #include "core/error_text.h"
 #include "core/interpret.h"
 #include "core/last_call.h"
@@ -84,11 +85,12 @@ Variant* find_or_specialize(Function& function, const JitOptions& options, const
   std::unique_ptr<Variant> made = specialize(function, options, arguments, count, call, same_signature >= most_variants);
   if (same_signature >= most_variants) reason = text("the generic variant, after ", same_signature, " of this signature");
   made->reason = std::move(reason);
-  last_call_state().compiled = true;
-  last_call_state().lookup_text = made->reason;
   Variant* v = made.release();
+  last_call_state.compiled = true;
+  last_call_state.lookup = v->reason.c_str();
   v->next = state.variants.load();
   while (!state.variants.compare_exchange_weak(v->next, v, std::memory_order_release)) {}
+  log_compile(function, *v);
   return v;
 }
 
@@ -99,23 +101,35 @@ struct LaunchMemory {
   static constexpr int inline_blocks = 16;
   Storage* blocks[inline_blocks];
   int count = 0;
+  std::uint32_t handed_on = 0;  // a bit for each block whose reference a result has
   std::vector<Storage*> more;
+  std::uint32_t refused_root = ir::none;  // the root that no memory was found for
+  std::int64_t refused_bytes = 0;
 
   ~LaunchMemory() {
-    for (int k = 0; k < count; ++k) blocks[k]->release();
+    for (int k = 0; k < count; ++k)
+      if (!(handed_on >> k & 1)) blocks[k]->release();
     for (Storage* s : more) s->release();
   }
-  Storage* owner(const std::byte* data) const {
+  // A reference to the block that `data` lies in, the launch's own where it still has it; null if it is none of these.
+  Storage* reference(const std::byte* data) {
     const auto holds = [&](const Storage* s) { return data >= s->data() && data <= s->data() + s->bytes(); };
-    for (int k = 0; k < count; ++k)
-      if (holds(blocks[k])) return blocks[k];
-    for (Storage* s : more)
-      if (holds(s)) return s;
+    for (int k = 0; k < count; ++k) {
+      if (!holds(blocks[k])) continue;
+      if (handed_on >> k & 1) blocks[k]->retain();
+      handed_on |= 1u << k;
+      return blocks[k];
+    }
+    for (Storage* s : more) {
+      if (!holds(s)) continue;
+      s->retain();
+      return s;
+    }
     return nullptr;
   }
 };
 
-std::byte* allocate(Frame* frame, std::uint32_t, std::int64_t bytes) noexcept {
+std::byte* allocate(Frame* frame, std::uint32_t root, std::int64_t bytes) noexcept {
   auto& memory = *static_cast<LaunchMemory*>(frame->owner);
   try {
     Storage* s = Storage::allocate(static_cast<std::size_t>(bytes < 0 ? 0 : bytes));
@@ -123,6 +137,8 @@ std::byte* allocate(Frame* frame, std::uint32_t, std::int64_t bytes) noexcept {
     else memory.more.push_back(s);
     return s->data();
   } catch (...) {
+    memory.refused_root = root;
+    memory.refused_bytes = bytes;
     return nullptr;
   }
 }
@@ -135,14 +151,25 @@ void run_serially(Frame* frame, std::uint32_t, LoopBody body, void* captures, st
 constexpr RuntimeServices services{&allocate, &run_serially};
 
 [[noreturn]] void raise(const Variant& v, const Frame& frame, std::int32_t status, const Location& where) {
-  if (status == status_no_memory) throw RuntimeError("no memory for an array this compiled function makes", where);
+  if (status == status_no_memory) {
+    const auto& memory = *static_cast<const LaunchMemory*>(frame.owner);
+    if (memory.refused_root == ir::none)
+      throw RuntimeError("an array that a compiled function makes is larger than memory can be; work on fewer elements at a time", where);
+    const ir::Program& program = v.executable ? v.scheduled : v.traced;
+    const ir::Root& root = program.roots[memory.refused_root];
+    const Location& line = program.locations[root.location];
+    throw RuntimeError(text("no memory for an array of ", root.dtype, " of rank ", int{root.rank}, ", ", memory.refused_bytes,
+                            " bytes, that a compiled function makes; work on fewer elements at a time"),
+                       line.line() ? line : where);
+  }
   const ir::Message& m = v.traced.messages[static_cast<std::size_t>(status - 1)];
   std::string message = m.text;
   for (std::size_t k = 0; k < m.shown.size() && k < 8; ++k) {
     const std::size_t at = message.find("{}");
     if (at != std::string::npos) message.replace(at, 2, std::to_string(frame.failed[k]));
   }
-  const Location& line = v.traced.locations[m.location];
+  const Location& made = v.traced.locations[m.location];
+  const Location& line = made.line() ? made : where;  // the eager operations' Programs have no lines of their own
   switch (m.kind) {
     case ir::Message::Kind::shape: throw ShapeError(message, line);
     case ir::Message::Kind::index: throw IndexError(message, line);
@@ -151,7 +178,7 @@ constexpr RuntimeServices services{&allocate, &run_serially};
   throw UsageError(message, line);
 }
 
-void take_results(const Variant& v, const GatheredCall& call, const Frame& frame, const LaunchMemory& memory, Results& results) {
+void take_results(const Variant& v, const GatheredCall& call, const Frame& frame, LaunchMemory& memory, Results& results) {
   for (std::size_t k = 0; k < v.traced.results.size(); ++k) {
     const ir::Result& r = v.traced.results[k];
     const ResultSlot& slot = frame.results[k];
@@ -159,51 +186,51 @@ void take_results(const Variant& v, const GatheredCall& call, const Frame& frame
       results.add(Access::make(v.traced[r.value].type, slot.number));
       continue;
     }
-    Layout l;
-    l.data = slot.data;
-    std::memcpy(l.extents, slot.extents, sizeof l.extents);
-    std::memcpy(l.strides, slot.strides, sizeof l.strides);
-    Storage* storage = memory.owner(slot.data);
+    Storage* storage = memory.reference(slot.data);
     bool read_only = false;
     for (int a = 0; a < call.array_count && !storage; ++a) {
       Storage* s = Access::storage(*call.arrays[a]);
       if (slot.data >= s->data() && slot.data <= s->data() + s->bytes()) {
         storage = s;
+        storage->retain();
         read_only = Access::read_only(*call.arrays[a]);
       }
     }
     if (!storage) throw InternalError("a result lies in no memory of this call");
-    storage->retain();
-    results.add_concrete(Access::make_array(storage, v.traced.roots[r.root].dtype, r.rank, l, read_only));
+    results.add_concrete(storage, v.traced.roots[r.root].dtype, r.rank, slot.data, slot.extents, slot.strides, read_only);
   }
 }
 
 void launch(const Variant& v, const JitOptions& options, const GatheredCall& call, Results& results, const Location& where) {
   constexpr std::size_t inline_results = 8;
-  ResultSlot inline_slots[inline_results];
+  union InlineSlots {
+    InlineSlots() {}  // compiled code writes those it has
+    ResultSlot slots[inline_results];
+  } inline_slots;
   std::vector<ResultSlot> more_slots;
   LaunchMemory memory;
   Frame frame{};
   frame.services = &services;
   frame.arrays = call.layouts;
   frame.scalars = call.scalars;
-  frame.results = inline_slots;
+  frame.results = inline_slots.slots;
   if (v.traced.results.size() > inline_results) {
     more_slots.resize(v.traced.results.size());
     frame.results = more_slots.data();
   }
+  for (std::size_t k = 0; k < v.traced.results.size(); ++k) frame.results[k].number = {};
   frame.owner = &memory;
   LaunchReport report;
   std::int32_t status;
   if (v.executable) {
     status = v.executable->run(frame, {options.threads, options.force_threads}, &report);
-    last_call_state().vector_bits = v.executable->vector_bits;
+    last_call_state.vector_bits = v.executable->vector_bits;
   } else {
     status = interpret(v.traced, frame);
     report.reason = "the interpreter runs on one thread";
-    last_call_state().vector_bits = 0;
+    last_call_state.vector_bits = 0;
   }
-  last_call_state().report = report;
+  last_call_state.report = report;
   if (status != status_ok) raise(v, frame, status, where);
   take_results(v, call, frame, memory, results);
 }
@@ -226,7 +253,7 @@ void call(Function& function, const JitOptions& options, const Argument* argumen
   if (Tracing* tracing = Tracing::checked()) return tracing->run(function, arguments, count, results, where);
   GatheredCall call;
   gather(arguments, count, options, where, call);
-  last_call_state().compiled = false;
+  last_call_state.compiled = false;
   Variant* v = find(state_of(function), call);
   if (!v) v = find_or_specialize(function, options, arguments, count, call);
   launch(*v, options, call, results, where);

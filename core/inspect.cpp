@@ -79,10 +79,7 @@ Text inspect(Function& function, const char* what) {
   throw UsageError(text("inspect(\"", what, "\"): give \"program\", \"scheduled\", \"llvm\" or \"asm\""), function.where);
 }
 
-LastCallState& last_call_state() {
-  thread_local LastCallState state;
-  return state;
-}
+constinit thread_local LastCallState last_call_state;
 
 // ---- Results --------------------------------------------------------------------------------------------------------
 
@@ -110,9 +107,10 @@ void Results::add(const Array& a) {
   reserve();
   new (slots_ + count_++) Slot{a, 0, true};
 }
-void Results::add_concrete(Array&& a) {
+void Results::add_concrete(Storage* storage, DType dtype, int rank, std::byte* data, const std::int64_t* extents,
+                           const std::int64_t* strides, bool read_only) {
   reserve();
-  new (slots_ + count_++) Slot{static_cast<Array&&>(a), 0, true};
+  new (slots_ + count_++) Slot{Access::make_array(storage, dtype, rank, data, extents, strides, read_only), 0, true};
 }
 void Results::add(const Value& v) {
   reserve();
@@ -126,8 +124,8 @@ Value Results::value(int index) const { return slots_[index].value; }
 // ---- The last call --------------------------------------------------------------------------------------------------
 
 LastCall last_call() {
-  const detail::LastCallState& s = detail::last_call_state();
-  return {"cpu", s.report.threads, s.report.reason, s.vector_bits, s.compiled, s.compiled ? s.lookup_text.c_str() : "found"};
+  const detail::LastCallState& s = detail::last_call_state;
+  return {"cpu", s.report.threads, s.report.reason, s.vector_bits, s.compiled, s.compiled ? s.lookup : "found"};
 }
 
 }  // namespace kiln

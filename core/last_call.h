@@ -3,17 +3,16 @@
 
 #include "core/backend.h"
 
-#include <string>
-
 namespace kiln::detail {
 
 struct LastCallState {
   LaunchReport report;
   int vector_bits = 0;
   bool compiled = false;
-  std::string lookup_text;
+  const char* lookup = "";  // of a variant, which lives forever
 };
 
-LastCallState& last_call_state();
+/// Read and written by every call: no guard, no look-up of the thread's storage.
+[[gnu::tls_model("initial-exec")]] extern constinit thread_local LastCallState last_call_state;
 
 }  // namespace kiln::detail

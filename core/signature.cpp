@@ -10,7 +10,7 @@ namespace kiln::detail {
 
 namespace {
 
-enum class WordKind : std::uint64_t { array = 1, scalar = 2, constant = 3, options = 4 };
+enum class WordKind : std::uint64_t { array = 1, scalar = 2, options = 4 };  // 3 is Signature::constant_mark
 
 std::uint64_t word(WordKind kind, std::uint64_t dtype, std::uint64_t rank_or_strength, std::uint64_t flags) {
   return static_cast<std::uint64_t>(kind) << 56 | dtype << 16 | rank_or_strength << 8 | flags;
@@ -51,7 +51,7 @@ void gather(const Argument* arguments, int count, const JitOptions& options, con
       case Argument::Kind::array: gather_array(*a.array, where, call); break;
       case Argument::Kind::scalar: gather_scalar(*a.scalar, where, call); break;
       case Argument::Kind::constant:
-        s.words[s.count++] = word(WordKind::constant, 0, 0, 0);
+        s.words[s.count++] = Signature::constant_mark;
         s.words[s.count++] = static_cast<std::uint64_t>(a.constant);
         break;
     }

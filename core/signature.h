@@ -16,9 +16,13 @@ struct Signature {
   static constexpr int capacity = 96;
   static constexpr int most_arguments = 40;
 
-  std::uint64_t words[capacity];
+  std::uint64_t words[capacity];  // the first `count`; the rest is never written
   int count = 0;
   std::uint64_t hash = 0;
+
+  /// Whether the value of a constant follows this word.
+  static constexpr std::uint64_t constant_mark = std::uint64_t{3} << 56;
+  bool is_constant(int k) const { return words[k] == constant_mark; }
 
   friend bool operator==(const Signature& a, const Signature& b) {
     return a.hash == b.hash && a.count == b.count &&
@@ -31,8 +35,12 @@ struct GatheredCall {
   Signature signature;
   const Array* arrays[Signature::most_arguments];
   const Layout* layouts[Signature::most_arguments];
-  Number16 scalars[Signature::most_arguments];
+  union {
+    Number16 scalars[Signature::most_arguments];  // in a union, so that a call does not clear what it does not use
+  };
   int array_count = 0, scalar_count = 0;
+
+  GatheredCall() {}
 
   CallArguments arguments() const {
     return {{arrays, static_cast<std::size_t>(array_count)}, {scalars, static_cast<std::size_t>(scalar_count)}};

@@ -20,7 +20,8 @@ using ir::Statement;
 
 namespace {
 
-thread_local Tracing* current_trace = nullptr;
+// Read by every call and by every Array that is made or copied.
+[[gnu::tls_model("initial-exec")]] constinit thread_local Tracing* current_trace = nullptr;
 
 // One line of a traced function that records more than this unrolls a C++ loop.
 constexpr std::uint32_t operations_per_line = 20'000;
@@ -70,7 +71,11 @@ Tracing::~Tracing() { current_trace = outer_; }
 
 void Tracing::finish() {
   if (poisoned_) throw UsageError(poison_, poison_where_);
-  if (scopes_.size() != 1) throw InternalError("a traced scope was not closed", scopes_.back().where);
+  if (scopes_.size() != 1)
+    throw UsageError(
+        "this traced loop or branch was left by an exception that was caught inside the traced function, which happens "
+        "once, while tracing; catch it outside the function",
+        scopes_.back().where);
 }
 
 void Tracing::poison(std::string message, const Location& where) noexcept {
@@ -300,16 +305,23 @@ void Tracing::run(Function& function, const Argument* arguments, int count, Resu
   for (const Function* f : active_)
     if (f == &function)
       throw UsageError("a traced function calls itself: recursion cannot be traced; write a loop", where);
+  // Put back also when the function is left by an exception.
+  struct Restore {
+    Tracing& tracing;
+    Results* sink;
+    ~Restore() {
+      tracing.sink_ = sink;
+      tracing.active_.pop_back();
+    }
+  };
   active_.push_back(&function);
-  Results* const outer_sink = sink_;
+  const Restore restore{*this, sink_};
   sink_ = &sink;
   bool broadcasts = false;
   if (function.broadcast)
     for (int k = 0; k < count; ++k) broadcasts |= arguments[k].kind == Argument::Kind::array;
   if (broadcasts) run_broadcast(function, arguments, count, where);
   else function.trace(*this, arguments);
-  sink_ = outer_sink;
-  active_.pop_back();
 }
 
 void Tracing::add_result(const Array& a) {

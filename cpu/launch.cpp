@@ -34,13 +34,16 @@ constexpr int chunks_per_thread = 8;
 class CanonicalFloatingPoint {
  public:
   CanonicalFloatingPoint() : saved_(_mm_getcsr()) {
-    if (saved_ != canonical) _mm_setcsr(canonical);
+    if ((saved_ & ~exceptions_seen) != canonical) _mm_setcsr(canonical);
   }
-  ~CanonicalFloatingPoint() { _mm_setcsr(saved_); }
+  // Also the exceptions that kernels raised are not the caller's. Writing the register costs more than reading it.
+  ~CanonicalFloatingPoint() {
+    if (_mm_getcsr() != saved_) _mm_setcsr(saved_);
+  }
   CanonicalFloatingPoint(const CanonicalFloatingPoint&) = delete;
 
  private:
-  static constexpr unsigned canonical = 0x1f80;
+  static constexpr unsigned canonical = 0x1f80, exceptions_seen = 0x3f;
   unsigned saved_;
 };
 

@@ -61,7 +61,9 @@ class KILN_API Results {
   Array& array(int index);
   Value value(int index) const;
   void add(const Array& a);
-  void add_concrete(Array&& a);
+  /// An array over `storage`, whose reference it takes.
+  void add_concrete(Storage* storage, DType dtype, int rank, std::byte* data, const std::int64_t* extents,
+                    const std::int64_t* strides, bool read_only);
   void add(const Value& v);
   int count() const { return count_; }
 
