@@ -1,6 +1,9 @@
 // One file per blob: a header that says what it is and a checksum, then the blob. Published by rename.
 #include "backends/disk_cache.h"
 
+#include "core/error_text.h"
+#include "core/log.h"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <pwd.h>
@@ -114,6 +117,7 @@ int open_private_directory(const std::string& path) {
   struct stat status{};
   if (::fstat(directory, &status) == 0 && is_private(status)) return directory;
   ::close(directory);
+  log(LogLevel::info, text("the cache ", path, " is not used: it belongs to another user, or others can write to it"));
   return -1;
 }
 
@@ -190,7 +194,10 @@ std::optional<std::vector<char>> load_file(int directory, const Hash128& key, st
   std::vector<char> blob(size - sizeof(Header));
   if (!read_all(file.get(), &header, sizeof header) || !read_all(file.get(), blob.data(), blob.size())) return {};
   const Header expected = header_of(key, blob);
-  if (std::memcmp(&header, &expected, sizeof header) != 0) return {};
+  if (std::memcmp(&header, &expected, sizeof header) != 0) {
+    log(LogLevel::info, text("the cache's entry ", name_of(key).text, " is damaged: compiling again"));
+    return {};
+  }
   note_use(file.get(), status);
   return blob;
 }
@@ -321,11 +328,12 @@ void DiskCache::store(const Hash128& key, std::span<const char> blob) noexcept t
     descriptor = open_private_directory(options_.directory);
   }
   const File directory(descriptor);
-  if (!directory.open()) return;
+  if (!directory.open()) return log(LogLevel::info, text("compiled code cannot be kept: no usable folder ", options_.directory));
   const Name name = name_of(key);
   const Name temporary = temporary_name(key);
   const bool written = write_file(directory.get(), temporary.text, header_of(key, blob), blob);
   if (!written || ::renameat(directory.get(), temporary.text, directory.get(), name.text) != 0) {
+    log(LogLevel::info, text("compiled code cannot be kept in ", options_.directory, ": ", strerrordesc_np(errno)));
     ::unlinkat(directory.get(), temporary.text, 0);
     return;
   }

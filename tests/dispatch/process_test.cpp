@@ -1,0 +1,243 @@
+// What needs processes of their own: KILN_DISABLE_JIT, the disk cache, kernels and arrays as globals, logging.
+#include "tests/dispatch/calls.h"
+#include "tests/dispatch/child.h"
+
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+
+namespace kiln {
+namespace {
+
+namespace fs = std::filesystem;
+using test::ChildResult;
+using test::contains;
+using test::elements;
+using test::RegisterChild;
+using test::run_child;
+
+// ---- Globals --------------------------------------------------------------------------------------------------------
+
+// Made before, between and after the kernels, and used in constructors and destructors of globals.
+struct Reporter {
+  const char* name;
+  explicit Reporter(const char* n);
+  ~Reporter();
+};
+
+bool is_globals_child = false;
+Reporter first("first");
+extern Array early;
+const auto kernel = jit([](Array a, Value x) { return a * x + 1.0; });
+Array early = ones({5});
+Array late = kernel(early, 2.0);
+Reporter last("last");
+Array result_of_eager = early + late;
+
+Reporter::Reporter(const char* n) : name(n) {
+  // `kernel` may not have been constructed yet.
+  const Array r = jit([](Array a) { return a - 1; })(arange(4));
+  if (r(3).as_integer() != 2) std::abort();
+}
+Reporter::~Reporter() {
+  if (!is_globals_child) return;
+  // Whatever has been destroyed by now, kernels and eager operations still run.
+  const Array a = ones({3});
+  const Array r = kernel(a, 41.0);
+  std::cout << "destroying " << name << ": " << r(2).as_double() << " " << sum(r + a).as_double() << std::endl;
+}
+
+int globals() {
+  is_globals_child = true;
+  std::cout << elements<double>(late).at(4) << " " << elements<double>(result_of_eager).at(0) << std::endl;
+  return 0;
+}
+const RegisterChild register_globals("globals", &globals);
+
+TEST(Process, KernelsAndArraysAreGlobals) {
+  const ChildResult r = run_child("globals", {});
+  EXPECT_EQ(r.status, 0) << r.output;
+  EXPECT_EQ(r.output, "3 4\ndestroying last: 42 129\ndestroying first: 42 129\n");
+}
+
+// ---- KILN_DISABLE_JIT -----------------------------------------------------------------------------------------------
+
+int without_jit() {
+  const auto f = jit([](Array a) { return sum(a * 0.1f + 2.0f); });
+  const Array a = arange(1000).astype(f32);
+  const double x = f(a).as_double();
+  std::cout.precision(17);
+  std::cout << x << " " << sum(a * a).as_double() << " " << last_call().vector_bits << " " << last_call().threads_reason << std::endl;
+  return f.specializations()[0].codegen_ms == 0 ? 0 : 1;
+}
+const RegisterChild register_without_jit("without_jit", &without_jit);
+
+TEST(Process, DisableJitInterprets) {
+  const ChildResult interpreted = run_child("without_jit", {{"KILN_DISABLE_JIT", "1"}});
+  EXPECT_EQ(interpreted.status, 0) << interpreted.output;
+  EXPECT_TRUE(contains(interpreted.output, " 0 the interpreter")) << interpreted.output;
+  const ChildResult compiled = run_child("without_jit", {{"KILN_DISABLE_JIT", ""}});
+  EXPECT_EQ(compiled.status, 1) << compiled.output;
+  EXPECT_FALSE(contains(compiled.output, "the interpreter")) << compiled.output;
+  // Bit for bit the same numbers.
+  const auto numbers = [](const std::string& s) { return s.substr(0, s.find(' ', s.find(' ') + 1)); };
+  EXPECT_EQ(numbers(interpreted.output), numbers(compiled.output));
+}
+
+// ---- The disk cache -------------------------------------------------------------------------------------------------
+
+bool llvm_is_loaded() {
+  std::ifstream maps("/proc/self/maps");
+  for (std::string line; std::getline(maps, line);)
+    if (contains(line, "libkiln-llvm")) return true;
+  return false;
+}
+
+int cached() {
+  const auto f = jit([](Array a) { return sqrt(a) * 2.0; });
+  const auto g = jit([](Array a, Value n) {
+    Var s = 0.0;
+    for (Value i : range(n)) s += a(i);
+    return s;
+  });
+  const Array a = ones({100});
+  const double r = f(a)(99).as_double() + g(a, 50).as_double() + (a + a)(0).as_double();
+  std::cout << "result " << r << ", from disk " << f.specializations()[0].from_disk << g.specializations()[0].from_disk
+            << ", compiler " << (llvm_is_loaded() ? "loaded" : "not loaded") << std::endl;
+  return 0;
+}
+const RegisterChild register_cached("cached", &cached);
+
+class DiskCacheProcesses : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = (fs::temp_directory_path() / "kiln-dispatch-XXXXXX").string();
+    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+    folder_ = pattern;
+    environment_ = {{"KILN_CACHE_DIR", (folder_ / "cache").string()}, {"KILN_DISK_CACHE", ""}, {"KILN_DISABLE_JIT", ""}};
+  }
+  void TearDown() override {
+    std::error_code ignored;
+    fs::remove_all(folder_, ignored);
+  }
+  std::vector<fs::path> entries() const {
+    std::vector<fs::path> found;
+    for (const auto& entry : fs::recursive_directory_iterator(folder_))
+      if (entry.path().extension() == ".kiln") found.push_back(entry.path());
+    return found;
+  }
+
+  fs::path folder_;
+  std::vector<std::pair<std::string, std::string>> environment_;
+  const std::string compiled_ = "result 54, from disk 00, compiler loaded\n";
+  const std::string from_disk_ = "result 54, from disk 11, compiler not loaded\n";
+};
+
+TEST_F(DiskCacheProcesses, ASecondProcessCompilesNothing) {
+  EXPECT_EQ(run_child("cached", environment_).output, compiled_);
+  const std::size_t count = entries().size();
+  EXPECT_GE(count, 3u);
+  EXPECT_EQ(run_child("cached", environment_).output, from_disk_);
+  EXPECT_EQ(entries().size(), count);
+}
+
+TEST_F(DiskCacheProcesses, ACorruptEntryIsCompiledAgain) {
+  EXPECT_EQ(run_child("cached", environment_).output, compiled_);
+  for (const fs::path& path : entries()) {
+    const auto size = fs::file_size(path);
+    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(static_cast<std::streamoff>(size / 2));
+    file.write("\xff\x00\xff\x00\xcc\xcc\xcc\xcc", 8);
+  }
+  EXPECT_EQ(run_child("cached", environment_).output, compiled_);
+  EXPECT_EQ(run_child("cached", environment_).output, from_disk_);
+  for (const fs::path& path : entries()) fs::resize_file(path, fs::file_size(path) / 3);
+  EXPECT_EQ(run_child("cached", environment_).output, compiled_);
+}
+
+TEST_F(DiskCacheProcesses, ItsTroublesAreToldWhoAsks) {
+  run_child("cached", environment_);
+  for (const fs::path& path : entries()) fs::resize_file(path, fs::file_size(path) - 1);
+  auto talkative = environment_;
+  talkative.emplace_back("KILN_LOG", "info");
+  const std::string damaged = run_child("cached", talkative).output;
+  EXPECT_TRUE(contains(damaged, "[kiln] [info] the cache's entry ") && contains(damaged, "is damaged")) << damaged;
+  talkative[0].second = "/proc/no/such/folder";
+  const std::string impossible = run_child("cached", talkative).output;
+  EXPECT_TRUE(contains(impossible, "compiled code cannot be kept: no usable folder /proc/no/such/folder")) << impossible;
+}
+
+TEST_F(DiskCacheProcesses, SwitchedOffOrNotPossibleItCostsACompile) {
+  auto off = environment_;
+  off[1].second = "0";
+  EXPECT_EQ(run_child("cached", off).output, compiled_);
+  EXPECT_TRUE(entries().empty());
+  auto impossible = environment_;
+  impossible[0].second = "/proc/no/such/folder";
+  EXPECT_EQ(run_child("cached", impossible).output, compiled_);
+  // A directory others can write is trusted by nobody.
+  EXPECT_EQ(run_child("cached", environment_).output, compiled_);
+  ASSERT_EQ(::chmod((folder_ / "cache").c_str(), 0777), 0);
+  EXPECT_EQ(run_child("cached", environment_).output, compiled_);
+}
+
+// ---- The logger -----------------------------------------------------------------------------------------------------
+
+int logging() {
+  const auto f = jit([](Array a, int n) { return a + n; });
+  const Array a = ones({4});
+  for (int n = 0; n < 20; ++n) f(a, n);
+  for (int n = 0; n < 20; ++n) f(a, n);
+  return 0;
+}
+const RegisterChild register_logging("logging", &logging);
+
+int quiet() {
+  const auto f = jit([](Array a) { return a + 1; });
+  const auto g = jit([](Array a) { return a.reshape({3}); });
+  f(ones({4}));
+  try {
+    g(ones({4}));
+  } catch (const ShapeError&) {
+    return 0;
+  }
+  return 1;
+}
+const RegisterChild register_quiet("quiet", &quiet);
+
+std::size_t count_of(const std::string& text, const std::string& part) {
+  std::size_t count = 0;
+  for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + part.size())) ++count;
+  return count;
+}
+
+TEST(Process, TheLibraryPrintsNothing) {
+  const ChildResult r = run_child("quiet", {{"KILN_LOG", ""}});
+  EXPECT_EQ(r.status, 0);
+  EXPECT_EQ(r.output, "");
+}
+
+TEST(Process, AStaticParameterThatVariesIsWarnedAboutOnce) {
+  const ChildResult r = run_child("logging", {{"KILN_LOG", ""}});
+  EXPECT_EQ(r.status, 0);
+  EXPECT_EQ(count_of(r.output, "make it a Value"), 1u) << r.output;
+  EXPECT_EQ(count_of(r.output, "\n"), 1u) << r.output;
+  EXPECT_TRUE(contains(r.output, "process_test.cpp:")) << r.output;
+  EXPECT_EQ(run_child("logging", {{"KILN_LOG", "error"}}).output, "");
+  EXPECT_EQ(run_child("logging", {{"KILN_LOG", "off"}}).output, "");
+}
+
+TEST(Process, EachCompileIsADebugLine) {
+  const ChildResult r = run_child("logging", {{"KILN_LOG", "debug"}});
+  EXPECT_EQ(count_of(r.output, "for (f64[1], constant "), 20u) << r.output;
+  EXPECT_TRUE(contains(r.output, "[kiln] [debug] compiled process_test.cpp:")) << r.output;
+  EXPECT_TRUE(contains(r.output, "f64[1], constant 7")) << r.output;
+  EXPECT_TRUE(contains(r.output, "the first call")) << r.output;
+  EXPECT_EQ(count_of(r.output, "\n"), count_of(r.output, "[kiln] [")) << r.output;
+}
+
+}  // namespace
+}  // namespace kiln

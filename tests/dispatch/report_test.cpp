@@ -1,0 +1,178 @@
+// What a user can ask afterwards: last_call(), inspect(), and what an error leaves behind.
+#include "tests/dispatch/calls.h"
+
+#include <stdexcept>
+
+namespace kiln {
+namespace {
+
+using test::contains;
+using test::elements;
+using test::reason;
+using test::reasons;
+
+std::string text_of(const Text& text) { return text.c_str(); }
+
+TEST(LastCall, NamesDeviceThreadsAndWhy) {
+  const auto f = jit([](Array a) { return a * 3.0; });
+  const Array a = ones({2'000'000});
+  f(a);
+  EXPECT_STREQ(last_call().device, "cpu");
+  EXPECT_TRUE(last_call().compiled);
+  EXPECT_GE(last_call().threads, 1);
+  EXPECT_NE(std::string(last_call().threads_reason), "");
+  EXPECT_STREQ(last_call().lookup, "the first call");
+  f(a);
+  EXPECT_FALSE(last_call().compiled);
+  EXPECT_NE(std::string(last_call().lookup), "the first call");
+  f(a.astype(f32));
+  EXPECT_TRUE(last_call().compiled);
+  EXPECT_STREQ(last_call().lookup, "a new signature");
+}
+
+TEST(LastCall, ForcedThreadsRan) {
+  const auto f = jit([](Array a) { return a * 3.0; });
+  const Array a = ones({100'000});
+  const int usual = num_threads();
+  set_num_threads(3);
+  for (const int threads : {1, 2, 3, 2}) {
+    const Array r = f.with({.threads = threads, .force_threads = true})(a);
+    EXPECT_EQ(last_call().threads, threads) << last_call().threads_reason;
+    EXPECT_EQ(elements<double>(r), std::vector<double>(100'000, 3.0));
+  }
+  f.with({.threads = 1})(a);
+  EXPECT_EQ(last_call().threads, 1);
+  set_num_threads(usual);
+  EXPECT_COMPILES(f, 1);
+}
+
+TEST(LastCall, VectorBits) {
+  const auto f = jit([](Array a) { return a + 0.5f; });
+  const Array a = ones({100}, f32);
+  for (const int bits : {128, 256, 512}) {
+    f.with({.vector_bits = bits})(a);
+    EXPECT_EQ(last_call().vector_bits, bits);
+  }
+  f(a);
+  EXPECT_TRUE(last_call().vector_bits == 128 || last_call().vector_bits == 256 || last_call().vector_bits == 512);
+  f.with({.interpret = true})(a);
+  EXPECT_EQ(last_call().vector_bits, 0);
+}
+
+TEST(Inspect, NothingCompiledYet) {
+  const auto f = jit([](Array a) { return a; });
+  EXPECT_THROW(f.inspect("program"), UsageError);
+}
+
+TEST(Inspect, EveryForm) {
+  const auto f = jit([](Array a) {
+    Var s = 0.0;
+    for (Value i : range(a.shape(0))) s += a(i);
+    return s;
+  });
+  f(ones({10}));
+  const std::string program = text_of(f.inspect("program")), scheduled = text_of(f.inspect("scheduled"));
+  EXPECT_TRUE(contains(program, "program ")) << program;
+  EXPECT_TRUE(contains(program, "parallel ")) << program;
+  EXPECT_TRUE(contains(program, "reduce v0 += ")) << program;
+  EXPECT_TRUE(contains(scheduled, "lanes")) << scheduled;
+  const std::string llvm = text_of(f.inspect("llvm")), assembly = text_of(f.inspect("asm"));
+  EXPECT_TRUE(contains(llvm, "define ") && contains(llvm, "kiln_entry")) << llvm;
+  EXPECT_TRUE(contains(llvm, "x double>")) << llvm;
+  EXPECT_TRUE(contains(assembly, "kiln_entry:") && contains(assembly, "addpd")) << assembly;
+  try {
+    f.inspect("source");
+    FAIL() << "there is no such form";
+  } catch (const UsageError& e) {
+    for (const char* form : {"source", "program", "scheduled", "llvm", "asm"}) EXPECT_TRUE(contains(e.what(), form)) << e.what();
+  }
+}
+
+TEST(Inspect, ShowsTheNewestSpecialization) {
+  const auto f = jit([](Array a) { return a + 1; });
+  f(ones({3}, f32));
+  EXPECT_TRUE(contains(text_of(f.inspect("program")), "f32"));
+  f(ones({3}, i64));
+  EXPECT_FALSE(contains(text_of(f.inspect("program")), "f32"));
+  f(ones({4}, f32));  // found, not compiled
+  EXPECT_FALSE(contains(text_of(f.inspect("program")), "f32"));
+}
+
+TEST(Failures, AnExceptionOfTheBodyPassesThroughAndLeavesNothing) {
+  static int times = 0;
+  const auto f = jit([](Array a) {
+    Array b = a * 2.0;
+    for (Value i : range(a.shape(0))) {
+      if (++times == 1) throw std::runtime_error("from the body");
+      b(i) += 1.0;
+    }
+    return b;
+  });
+  const Array a = ones({8});
+  const std::uint64_t before = memory_info().bytes_in_use;
+  try {
+    f(a);
+    FAIL() << "the exception did not arrive";
+  } catch (const std::runtime_error& e) {
+    EXPECT_STREQ(e.what(), "from the body");
+  }
+  EXPECT_EQ(memory_info().bytes_in_use, before);
+  EXPECT_COMPILES(f, 0);
+  EXPECT_EQ(elements<double>(f(a)), std::vector<double>(8, 3.0));
+  EXPECT_COMPILES(f, 1);
+  EXPECT_EQ(reason(f.specializations(), 0), "the first call");
+  // No trace is open afterwards: eager operations run at once.
+  EXPECT_EQ((a + 1.0)(0).as_double(), 2.0);
+}
+
+TEST(Failures, AUsageErrorIsRaisedAtEachCallAndRemembersNothing) {
+  const auto f = jit([](Array a, Array b) { return a.reshape({2, 2, -1, -1}) + b; });
+  const Array a = ones({8});
+  for (int k = 0; k < 3; ++k) EXPECT_THROW(f(a, a), ShapeError);
+  EXPECT_COMPILES(f, 0);
+}
+
+TEST(Failures, AFailedGuardLeavesTheOutputsAlone) {
+  const auto f = jit([](Array to, Array a, Array b) { to(rest) = a + b; });
+  const Array to = full({6}, 7.0);
+  for (int turn = 0; turn < 2; ++turn) {
+    EXPECT_THROW(f(to, ones({6}), ones({5})), ShapeError);
+    EXPECT_THROW(f(to, ones({5}), ones({5})), ShapeError);
+    EXPECT_EQ(elements<double>(to), std::vector<double>(6, turn == 0 ? 7.0 : 2.0));
+    f(to, ones({6}), ones({6}));
+    EXPECT_EQ(elements<double>(to), std::vector<double>(6, 2.0));
+  }
+  EXPECT_COMPILES(f, 1);
+}
+
+TEST(Failures, AnIndexBeyondTheArrayIsFoundBeforeAnyStore) {
+  const auto f = jit([](Array to, Array a) {
+    for (Value i : prange(to.shape(0))) to(i) = a(i + 1);
+  });
+  const Array to = full({6}, 7.0);
+  EXPECT_THROW(f(to, ones({6})), IndexError);
+  EXPECT_EQ(elements<double>(to), std::vector<double>(6, 7.0));
+  f(to, ones({7}));
+  EXPECT_EQ(elements<double>(to), std::vector<double>(6, 1.0));
+  EXPECT_THROW(f(to, ones({0})), IndexError);
+  f(to(slice(0, 0)), ones({0}));
+  EXPECT_COMPILES(f, 1);
+}
+
+TEST(Failures, FailedCallsGiveTheirMemoryBack) {
+  const auto f = jit([](Array a, Array b) {
+    Array t = zeros({1000});
+    for (Value i : range(10)) t(i) = a(i);
+    return t(slice(0, 10)) + b;
+  });
+  f(ones({10}), ones({10}));
+  const std::uint64_t before = memory_info().bytes_in_use;
+  for (int k = 0; k < 20; ++k) {
+    EXPECT_THROW(f(ones({9}), ones({10})), IndexError);
+    EXPECT_THROW(f(ones({10}), ones({9})), ShapeError);
+  }
+  EXPECT_EQ(memory_info().bytes_in_use, before);
+}
+
+}  // namespace
+}  // namespace kiln
