@@ -20,7 +20,7 @@ constexpr double spinning_pays_ns = 5'000;
 constexpr double waking_pays_ns = 120'000;
 // Calls that follow one another this closely find the workers still spinning once they are awake: waking them costs the
 // first of the calls a system call, 2 to 5 us, and all the others win.
-constexpr double waking_pays_in_a_row_ns = 30'000;
+constexpr double waking_pays_in_a_row_ns = 15'000;
 constexpr std::int64_t in_a_row_ns = 50'000;
 // One disturbed run must not decide: so many parallel runs come before the two kinds are compared.
 constexpr std::uint32_t parallel_tries = 4;
@@ -71,13 +71,14 @@ std::int64_t nanoseconds_of(Clock::time_point time) {
 }
 
 // The lowest cost seen lately: what disturbs a run only makes it longer, so that a lower sample counts at once and a
-// higher one by an eighth.
+// higher one by an eighth, and never by more than an eighth of what is known: one run that was interrupted for
+// milliseconds says nothing.
 void record(LoopCost::Sample& cost, std::atomic<float>& lowest, Clock::time_point start, std::int64_t units) {
   const Clock::time_point now = Clock::now();
   const float old = lowest.load(std::memory_order_relaxed);
   const auto x =
       static_cast<float>(std::chrono::duration<double, std::nano>(now - start).count() / static_cast<double>(units));
-  lowest.store(old == 0 || x < old ? x : old + (x - old) * 0.125f, std::memory_order_relaxed);
+  lowest.store(old == 0 || x < old ? x : old + (std::min(x, 2 * old) - old) * 0.125f, std::memory_order_relaxed);
   cost.ended.store(nanoseconds_of(now), std::memory_order_relaxed);
 }
 
@@ -108,6 +109,7 @@ bool prefer_parallel(LoopCost::Sample& cost, double serial_ns_per_unit) {
     return true;
   }
   const bool faster = cost.parallel.load(relaxed) < serial_ns_per_unit;
+  if (cost.parallel_won.exchange(faster, relaxed) != faster) cost.wait.store(first_wait, relaxed);
   const std::uint32_t wait = cost.wait.load(relaxed);
   if (cost.calls.fetch_add(1, relaxed) < wait) return faster;
   cost.calls.store(0, relaxed);

@@ -9,16 +9,18 @@
 
 namespace kiln::cpu {
 
-/// What one distributed loop has cost so far, in nanoseconds per work unit, by size. Races between threads lose a sample at most.
+/// What one distributed loop has cost so far, in nanoseconds per work unit, by size. Races between threads lose a
+/// sample at most.
 class LoopCost {
  public:
   /// Sizes are told apart by powers of four: a loop's cost per unit changes where its arrays leave a cache.
   struct Sample {
     std::atomic<float> serial{0}, parallel{0};
-    std::atomic<std::uint32_t> tries{0};  // parallel runs so far, while there are few
-    std::atomic<std::uint32_t> calls{0};  // since the slower kind was tried
-    std::atomic<std::uint32_t> wait{0};   // so many calls pass before it is tried again
-    std::atomic<std::int64_t> ended{0};   // when the last call ended
+    std::atomic<std::uint32_t> tries{0};   // parallel runs so far, while there are few
+    std::atomic<bool> parallel_won{true};  // the last comparison
+    std::atomic<std::uint32_t> calls{0};   // since the slower kind was tried
+    std::atomic<std::uint32_t> wait{0};    // so many calls pass before it is tried again
+    std::atomic<std::int64_t> ended{0};    // when the last call ended
   };
   Sample& at(std::int64_t units);
 
@@ -34,6 +36,7 @@ struct LaunchCosts {
 };
 
 /// Runs `entry` under the canonical floating-point state, its distributed loops on the pool.
-std::int32_t launch(EntryPoint entry, Frame& frame, const LaunchOptions& options, LaunchCosts& costs, LaunchReport* report) noexcept;
+std::int32_t launch(EntryPoint entry, Frame& frame, const LaunchOptions& options, LaunchCosts& costs,
+                    LaunchReport* report) noexcept;
 
 }  // namespace kiln::cpu
