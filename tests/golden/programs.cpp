@@ -26,18 +26,16 @@ const auto mandelbrot = jit([](Value xmin, Value xmax, Value ymin, Value ymax, A
     Var zr = 0.0, zi = 0.0, n = 0;
     while_(
         [&] {
-          Value rr = zr * zr;
-          Value ii = zi * zi;
-          Value inside = rr + ii < 4.0;
+          Value r = zr;
+          Value i = zi;
+          Value inside = r * r + i * i < 4.0;
           return inside && n < 200;
         },
         [&] {
-          Value rr = zr * zr;
-          Value ii = zi * zi;
-          Value t = rr - ii + cr;
-          Value ri = 2.0 * zr * zi;
-          zi = ri + ci;
-          zr = t;
+          Value r = zr;
+          Value i = zi;
+          zi = 2.0 * r * i + ci;
+          zr = r * r - i * i + cr;
           n += 1;
         });
     image(row, col) = n;
