@@ -41,6 +41,7 @@ std::string last_call_in_words();
 template <class Call>
 Contender& add_kiln(Work& work, std::string variant, int threads, Call call) {
   const auto result = std::make_shared<std::optional<decltype(call())>>();
+  const auto described = std::make_shared<std::string>();
   Contender& contender = work.add(
       std::move(variant), threads,
       [=]() mutable {
@@ -48,8 +49,9 @@ Contender& add_kiln(Work& work, std::string variant, int threads, Call call) {
         result->emplace(call());
       },
       [=] { return views_of(**result); });
-  contender.describe = last_call_in_words;
+  contender.describe = [described] { return *described; };
   contender.before = [threads] { kiln::set_num_threads(threads); };
+  contender.after = [described] { *described = last_call_in_words(); };  // before others call
   return contender;
 }
 

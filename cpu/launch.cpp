@@ -18,6 +18,10 @@ using Clock = std::chrono::steady_clock;
 // (thread_pool's measurements: a meeting costs 0.2 us spinning, 40 to 60 us asleep).
 constexpr double spinning_pays_ns = 5'000;
 constexpr double waking_pays_ns = 120'000;
+// Loops shorter than this run on the caller and are timed once in so many calls: looking at the clock twice costs 50
+// ns.
+constexpr double too_short_to_time_ns = 2'500;
+constexpr std::uint32_t timed_every = 16;
 // Calls that follow one another this closely find the workers still spinning once they are awake: waking them costs the
 // first of the calls a system call, 2 to 5 us, and all the others win.
 constexpr double waking_pays_in_a_row_ns = 15'000;
@@ -127,11 +131,18 @@ void parallel(Frame* frame, std::uint32_t loop, LoopBody body, void* captures, s
   const int allowed = s.options.threads > 0 ? std::min(s.options.threads, pool.size()) : pool.size();
   const int most = static_cast<int>(std::min<std::int64_t>(allowed, units));
   LoopCost::Sample& cost = s.costs->loops[loop].at(units);
+  const char* only_one = allowed == 1 ? "one thread was asked for" : "the loop is one unit of work";
+  double per_unit = cost.serial.load(std::memory_order_relaxed);
+  if (per_unit != 0 && per_unit * static_cast<double>(units) < too_short_to_time_ns) {
+    const std::uint32_t untimed = cost.untimed.load(std::memory_order_relaxed);
+    cost.untimed.store(untimed + 1, std::memory_order_relaxed);
+    if (untimed % timed_every != 0)
+      return run_serial(s, r, 0, units, most == 1 ? only_one : "too little work to share");
+  }
   const auto start = Clock::now();
   std::int64_t done = 0;
-  double per_unit = cost.serial.load(std::memory_order_relaxed);
   if (most == 1) {
-    run_serial(s, r, 0, units, allowed == 1 ? "one thread was asked for" : "the loop is one unit of work");
+    run_serial(s, r, 0, units, only_one);
     return record(cost, cost.serial, start, units);
   }
   if (per_unit == 0) {

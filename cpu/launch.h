@@ -16,11 +16,12 @@ class LoopCost {
   /// Sizes are told apart by powers of four: a loop's cost per unit changes where its arrays leave a cache.
   struct Sample {
     std::atomic<float> serial{0}, parallel{0};
-    std::atomic<std::uint32_t> tries{0};   // parallel runs so far, while there are few
-    std::atomic<bool> parallel_won{true};  // the last comparison
-    std::atomic<std::uint32_t> calls{0};   // since the slower kind was tried
-    std::atomic<std::uint32_t> wait{0};    // so many calls pass before it is tried again
-    std::atomic<std::int64_t> ended{0};    // when the last call ended
+    std::atomic<std::uint32_t> tries{0};    // parallel runs so far, while there are few
+    std::atomic<std::uint32_t> untimed{0};  // calls since a short loop was timed
+    std::atomic<bool> parallel_won{true};   // the last comparison
+    std::atomic<std::uint32_t> calls{0};    // since the slower kind was tried
+    std::atomic<std::uint32_t> wait{0};     // so many calls pass before it is tried again
+    std::atomic<std::int64_t> ended{0};     // when the last call ended
   };
   Sample& at(std::int64_t units);
 
