@@ -36,11 +36,41 @@ class Checks {
   explicit Checks(Program& program) : program_(program), build_(program) {}
 
   void run() {
+    lift_guards();
     walk(0);
     for (auto& [block, guards] : guards_) insert(program_.blocks[block].statements, guards);
+    lift_guards();
   }
 
  private:
+  // What the arguments alone decide is checked before anything is written; and no check then stands between loops that
+  // could be one. Of equal checks the first is enough.
+  void lift_guards() {
+    std::vector<Statement> guards, others;
+    std::set<NodeId> conditions;
+    for (const Statement& statement : program_.blocks[0].statements) {
+      if (statement.kind != Kind::guard || !is_of_arguments(statement.condition)) others.push_back(statement);
+      else if (conditions.insert(statement.condition).second) guards.push_back(statement);
+    }
+    guards.insert(guards.end(), others.begin(), others.end());
+    program_.blocks[0].statements = std::move(guards);
+  }
+
+  // Whether a node is made of the arguments' extents, integer scalars and constants.
+  bool is_of_arguments(NodeId id) const {
+    const Node& node = program_[id];
+    if (!is_pure(node.op) || node.op == Op::index) return false;
+    if (node.op == Op::extent || node.op == Op::stride) {
+      const Root& root = program_.roots[node.id];
+      if (root.kind == Root::Kind::parameter) return true;
+      return node.op == Op::extent && root.extents[node.axis] != id && is_of_arguments(root.extents[node.axis]);
+    }
+    if (node.op == Op::scalar_argument) return node.type.dtype.is_integer() || node.type.dtype.is_bool();
+    bool found = true;
+    for_each_operand(program_, id, [&](NodeId operand) { found = found && is_of_arguments(operand); });
+    return found;
+  }
+
   void walk(BlockId block) {
     const std::size_t depth = path_.size();
     path_.push_back({block, 0, true});

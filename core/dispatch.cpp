@@ -4,6 +4,7 @@
 #include "core/access.h"
 #include "core/compile_log.h"
 #include "core/error_text.h"
+#include "core/floating_point.h"
 #include "core/interpret.h"
 #include "core/last_call.h"
 #include "core/results.h"
@@ -68,6 +69,7 @@ class InProgress {
 Variant* find_or_specialize(Function& function, const JitOptions& options, const Argument* arguments, int count,
                             const GatheredCall& call) {
   FunctionState& state = state_of(function);
+  const CanonicalFloatingPoint canonical;  // constants are folded as compiled code computes
   {
     std::unique_lock lock(state.mutex);
     for (;;) {
@@ -226,6 +228,7 @@ void launch(const Variant& v, const JitOptions& options, const GatheredCall& cal
     status = v.executable->run(frame, {options.threads, options.force_threads}, &report);
     last_call_state.vector_bits = v.executable->vector_bits;
   } else {
+    const CanonicalFloatingPoint canonical;
     status = interpret(v.traced, frame);
     report.reason = "the interpreter runs on one thread";
     last_call_state.vector_bits = 0;

@@ -1,5 +1,6 @@
 // Eager work on elements: copying, converting and filling strided arrays with ordinary compiled loops.
 #include "core/access.h"
+#include "core/floating_point.h"
 #include "core/host_ops.h"
 
 #include <algorithm>
@@ -333,6 +334,7 @@ void copy_through_temporary(const Layout& to, DType to_dtype, const Layout& from
 void copy_elements(const Layout& to, DType to_dtype, const Layout& from, DType from_dtype, int rank) {
   const Transfer t = transfer(to, to_dtype, from, from_dtype, rank);
   if (t.empty) return;
+  const CanonicalFloatingPoint canonical;
   if (!may_overlap(to, to_dtype, from, from_dtype, rank)) return perform(t, run_function(to_dtype, from_dtype));
   if (to_dtype != from_dtype) return copy_through_temporary(to, to_dtype, from, from_dtype, rank);
   if (same_elements(to, from, rank)) return;

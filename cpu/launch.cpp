@@ -1,9 +1,9 @@
 // Launching compiled code on the CPU.
 #include "cpu/launch.h"
 
+#include "core/floating_point.h"
 #include "cpu/thread_pool.h"
 
-#include <xmmintrin.h>
 #include <algorithm>
 #include <bit>
 #include <chrono>
@@ -33,23 +33,6 @@ constexpr std::uint32_t first_wait = 16, longest_wait = 256;
 // Chunks are taken one by one; none is shorter than this, so that taking it costs little.
 constexpr double shortest_chunk_ns = 2'000;
 constexpr int chunks_per_thread = 8;
-
-// The caller's MXCSR is put aside: kernels round to nearest, keep denormals and mask every exception.
-class CanonicalFloatingPoint {
- public:
-  CanonicalFloatingPoint() : saved_(_mm_getcsr()) {
-    if ((saved_ & ~exceptions_seen) != canonical) _mm_setcsr(canonical);
-  }
-  // Also the exceptions that kernels raised are not the caller's. Writing the register costs more than reading it.
-  ~CanonicalFloatingPoint() {
-    if (_mm_getcsr() != saved_) _mm_setcsr(saved_);
-  }
-  CanonicalFloatingPoint(const CanonicalFloatingPoint&) = delete;
-
- private:
-  static constexpr unsigned canonical = 0x1f80, exceptions_seen = 0x3f;
-  unsigned saved_;
-};
 
 // The services of one launch: compiled code sees the base, the callbacks the rest.
 struct LaunchServices : RuntimeServices {

@@ -1,0 +1,75 @@
+// malloc and its family, counted and passed on to the C library.
+#include "tests/stress/allocations.h"
+
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstddef>
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+
+namespace kiln::test {
+bool counts_allocations() { return false; }
+std::uint64_t allocation_count() { return 0; }
+}  // namespace kiln::test
+
+#else
+
+namespace {
+
+std::atomic<std::uint64_t> count{0};
+
+}  // namespace
+
+namespace kiln::test {
+bool counts_allocations() { return true; }
+std::uint64_t allocation_count() { return count.load(); }
+}  // namespace kiln::test
+
+extern "C" {
+
+void* __libc_malloc(std::size_t bytes);
+void* __libc_calloc(std::size_t elements, std::size_t bytes);
+void* __libc_realloc(void* block, std::size_t bytes);
+void* __libc_memalign(std::size_t alignment, std::size_t bytes);
+
+[[gnu::visibility("default")]] void* malloc(std::size_t bytes) {
+  ++count;
+  return __libc_malloc(bytes);
+}
+[[gnu::visibility("default")]] void* calloc(std::size_t elements, std::size_t bytes) {
+  ++count;
+  return __libc_calloc(elements, bytes);
+}
+[[gnu::visibility("default")]] void* realloc(void* block, std::size_t bytes) {
+  ++count;
+  return __libc_realloc(block, bytes);
+}
+[[gnu::visibility("default")]] void* aligned_alloc(std::size_t alignment, std::size_t bytes) {
+  ++count;
+  return __libc_memalign(alignment, bytes);
+}
+[[gnu::visibility("default")]] void* memalign(std::size_t alignment, std::size_t bytes) {
+  ++count;
+  return __libc_memalign(alignment, bytes);
+}
+[[gnu::visibility("default")]] int posix_memalign(void** block, std::size_t alignment, std::size_t bytes) {
+  ++count;
+  *block = __libc_memalign(alignment, bytes);
+  return *block ? 0 : ENOMEM;
+}
+[[gnu::visibility("default")]] void* mmap(void* at, std::size_t bytes, int protection, int flags, int file, off_t offset) noexcept {
+  ++count;
+  return reinterpret_cast<void*>(syscall(SYS_mmap, at, bytes, protection, flags, file, offset));
+}
+[[gnu::visibility("default")]] void* mmap64(void* at, std::size_t bytes, int protection, int flags, int file,
+                                            off_t offset) noexcept {
+  ++count;
+  return reinterpret_cast<void*>(syscall(SYS_mmap, at, bytes, protection, flags, file, offset));
+}
+}
+
+#endif
