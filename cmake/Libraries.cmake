@@ -32,6 +32,12 @@ target_compile_definitions(kiln-settings INTERFACE
   SPDLOG_FMT_EXTERNAL= FMT_HEADER_ONLY=1 XXH_INLINE_ALL= KILN_VERSION="${PROJECT_VERSION}")
 target_link_libraries(kiln-settings INTERFACE kiln-flags Threads::Threads ${CMAKE_DL_LIBS})
 
+if(KILN_PLANTED_FAULTS)
+  # For these files alone, so that ccache knows the objects of all others.
+  set_source_files_properties(core/bounds.cpp core/signature.cpp cpu/codegen_loops.cpp cpu/codegen_operations.cpp
+    cpu/codegen_reduce.cpp cpu/codegen_statements.cpp PROPERTIES COMPILE_DEFINITIONS KILN_PLANTED_FAULTS=1)
+endif()
+
 set(kiln_objects "")
 foreach(part IN ITEMS program runtime)
   if(kiln_${part}_sources)

@@ -1,6 +1,7 @@
 // Checks of indices, lifted out of loops: an access that surely happens is checked before the loops around it start.
 #include "core/bounds.h"
 
+#include "core/planted_faults.h"
 #include "core/visit.h"
 
 #include <algorithm>
@@ -332,6 +333,7 @@ class Checks {
 
   void guard(const Place& place, const Turn& least, const Turn& most, RootId root, std::uint32_t axis, NodeId extent,
              std::uint32_t location) {
+    if (planted(Fault::missing_guard)) return;
     const Sum first = unified(least.index), last = unified(most.index), beyond = unified(build_.sum(extent));
     const NodeId low = build_.from(first), high = build_.from(last), end = build_.from(beyond);
     const NodeId starts = is_learned(Sum{}, first) ? build_.boolean(true) : build_.less_equal(build_.integer(0), low);

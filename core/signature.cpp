@@ -3,6 +3,7 @@
 
 #include "core/access.h"
 #include "core/error_text.h"
+#include "core/planted_faults.h"
 
 #include <kiln/error.h>
 
@@ -24,7 +25,8 @@ void gather_array(const Array& a, const Location& where, GatheredCall& call) {
   call.arrays[call.array_count] = &a;
   call.layouts[call.array_count++] = &Access::layout(a);
   Signature& s = call.signature;
-  s.words[s.count++] = word(WordKind::array, static_cast<std::uint64_t>(a.dtype().code()),
+  const auto dtype = planted(Fault::dtype_lost_from_key) ? 0 : static_cast<std::uint64_t>(a.dtype().code());
+  s.words[s.count++] = word(WordKind::array, dtype,
                             static_cast<std::uint64_t>(Access::rank(a)), Access::read_only(a) ? 1 : 0);
 }
 

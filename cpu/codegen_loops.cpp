@@ -1,6 +1,8 @@
 // Sequential and parallel loops, lanes, and the distribution of a loop's iterations among threads.
 #include "cpu/codegen.h"
 
+#include "core/planted_faults.h"
+
 #include <kiln/error.h>
 
 #include <algorithm>
@@ -317,7 +319,7 @@ void Generator::lane_range(const Statement& s, const Varying& varying, Value* fi
   counted(first, full, width, "lanes", [&](Value* k, Block*, Block*) { lane_body(s, varying, k, width, nullptr); });
   pop_scope();
   push_scope(false);
-  counted(full, last, native, "tail", [&](Value* k, Block*, Block*) {
+  counted(full, planted(Fault::dropped_tail) ? full : last, native, "tail", [&](Value* k, Block*, Block*) {
     lane_body(s, varying, k, native, builder_.CreateSub(last, k));
   });
   pop_scope();

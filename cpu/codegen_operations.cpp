@@ -2,6 +2,8 @@
 #include "cpu/codegen.h"
 #include "cpu/vector_math.h"
 
+#include "core/planted_faults.h"
+
 #include <kiln/error.h>
 
 namespace kiln::cpu {
@@ -187,7 +189,9 @@ llvm::Value* Generator::floating_operation(Op op, DType dtype, Value* const* x) 
   const auto unary = [&](Intrinsic::ID id) { return builder_.CreateUnaryIntrinsic(id, a); };
   switch (op) {
     case Op::add: return rounded(builder_.CreateFAdd(a, x[1]));
-    case Op::subtract: return rounded(builder_.CreateFSub(a, x[1]));
+    case Op::subtract:
+      if (planted(Fault::swapped_operand)) return rounded(builder_.CreateFSub(x[1], a));
+      return rounded(builder_.CreateFSub(a, x[1]));
     case Op::multiply: return rounded(builder_.CreateFMul(a, x[1]));
     case Op::divide: return rounded(builder_.CreateFDiv(a, x[1]));
     case Op::square: return rounded(builder_.CreateFMul(a, a));

@@ -2,6 +2,8 @@
 // folded by halving, blocks by a tree of adjacent pairs), narrow over sequential ones (segments, then the same tree).
 #include "cpu/codegen.h"
 
+#include "core/planted_faults.h"
+
 #include <kiln/error.h>
 
 #include <algorithm>
@@ -161,11 +163,12 @@ int Generator::block_size(const std::vector<Reduction>& found) const {
 
 llvm::Value* Generator::fold_lanes(Op op, DType dtype, Value* accumulator) {
   auto lanes = llvm::cast<llvm::FixedVectorType>(accumulator->getType())->getNumElements();
+  const bool adjacent = planted(Fault::unstable_reduction_order) && target_.vector_bits < 512;
   for (; lanes > 1; lanes /= 2) {
     llvm::SmallVector<int, 32> low, high;
     for (unsigned lane = 0; lane < lanes / 2; ++lane) {
-      low.push_back(static_cast<int>(lane));
-      high.push_back(static_cast<int>(lane + lanes / 2));
+      low.push_back(static_cast<int>(adjacent ? 2 * lane : lane));
+      high.push_back(static_cast<int>(adjacent ? 2 * lane + 1 : lane + lanes / 2));
     }
     accumulator = combine(op, dtype, builder_.CreateShuffleVector(accumulator, low), builder_.CreateShuffleVector(accumulator, high));
   }

@@ -1,6 +1,8 @@
 // Blocks, variables, conditions and while loops, in scalar code and under masks.
 #include "cpu/codegen.h"
 
+#include "core/planted_faults.h"
+
 #include <kiln/error.h>
 
 #include <algorithm>
@@ -207,7 +209,7 @@ void Generator::branch_lanes(const Statement& s) {
     forget_reads();
   };
   Value* others = s.otherwise != none ? and_mask(outer, builder_.CreateNot(condition)) : nullptr;
-  arm(and_mask(outer, condition), s.body);
+  arm(and_mask(outer, planted(Fault::wrong_mask) ? builder_.CreateNot(condition) : condition), s.body);
   if (others != nullptr) arm(others, s.otherwise);
 }
 
