@@ -16,14 +16,16 @@ using Kind = ir::Statement::Kind;
 
 namespace {
 
-std::int64_t clamp(__int128 x) {
+__extension__ using Wide = __int128;
+
+std::int64_t clamp(Wide x) {
   if (x < INT64_MIN) return INT64_MIN;
   if (x > INT64_MAX) return INT64_MAX;
   return static_cast<std::int64_t>(x);
 }
 
 // Sums and products that leave i64 wrap: then nothing is known.
-Interval ends(__int128 low, __int128 high) {
+Interval ends(Wide low, Wide high) {
   if (low < INT64_MIN || high > INT64_MAX) return {};
   return {clamp(low), clamp(high)};
 }
@@ -31,8 +33,8 @@ Interval ends(__int128 low, __int128 high) {
 Interval join(Interval a, Interval b) { return {std::min(a.low, b.low), std::max(a.high, b.high)}; }
 
 Interval product(Interval a, Interval b) {
-  const __int128 corners[] = {__int128{a.low} * b.low, __int128{a.low} * b.high, __int128{a.high} * b.low,
-                              __int128{a.high} * b.high};
+  const Wide corners[] = {Wide{a.low} * b.low, Wide{a.low} * b.high, Wide{a.high} * b.low,
+                              Wide{a.high} * b.high};
   return ends(*std::min_element(corners, corners + 4), *std::max_element(corners, corners + 4));
 }
 
@@ -281,17 +283,17 @@ Interval Varying::interval(NodeId id, int depth) {
     }
     case Op::add: {
       const Interval a = operand(0), b = operand(1);
-      result = ends(__int128{a.low} + b.low, __int128{a.high} + b.high);
+      result = ends(Wide{a.low} + b.low, Wide{a.high} + b.high);
       break;
     }
     case Op::subtract: {
       const Interval a = operand(0), b = operand(1);
-      result = ends(__int128{a.low} - b.high, __int128{a.high} - b.low);
+      result = ends(Wide{a.low} - b.high, Wide{a.high} - b.low);
       break;
     }
     case Op::negative: {
       const Interval a = operand(0);
-      result = ends(-__int128{a.high}, -__int128{a.low});
+      result = ends(-Wide{a.high}, -Wide{a.low});
       break;
     }
     case Op::multiply: result = product(operand(0), operand(1)); break;
@@ -342,7 +344,7 @@ bool Varying::bounded_increment(VariableId id, const Statement& assign, BlockId 
     if (loop_bodies_[where] != s->otherwise) continue;
     const auto bound = bound_in(s->condition, id);
     if (!bound || *bound > INT32_MAX) return false;
-    result = {result.low, std::max(result.high, clamp(__int128{*bound} + by))};
+    result = {result.low, std::max(result.high, clamp(Wide{*bound} + by))};
     return true;
   }
   return false;
