@@ -38,8 +38,9 @@ void warn_of_constants(const Variant& made) {
     if (!s.is_constant(k)) continue;
     ++constant;
     if (values_of_constant(made, ++k) != too_many) continue;
-    log(LogLevel::warn, text(made.traced.name, ": ", too_many, " specializations differ only in constant parameter ", constant,
-                             " (the newest: ", made.signature_text, "); each value is compiled anew: make it a Value"));
+    log(LogLevel::warn,
+        text(made.traced.name, ": ", too_many, " specializations differ only in constant parameter ", constant,
+             " (the newest: ", made.signature_text, "); each value is compiled anew: make it a Value"));
   }
 }
 
@@ -50,9 +51,9 @@ void log_compile(const Function& function, const Variant& made) noexcept try {
   const bool is_users = function.where.line() != 0;
   if (is_logged(LogLevel::debug))
     log(LogLevel::debug,
-        text("compiled ", is_users ? made.traced.name : "an array operation", " for (", made.signature_text, "): ", made.reason, "; traced in ", made.trace_ms,
-             " ms, passes ", made.passes_ms, " ms, ",
-             !made.executable              ? text("interpreted")
+        text("compiled ", is_users ? made.traced.name : "an array operation", " for (", made.signature_text,
+             "): ", made.reason, "; traced in ", made.trace_ms, " ms, passes ", made.passes_ms, " ms, ",
+             !made.executable             ? text("interpreted")
              : made.executable->from_disk ? text("loaded from disk in ", made.executable->codegen_ms, " ms")
                                           : text("code in ", made.executable->codegen_ms, " ms")));
   if (is_users && is_logged(LogLevel::warn)) warn_of_constants(made);

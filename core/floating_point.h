@@ -5,7 +5,8 @@
 
 namespace kiln {
 
-/// While it lives this thread rounds to nearest, keeps denormals and masks every exception; then the caller's mode is back.
+/// While it lives this thread rounds to nearest, keeps denormals and masks every exception; then the caller's mode is
+/// back.
 class CanonicalFloatingPoint {
  public:
   CanonicalFloatingPoint() : saved_(_mm_getcsr()) {

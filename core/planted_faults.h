@@ -1,4 +1,5 @@
-// Faults planted on purpose, to see that the tests find them: KILN_FAULT names one, in builds with KILN_PLANTED_FAULTS alone.
+// Faults planted on purpose, to see that the tests find them: KILN_FAULT names one, in builds with KILN_PLANTED_FAULTS
+// alone.
 #pragma once
 
 #ifdef KILN_PLANTED_FAULTS
@@ -8,7 +9,14 @@
 
 namespace kiln {
 
-enum class Fault { dropped_tail, swapped_operand, wrong_mask, missing_guard, dtype_lost_from_key, unstable_reduction_order };
+enum class Fault {
+  dropped_tail,
+  swapped_operand,
+  wrong_mask,
+  missing_guard,
+  dtype_lost_from_key,
+  unstable_reduction_order
+};
 
 #ifdef KILN_PLANTED_FAULTS
 inline bool planted(Fault fault) {

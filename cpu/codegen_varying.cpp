@@ -33,8 +33,7 @@ Interval ends(Wide low, Wide high) {
 Interval join(Interval a, Interval b) { return {std::min(a.low, b.low), std::max(a.high, b.high)}; }
 
 Interval product(Interval a, Interval b) {
-  const Wide corners[] = {Wide{a.low} * b.low, Wide{a.low} * b.high, Wide{a.high} * b.low,
-                              Wide{a.high} * b.high};
+  const Wide corners[] = {Wide{a.low} * b.low, Wide{a.low} * b.high, Wide{a.high} * b.low, Wide{a.high} * b.high};
   return ends(*std::min_element(corners, corners + 4), *std::max_element(corners, corners + 4));
 }
 
@@ -264,7 +263,8 @@ std::optional<std::int64_t> Varying::lane_coefficient(NodeId id) const {
 Interval Varying::interval(NodeId id, int depth) {
   const Node& node = program_[id];
   const Interval whole = range_of(node.type.dtype);
-  if (!(node.type.dtype.is_integer() || node.type.dtype.is_bool()) || node.type.dtype == u64 || depth > 24) return whole;
+  if (!(node.type.dtype.is_integer() || node.type.dtype.is_bool()) || node.type.dtype == u64 || depth > 24)
+    return whole;
   const auto operand = [&](int k) { return interval(node.operands[k], depth + 1); };
   Interval result = whole;
   switch (node.op) {
@@ -364,9 +364,12 @@ Interval Varying::variable_interval(VariableId id, int depth) {
   for (const auto& [block, s] : assigns_) {
     if (s->target != id) continue;
     Interval ignored;
-    if (s->kind == Kind::reduce) known = false;
-    else if (bounded_increment(id, *s, block, ignored)) increments.emplace_back(block, s);
-    else result = join(result, interval(s->value, depth));
+    if (s->kind == Kind::reduce)
+      known = false;
+    else if (bounded_increment(id, *s, block, ignored))
+      increments.emplace_back(block, s);
+    else
+      result = join(result, interval(s->value, depth));
   }
   // Several increments in one turn add up; more than one is not worth the care.
   if (increments.size() > 1 || result.low > result.high) known = false;

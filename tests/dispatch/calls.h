@@ -30,6 +30,7 @@ inline std::string signature(const Specializations& all, int k) { return all[k].
 
 inline bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
-#define EXPECT_COMPILES(f, count) EXPECT_EQ((f).specializations().size(), count) << ::kiln::test::reasons((f).specializations())
+#define EXPECT_COMPILES(f, count) \
+  EXPECT_EQ((f).specializations().size(), count) << ::kiln::test::reasons((f).specializations())
 
 }  // namespace kiln::test

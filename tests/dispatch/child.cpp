@@ -21,8 +21,10 @@ std::map<std::string, ChildFunction>& children() {
 
 [[noreturn]] void become(const std::string& name, const std::vector<std::pair<std::string, std::string>>& environment) {
   for (const auto& [variable, value] : environment) {
-    if (value.empty()) unsetenv(variable.c_str());
-    else setenv(variable.c_str(), value.c_str(), 1);
+    if (value.empty())
+      unsetenv(variable.c_str());
+    else
+      setenv(variable.c_str(), value.c_str(), 1);
   }
   const std::string option = "--child=" + name;
   execl("/proc/self/exe", "kiln-dispatch", option.c_str(), static_cast<char*>(nullptr));

@@ -63,7 +63,8 @@ TEST(Compiles, NoLoopBoundRecompiles) {
   };
   for (const std::int64_t first : {0, 1, -7})
     for (const std::int64_t last : {0, 1, 10, 300})
-      for (const std::int64_t step : {1, 2, 17}) ASSERT_EQ(f(first, last, step).as_integer(), expected(first, last, step));
+      for (const std::int64_t step : {1, 2, 17})
+        ASSERT_EQ(f(first, last, step).as_integer(), expected(first, last, step));
   EXPECT_COMPILES(f, 1);
 }
 

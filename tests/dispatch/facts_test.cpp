@@ -24,10 +24,12 @@ TEST(Facts, AnExtentOfOneSplitsOncePerAxis) {
   EXPECT_COMPILES(f, 1);
   EXPECT_EQ(elements<std::int64_t>(f(one, n)).at(4), 14);
   EXPECT_COMPILES(f, 2);
-  EXPECT_TRUE(contains(reason(f.specializations(), 1), "array 0 has extent 1 on axis 0")) << reasons(f.specializations());
+  EXPECT_TRUE(contains(reason(f.specializations(), 1), "array 0 has extent 1 on axis 0"))
+      << reasons(f.specializations());
   EXPECT_EQ(elements<std::int64_t>(f(n, one)).at(4), 14);
   EXPECT_COMPILES(f, 3);
-  EXPECT_TRUE(contains(reason(f.specializations(), 2), "array 1 has extent 1 on axis 0")) << reasons(f.specializations());
+  EXPECT_TRUE(contains(reason(f.specializations(), 2), "array 1 has extent 1 on axis 0"))
+      << reasons(f.specializations());
   // Everything else is one of these three.
   EXPECT_EQ(elements<std::int64_t>(f(one, one)), std::vector<std::int64_t>{20});
   EXPECT_EQ(f(none, none).extent(0), 0);
@@ -175,7 +177,9 @@ TEST(Facts, PastEightVariantsTheGenericOneServes) {
   const Array whole = array(counted(2 * n));
   for (int turn = 0; turn < 2; ++turn)
     for (int combination = 0; combination < 16; ++combination) {
-      const auto pick = [&](int bit) { return Array(combination >> bit & 1 ? whole(slice(_, _, 2)) : whole(slice(0, n))); };
+      const auto pick = [&](int bit) {
+        return Array(combination >> bit & 1 ? whole(slice(_, _, 2)) : whole(slice(0, n)));
+      };
       const Array store = zeros({2 * n});
       const Array d = combination & 8 ? Array(store(slice(_, _, 2))) : Array(store(slice(0, n)));
       f(pick(0), pick(1), pick(2), d);

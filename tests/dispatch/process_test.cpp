@@ -71,7 +71,8 @@ int without_jit() {
   const Array a = arange(1000).astype(f32);
   const double x = f(a).as_double();
   std::cout.precision(17);
-  std::cout << x << " " << sum(a * a).as_double() << " " << last_call().vector_bits << " " << last_call().threads_reason << std::endl;
+  std::cout << x << " " << sum(a * a).as_double() << " " << last_call().vector_bits << " " << last_call().threads_reason
+            << std::endl;
   return f.specializations()[0].codegen_ms == 0 ? 0 : 1;
 }
 const RegisterChild register_without_jit("without_jit", &without_jit);
@@ -111,7 +112,8 @@ int on_one_processor() {
     ++threads;
     elsewhere += !CPU_EQUAL(&allowed, &only);
   }
-  std::cout << usual << " usual, " << ran << " ran of " << threads << ", " << elsewhere << " elsewhere, total " << total << std::endl;
+  std::cout << usual << " usual, " << ran << " ran of " << threads << ", " << elsewhere << " elsewhere, total " << total
+            << std::endl;
   return 0;
 }
 const RegisterChild register_on_one_processor("on_one_processor", &on_one_processor);
@@ -156,7 +158,8 @@ class DiskCacheProcesses : public testing::Test {
     std::string pattern = (fs::temp_directory_path() / "kiln-dispatch-XXXXXX").string();
     ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
     folder_ = pattern;
-    environment_ = {{"KILN_CACHE_DIR", (folder_ / "cache").string()}, {"KILN_DISK_CACHE", ""}, {"KILN_DISABLE_JIT", ""}};
+    environment_ = {
+        {"KILN_CACHE_DIR", (folder_ / "cache").string()}, {"KILN_DISK_CACHE", ""}, {"KILN_DISABLE_JIT", ""}};
   }
   void TearDown() override {
     std::error_code ignored;
@@ -206,7 +209,8 @@ TEST_F(DiskCacheProcesses, ItsTroublesAreToldWhoAsks) {
   EXPECT_TRUE(contains(damaged, "[kiln] [info] the cache's entry ") && contains(damaged, "is damaged")) << damaged;
   talkative[0].second = "/proc/no/such/folder";
   const std::string impossible = run_child("cached", talkative).output;
-  EXPECT_TRUE(contains(impossible, "compiled code cannot be kept: no usable folder /proc/no/such/folder")) << impossible;
+  EXPECT_TRUE(contains(impossible, "compiled code cannot be kept: no usable folder /proc/no/such/folder"))
+      << impossible;
 }
 
 TEST_F(DiskCacheProcesses, SwitchedOffOrNotPossibleItCostsACompile) {

@@ -84,7 +84,8 @@ TEST(Inspect, EveryForm) {
     f.inspect("source");
     FAIL() << "there is no such form";
   } catch (const UsageError& e) {
-    for (const char* form : {"source", "program", "scheduled", "llvm", "asm"}) EXPECT_TRUE(contains(e.what(), form)) << e.what();
+    for (const char* form : {"source", "program", "scheduled", "llvm", "asm"})
+      EXPECT_TRUE(contains(e.what(), form)) << e.what();
   }
 }
 

@@ -1,5 +1,5 @@
-// One function on the same arguments gives the same bits however it is compiled: interpreted, with vectors of any width, on
-// any number of threads; for lengths around the lanes' number, tails and all.
+// One function on the same arguments gives the same bits however it is compiled: interpreted, with vectors of any
+// width, on any number of threads; for lengths around the lanes' number, tails and all.
 #include "tests/dispatch/calls.h"
 
 #include <cstring>
@@ -15,7 +15,8 @@ Array numbers(std::int64_t n, DType dtype) {
 }
 
 const auto& lengths() {
-  static const std::vector<std::int64_t> all{0, 1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 33, 63, 65, 127, 130, 1000, 4099, 70'001};
+  static const std::vector<std::int64_t> all{0,  1,  2,  3,  5,  7,   8,   9,    15,   16,
+                                             17, 31, 33, 63, 65, 127, 130, 1000, 4099, 70'001};
   return all;
 }
 
@@ -34,8 +35,8 @@ void expect_same_bits(const F& f, const char* what, const A&... arguments) {
   for (const int bits : {128, 256, 512})
     for (const int threads : {1, 3}) {
       const Array found = f.with({.vector_bits = bits, .threads = threads, .force_threads = true})(arguments...);
-      EXPECT_TRUE(same_bytes(expected, found)) << what << ", " << bits << " bits, " << threads << " threads, " << expected.extent(0)
-                                               << " elements";
+      EXPECT_TRUE(same_bytes(expected, found))
+          << what << ", " << bits << " bits, " << threads << " threads, " << expected.extent(0) << " elements";
     }
   EXPECT_TRUE(same_bytes(expected, f(arguments...))) << what << ", " << expected.extent(0) << " elements";
 }
@@ -97,7 +98,8 @@ TEST_P(SameBits, ReductionsOfRows) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(Dtypes, SameBits, testing::Values(f32, f64), [](const auto& p) { return std::string(p.param.name()); });
+INSTANTIATE_TEST_SUITE_P(Dtypes, SameBits, testing::Values(f32, f64),
+                         [](const auto& p) { return std::string(p.param.name()); });
 
 }  // namespace
 }  // namespace kiln

@@ -1,5 +1,5 @@
-// Programs as they are traced and scheduled, compared with committed texts: a change of a pass shows here as a difference
-// that somebody has to read. KILN_UPDATE_GOLDEN=1 writes the texts anew.
+// Programs as they are traced and scheduled, compared with committed texts: a change of a pass shows here as a
+// difference that somebody has to read. KILN_UPDATE_GOLDEN=1 writes the texts anew.
 #include "tests/golden/programs.h"
 
 #include <gtest/gtest.h>
@@ -20,8 +20,7 @@ bool is_update() {
 std::string without_name(const std::string& text) {
   std::istringstream lines(text);
   std::string out;
-  for (std::string line; std::getline(lines, line);)
-    out += (line.starts_with("program ") ? "program" : line) + "\n";
+  for (std::string line; std::getline(lines, line);) out += (line.starts_with("program ") ? "program" : line) + "\n";
   return out;
 }
 

@@ -61,7 +61,8 @@ void* __libc_memalign(std::size_t alignment, std::size_t bytes);
   *block = __libc_memalign(alignment, bytes);
   return *block ? 0 : ENOMEM;
 }
-[[gnu::visibility("default")]] void* mmap(void* at, std::size_t bytes, int protection, int flags, int file, off_t offset) noexcept {
+[[gnu::visibility("default")]] void* mmap(void* at, std::size_t bytes, int protection, int flags, int file,
+                                          off_t offset) noexcept {
   ++count;
   return reinterpret_cast<void*>(syscall(SYS_mmap, at, bytes, protection, flags, file, offset));
 }

@@ -32,8 +32,8 @@ std::vector<std::uint64_t> bits(const Array& a) {
   return out;
 }
 
-// Results depend on rounding in the third of 1, on denormals in tiny, on masks in the quotients; `version` is a constant, so
-// that each value is compiled anew.
+// Results depend on rounding in the third of 1, on denormals in tiny, on masks in the quotients; `version` is a
+// constant, so that each value is compiled anew.
 const auto sensitive = jit([](Array a, int version) {
   Value third = Value(1.0) / 3.0;
   Var s = 0.0;
@@ -112,8 +112,9 @@ TEST_P(FloatingPointMode, EagerOperations) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Modes, FloatingPointMode,
-                         testing::Values(canonical, canonical | flush_to_zero | denormals_are_zero, canonical | round_up,
-                                         canonical | round_down, canonical | round_to_zero | flush_to_zero, trapping,
+                         testing::Values(canonical, canonical | flush_to_zero | denormals_are_zero,
+                                         canonical | round_up, canonical | round_down,
+                                         canonical | round_to_zero | flush_to_zero, trapping,
                                          trapping | round_up | denormals_are_zero | 0x20u));
 
 }  // namespace
