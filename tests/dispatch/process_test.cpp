@@ -30,6 +30,7 @@ struct Reporter {
 };
 
 bool is_globals_child = false;
+int wrong_in_constructors = 0;
 Reporter first("first");
 extern Array early;
 const auto kernel = jit([](Array a, Value x) { return a * x + 1.0; });
@@ -41,7 +42,7 @@ Array result_of_eager = early + late;
 Reporter::Reporter(const char* n) : name(n) {
   // `kernel` may not have been constructed yet.
   const Array r = jit([](Array a) { return a - 1; })(arange(4));
-  if (r(3).as_integer() != 2) std::abort();
+  wrong_in_constructors += r(3).as_integer() != 2;
 }
 Reporter::~Reporter() {
   if (!is_globals_child) return;
@@ -53,6 +54,7 @@ Reporter::~Reporter() {
 
 int globals() {
   is_globals_child = true;
+  if (wrong_in_constructors > 0) return 1;
   std::cout << elements<double>(late).at(4) << " " << elements<double>(result_of_eager).at(0) << std::endl;
   return 0;
 }
