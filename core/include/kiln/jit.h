@@ -307,7 +307,11 @@ class Jitted<F, std::tuple<P...>, broadcast> {
   }
   Function& located() const {
     Function& f = function();
-    if (f.where.line() == 0) f.where = where_;
+    // Several threads may be the first: one of them writes. (Builtins, because <atomic> is slow to compile.)
+    Location known, unknown, where = where_;
+    __atomic_load(&f.where, &known, __ATOMIC_ACQUIRE);
+    if (known.line() == 0)
+      __atomic_compare_exchange(&f.where, &unknown, &where, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
     return f;
   }
 
