@@ -6,7 +6,7 @@
 #include <functional>
 #include <map>
 
-#include "support/program.h"
+#include "tests/support/program.h"
 
 namespace {
 

@@ -7,7 +7,7 @@
 #include <limits>
 #include <random>
 
-#include "support/program.h"
+#include "tests/support/program.h"
 
 namespace {
 

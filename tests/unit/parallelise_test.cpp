@@ -6,7 +6,7 @@
 #include <string>
 
 #include "core/order.h"
-#include "support/program.h"
+#include "tests/support/program.h"
 
 namespace {
 
