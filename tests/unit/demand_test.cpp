@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "support/program.h"
+#include "tests/support/program.h"
 
 namespace {
 
