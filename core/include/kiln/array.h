@@ -64,6 +64,8 @@ struct IndexItem {
 /// The extents of an array: numbers and Values, `{n, m + 1, 3}`.
 class KILN_API Shape {
  public:
+  /// `{}`: the shape of an array of rank 0.
+  Shape(Location l = Location::current()) : where_(l) {}
   Shape(std::initializer_list<Operand> extents);
   Shape(const Value& n, Location l = Location::current());
   Shape(const Var& n, Location l = Location::current());
@@ -78,7 +80,6 @@ class KILN_API Shape {
 
  private:
   friend detail::Access;
-  Shape() = default;
   void append(const Operand& extent);
 
   int rank_ = 0;
