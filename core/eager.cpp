@@ -52,6 +52,12 @@ Function& builtin_function() {
   return function;
 }
 
+template <class E>
+[[noreturn]] void with_line(const E& e, const Location& where) {
+  if (e.line() != 0) throw e;
+  throw E(e.what(), where);
+}
+
 void call_builtin(Builtin which, std::span<const std::int64_t> constants, std::span<const Argument> operands, Results& results,
                   const Location& where) {
   Argument list[8];
@@ -59,7 +65,20 @@ void call_builtin(Builtin which, std::span<const std::int64_t> constants, std::s
   list[n++] = {Argument::Kind::constant, nullptr, nullptr, static_cast<std::int64_t>(which)};
   list[n++] = {Argument::Kind::constant, nullptr, nullptr, constants.empty() ? 0 : constants[0]};
   for (const Argument& a : operands) list[n++] = a;
-  call(builtin_function(), JitOptions{}, list, n, results, where);
+  // The builtin's Program is shared by every caller, so what it raises has no line: it gets this caller's.
+  try {
+    call(builtin_function(), JitOptions{}, list, n, results, where);
+  } catch (const ShapeError& e) {
+    with_line(e, where);
+  } catch (const DTypeError& e) {
+    with_line(e, where);
+  } catch (const IndexError& e) {
+    with_line(e, where);
+  } catch (const UsageError& e) {
+    with_line(e, where);
+  } catch (const RuntimeError& e) {
+    with_line(e, where);
+  }
 }
 
 }  // namespace
