@@ -21,7 +21,8 @@ constexpr std::int64_t layout_extents = 8, layout_strides = 8 + 8 * max_rank;
 constexpr std::size_t result_data = 16, result_root = 24, result_extents = 32, result_strides = 32 + 8 * max_rank;
 static_assert(offsetof(ResultSlot, data) == result_data && offsetof(ResultSlot, root) == result_root &&
               offsetof(ResultSlot, extents) == result_extents && offsetof(ResultSlot, strides) == result_strides);
-static_assert(offsetof(detail::Layout, extents) == layout_extents && offsetof(detail::Layout, strides) == layout_strides);
+static_assert(offsetof(detail::Layout, extents) == layout_extents &&
+              offsetof(detail::Layout, strides) == layout_strides);
 
 }  // namespace
 
@@ -133,8 +134,10 @@ Generator::Place::Place(Generator& generator, int at) : generator_(generator), m
   if (!moved_) return;
   before_ = generator.builder_.saveIP();
   Block* hoist = generator.scopes_[static_cast<std::size_t>(at)].hoist;
-  if (llvm::Instruction* end = hoist->getTerminator()) generator.builder_.SetInsertPoint(end);
-  else generator.builder_.SetInsertPoint(hoist);
+  if (llvm::Instruction* end = hoist->getTerminator())
+    generator.builder_.SetInsertPoint(end);
+  else
+    generator.builder_.SetInsertPoint(hoist);
 }
 
 Generator::Place::~Place() {
@@ -145,8 +148,10 @@ Generator::Place::~Place() {
 llvm::Value* Generator::here(Value* value) {
   const llvm::Function* now = builder_.GetInsertBlock()->getParent();
   const llvm::Function* owner = nullptr;
-  if (const auto* instruction = llvm::dyn_cast<llvm::Instruction>(value)) owner = instruction->getFunction();
-  else if (const auto* argument = llvm::dyn_cast<llvm::Argument>(value)) owner = argument->getParent();
+  if (const auto* instruction = llvm::dyn_cast<llvm::Instruction>(value))
+    owner = instruction->getFunction();
+  else if (const auto* argument = llvm::dyn_cast<llvm::Argument>(value))
+    owner = argument->getParent();
   if (owner == nullptr || owner == now || body_ == nullptr) return value;
   if (value == entry_.frame) return body_->frame;
   Value*& inside = body_->inside[value];
@@ -257,7 +262,8 @@ void Generator::annotate(llvm::Instruction* access, ir::RootId root) {
 }
 
 llvm::Value* Generator::frame_field(std::size_t field, Type* type, const char* name) {
-  Value* frame = body_ != nullptr && builder_.GetInsertBlock()->getParent() == body_->function ? body_->frame : entry_.frame;
+  Value* frame =
+      body_ != nullptr && builder_.GetInsertBlock()->getParent() == body_->function ? body_->frame : entry_.frame;
   return builder_.CreateLoad(type, builder_.CreateConstInBoundsGEP1_64(i8_, frame, field), name);
 }
 
@@ -266,7 +272,8 @@ Slot Generator::layout_of(std::uint32_t argument) {
   if (slot.value == nullptr) {
     const Place place(*this, 0);
     Value* arrays = frame_field(offsetof(Frame, arrays), pointer_, "arrays");
-    define(slot, builder_.CreateLoad(pointer_, builder_.CreateConstInBoundsGEP1_64(pointer_, arrays, argument), "layout"), 0);
+    define(slot,
+           builder_.CreateLoad(pointer_, builder_.CreateConstInBoundsGEP1_64(pointer_, arrays, argument), "layout"), 0);
   }
   return slot;
 }
@@ -276,7 +283,8 @@ Slot Generator::pointer(ir::RootId root) {
   Slot& slot = pointers_[root];
   if (swap_class_[root] == none) {
     if (slot.value != nullptr) return slot;
-    if (program_.roots[root].kind != Root::Kind::parameter) throw InternalError("a root is used before it is allocated");
+    if (program_.roots[root].kind != Root::Kind::parameter)
+      throw InternalError("a root is used before it is allocated");
     Value* layout = layout_of(program_.roots[root].argument).value;
     const Place place(*this, 0);
     define(slot, builder_.CreateLoad(pointer_, layout, "data"), 0);
@@ -329,7 +337,8 @@ void Generator::allocate(const Statement& s) {
   Value* bytes = builder_.getInt64(static_cast<std::uint64_t>(size));
   Value* overflow = builder_.getFalse();
   for (int axis = 0; axis < root.rank; ++axis) {
-    Value* extent = builder_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, scalar(root.extents[axis]), builder_.getInt64(0));
+    Value* extent =
+        builder_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, scalar(root.extents[axis]), builder_.getInt64(0));
     Value* pair = builder_.CreateIntrinsic(llvm::Intrinsic::smul_with_overflow, {i64_}, {bytes, extent});
     bytes = builder_.CreateExtractValue(pair, 0);
     overflow = builder_.CreateOr(overflow, builder_.CreateExtractValue(pair, 1));
@@ -340,7 +349,8 @@ void Generator::allocate(const Statement& s) {
     constexpr std::uint64_t most_on_stack = 16384;
     std::uint64_t total = static_cast<std::uint64_t>(size);
     for (int axis = 0; axis < root.rank; ++axis) {
-      if (!program_.is_constant(root.extents[axis])) refuse("an array of run-time size made inside a parallel loop", s.location);
+      if (!program_.is_constant(root.extents[axis]))
+        refuse("an array of run-time size made inside a parallel loop", s.location);
       total *= static_cast<std::uint64_t>(std::max<std::int64_t>(program_[root.extents[axis]].number.i, 0));
       if (total > most_on_stack) refuse("a large array made inside a parallel loop", s.location);
     }
@@ -432,7 +442,8 @@ void Generator::store_results() {
     }
     ir::RootId root = result.root;
     while (program_.roots[root].kind == Root::Kind::alias) root = program_.roots[root].of;
-    Value* first = builder_.CreateGEP(memory_type(program_.roots[root].dtype), pointer(root).value, scalar(result.offset));
+    Value* first =
+        builder_.CreateGEP(memory_type(program_.roots[root].dtype), pointer(root).value, scalar(result.offset));
     builder_.CreateStore(first, field(result_data));
     Value* began = swap_class_[root] == none ? static_cast<Value*>(builder_.getInt32(root))
                                              : builder_.CreateLoad(i32_, began_as_[root]);

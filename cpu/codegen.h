@@ -31,9 +31,9 @@ struct Slot {
 /// goes to the end of `hoist`, the block the deeper one was entered from: that moves it out of loops.
 struct Scope {
   llvm::BasicBlock* hoist = nullptr;
-  bool branch = false;              // may not be reached: nothing expensive is moved out of it
-  bool swaps = false;               // memory changes hands in it
-  llvm::Value* mask = nullptr;      // the active lanes at `hoist`
+  bool branch = false;                         // may not be reached: nothing expensive is moved out of it
+  bool swaps = false;                          // memory changes hands in it
+  llvm::Value* mask = nullptr;                 // the active lanes at `hoist`
   std::vector<std::pair<Slot*, Slot>> before;  // what the slots held that it set
 };
 
@@ -41,7 +41,7 @@ struct Scope {
 struct Turn {
   llvm::BasicBlock* exit = nullptr;
   llvm::BasicBlock* next = nullptr;
-  llvm::Value* live = nullptr;      // masked: lanes still in the loop, and those still in this turn
+  llvm::Value* live = nullptr;  // masked: lanes still in the loop, and those still in this turn
   llvm::Value* active = nullptr;
   bool breakable = true;
 };
@@ -51,17 +51,17 @@ struct Reduction {
   ir::VariableId variable = 0;
   ir::Op op = ir::Op::add;
   DType dtype;
-  ir::BlockId block = 0;            // its loop's body
-  bool in_lanes = false;            // its loop stands inside lanes, or is the lanes' own
-  int lanes = 0;                    // wide order: lanes of a row
-  llvm::Value* term = nullptr;      // alloca: what the iterations at hand contribute
-  bool fresh = false;               // nothing was added to `term` yet, which is known while generating
+  ir::BlockId block = 0;        // its loop's body
+  bool in_lanes = false;        // its loop stands inside lanes, or is the lanes' own
+  int lanes = 0;                // wide order: lanes of a row
+  llvm::Value* term = nullptr;  // alloca: what the iterations at hand contribute
+  bool fresh = false;           // nothing was added to `term` yet, which is known while generating
   llvm::Value* accumulator = nullptr;
-  llvm::Value* buffer = nullptr;    // terms of a block, where its rows are not contiguous
-  llvm::Value* partial = nullptr;   // memory for sums of blocks or segments
-  llvm::Value* count = nullptr;     // alloca: how many of them
-  bool tree = true;                 // they are folded as they come; else all are kept for the caller
-  llvm::Type* type = nullptr;       // of one of them
+  llvm::Value* buffer = nullptr;   // terms of a block, where its rows are not contiguous
+  llvm::Value* partial = nullptr;  // memory for sums of blocks or segments
+  llvm::Value* count = nullptr;    // alloca: how many of them
+  bool tree = true;                // they are folded as they come; else all are kept for the caller
+  llvm::Type* type = nullptr;      // of one of them
 };
 
 /// A loop across lanes while its body is being generated, at one width.
@@ -69,10 +69,9 @@ struct Lanes {
   ir::LoopId loop = ir::none;
   const Varying* varying = nullptr;
   int width = 0;
-  int bits = 32;                    // of a mask's element: the widest computed type's
-  int level = 0;                    // the scope around: values for all lanes are made there at the earliest
-  llvm::Value* mask = nullptr;      // active lanes, all ones or zero; null: all
-  bool streaming = false;
+  int bits = 32;                // of a mask's element: the widest computed type's
+  int level = 0;                // the scope around: values for all lanes are made there at the earliest
+  llvm::Value* mask = nullptr;  // active lanes, all ones or zero; null: all
 };
 
 /// An outlined body of a distributed loop; the entry function is one too, with nothing around it.
@@ -81,7 +80,7 @@ struct FunctionContext {
   llvm::BasicBlock* entry = nullptr;
   llvm::Value* frame = nullptr;
   llvm::Value* captures = nullptr;
-  int level = 0;                    // its first scope
+  int level = 0;  // its first scope
   std::vector<llvm::Value*> captured;
   std::map<llvm::Value*, llvm::Value*> inside;
 };
@@ -90,8 +89,8 @@ struct FunctionContext {
 struct Access {
   enum class Kind : std::uint8_t { uniform, unit, strided, scattered };
   Kind kind = Kind::uniform;
-  llvm::Value* address = nullptr;   // of the first lane; scattered: a vector of addresses
-  llvm::Value* stride = nullptr;    // strided: elements between lanes
+  llvm::Value* address = nullptr;  // of the first lane; scattered: a vector of addresses
+  llvm::Value* stride = nullptr;   // strided: elements between lanes
 };
 
 class Generator {
@@ -171,8 +170,8 @@ class Generator {
   Value* like(Value* shape, Type* element, std::uint64_t number);
   Type* shaped(Value* shape, Type* element) const;
   Value* cast(Value* value, DType from, DType to);
-  Value* truth(Value* condition);              // i1 or a vector of them
-  Value* as_bool(Value* bits);                 // from i1: itself, or a mask
+  Value* truth(Value* condition);  // i1 or a vector of them
+  Value* as_bool(Value* bits);     // from i1: itself, or a mask
   Value* from_memory(Value* value, DType dtype);
   Value* to_memory(Value* value, DType dtype);
   Value* round_half(Value* value, DType dtype);
@@ -254,6 +253,10 @@ class Generator {
   void counted(Value* first, Value* last, std::int64_t step, const char* name,
                const std::function<void(Value* k, Block* next, Block* exit)>& body, ir::BlockId block = ir::none);
   void lane_range(const ir::Statement& statement, const Varying& varying, Value* first, Value* last);
+  const ir::Statement* streamed_store(const ir::Statement& loop, const Varying& varying, int width);
+  std::pair<Value*, Value*> aligned_start(const ir::Statement& loop, const ir::Statement& store, Value* first,
+                                          Value* last);
+  void end_streaming(const ir::Statement& loop);
   void lane_body(const ir::Statement& statement, const Varying& varying, Value* k, int width, Value* remaining,
                  const std::function<void()>& finish = {});
   void set_index(ir::LoopId loop, std::uint32_t dimension, Value* k);
@@ -301,25 +304,27 @@ class Generator {
 
   std::vector<Scope> scopes_;
   FunctionContext entry_;
-  FunctionContext* body_ = nullptr;         // the outlined body being generated
-  std::vector<Slot> scalars_, vectors_;     // by node
-  std::vector<Slot> pointers_;              // by root
-  std::vector<Slot> strides_;               // by root and axis
-  std::vector<Slot> layouts_;               // by array argument
-  std::vector<Slot> indices_;               // by loop and dimension: index_base_[loop] + dimension
-  std::vector<Slot> lane_indices_;          // the same where lanes begin or step differently
+  FunctionContext* body_ = nullptr;      // the outlined body being generated
+  std::vector<Slot> scalars_, vectors_;  // by node
+  std::vector<Slot> pointers_;           // by root
+  std::vector<Slot> strides_;            // by root and axis
+  std::vector<Slot> layouts_;            // by array argument
+  std::vector<Slot> indices_;            // by loop and dimension: index_base_[loop] + dimension
+  std::vector<Slot> lane_indices_;       // the same where lanes begin or step differently
   std::vector<std::uint32_t> index_base_;
-  std::vector<Value*> variables_;           // allocas
-  std::vector<std::uint32_t> swap_class_;   // by root; none: keeps its memory
+  std::vector<Value*> variables_;                        // allocas
+  std::vector<std::uint32_t> swap_class_;                // by root; none: keeps its memory
   std::vector<Value*> data_, stride_tables_, began_as_;  // by root that is swapped: allocas
   std::vector<char> block_swaps_;
   std::vector<bool> contiguous_;
   std::vector<llvm::MDNode*> alias_scopes_, not_aliased_;
-  std::map<std::pair<Value*, TypeCode>, Value*> half_bits_of_;   // a widened half's bits
+  std::map<std::pair<Value*, TypeCode>, Value*> half_bits_of_;  // a widened half's bits
   std::vector<std::pair<ir::VariableId, ir::NodeId>> current_reads_;
 
   Lanes* lanes_ = nullptr;
-  std::vector<ir::LoopId> parallel_;         // parallel loops being generated
+  const ir::Statement* streamed_ = nullptr;  // the store that bypasses the cache, in code where it is aligned
+  llvm::Align streamed_alignment_;
+  std::vector<ir::LoopId> parallel_;  // parallel loops being generated
   std::vector<ir::VariableId> lane_variables_;
   std::vector<Turn> turns_;
   std::vector<std::vector<Reduction>*> reductions_;  // of the loops being generated

@@ -5,8 +5,11 @@
 
 #include <kiln/error.h>
 
+#include <llvm/IR/IntrinsicsX86.h>
+
 #include <algorithm>
 #include <bit>
+#include <tuple>
 
 namespace kiln::cpu {
 
@@ -18,8 +21,8 @@ using Kind = ir::Statement::Kind;
 
 namespace {
 
-constexpr std::int64_t unit_elements = 1024;    // of a one-dimensional loop: a multiple of every lane count
-constexpr std::int64_t tile_elements = 16384;   // longer rows are cut
+constexpr std::int64_t unit_elements = 1024;   // of a one-dimensional loop: a multiple of every lane count
+constexpr std::int64_t tile_elements = 16384;  // longer rows are cut
 
 }  // namespace
 
@@ -62,15 +65,20 @@ llvm::Value* Generator::units_of(Value* count, std::int64_t size) {
                              builder_.getInt64(static_cast<std::uint64_t>(size)));
 }
 
-llvm::Value* Generator::smaller(Value* a, Value* b) { return builder_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, a, b); }
+llvm::Value* Generator::smaller(Value* a, Value* b) {
+  return builder_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, a, b);
+}
 
 void Generator::nest(const Statement& s, const std::vector<Value*>& trips, std::size_t dimensions, std::size_t from,
                      const std::function<void()>& body) {
   if (from == dimensions) return body();
-  counted(builder_.getInt64(0), here(trips[from]), 1, "row", [&](Value* k, Block*, Block*) {
-    set_index(s.target, static_cast<std::uint32_t>(from), k);
-    nest(s, trips, dimensions, from + 1, body);
-  }, s.body);
+  counted(
+      builder_.getInt64(0), here(trips[from]), 1, "row",
+      [&](Value* k, Block*, Block*) {
+        set_index(s.target, static_cast<std::uint32_t>(from), k);
+        nest(s, trips, dimensions, from + 1, body);
+      },
+      s.body);
 }
 
 // The indices of the first dimensions from their common row number.
@@ -96,7 +104,8 @@ void Generator::loop(const Statement& s) {
     parallel_loop(s);
     parallel_.pop_back();
   } else if (lanes_ != nullptr) {
-    if (l.parallel && !reductions_of(s).empty()) refuse("a reduction over a parallel loop inside another one's lanes", s.location);
+    if (l.parallel && !reductions_of(s).empty())
+      refuse("a reduction over a parallel loop inside another one's lanes", s.location);
     sequential_lanes(s);
   } else {
     sequential_loop(s);
@@ -128,7 +137,9 @@ bool Generator::runs_in_lanes(const Statement& s) const {
   return role == Role::lanes || (role == Role::sequential && !has_parallel(s.body));
 }
 
-int Generator::native_lanes(const Varying& varying) const { return std::max(1, target_.vector_bits / (8 * varying.widest())); }
+int Generator::native_lanes(const Varying& varying) const {
+  return std::max(1, target_.vector_bits / (8 * varying.widest()));
+}
 
 void Generator::find_reductions(BlockId block, ir::LoopId loop, std::vector<Reduction>& found) const {
   for (const Statement& s : program_.blocks[block].statements) {
@@ -159,7 +170,8 @@ void Generator::sequential_loop(const Statement& s) {
   const ir::Loop& l = program_.loops[s.target];
   std::vector<Reduction> found = reductions_of(s);
   if (l.dimensions.size() != 1) {
-    if (!found.empty() || l.has_break) refuse("a sequential loop of several dimensions that reduces or breaks", s.location);
+    if (!found.empty() || l.has_break)
+      refuse("a sequential loop of several dimensions that reduces or breaks", s.location);
     std::vector<Value*> trips;
     for (const ir::LoopDimension& d : l.dimensions) trips.push_back(trip_count(d));
     nest(s, trips, trips.size(), 0, [&] { outer_body(s, found, nullptr); });
@@ -168,24 +180,27 @@ void Generator::sequential_loop(const Statement& s) {
   Value* trips = trip_count(l.dimensions[0]);
   begin_narrow(s, found);
   reductions_.push_back(&found);
-  counted(builder_.getInt64(0), trips, 1, "loop", [&](Value* k, Block* next, Block* exit) {
-    set_index(s.target, 0, k);
-    begin_terms(found, false);
-    Block* turned = found.empty() ? next : new_block("turn");
-    Block* broken = found.empty() || !l.has_break ? exit : new_block("broken");
-    turns_.push_back({broken, turned, nullptr, nullptr, true});
-    statements(s.body);
-    turns_.pop_back();
-    if (found.empty()) return;
-    if (is_live()) builder_.CreateBr(turned);
-    if (l.has_break) {
-      builder_.SetInsertPoint(broken);
-      end_turn_narrow(s, found, nullptr);
-      builder_.CreateBr(exit);
-    }
-    builder_.SetInsertPoint(turned);
-    end_turn_narrow(s, found, k);
-  }, s.body);
+  counted(
+      builder_.getInt64(0), trips, 1, "loop",
+      [&](Value* k, Block* next, Block* exit) {
+        set_index(s.target, 0, k);
+        begin_terms(found, false);
+        Block* turned = found.empty() ? next : new_block("turn");
+        Block* broken = found.empty() || !l.has_break ? exit : new_block("broken");
+        turns_.push_back({broken, turned, nullptr, nullptr, true});
+        statements(s.body);
+        turns_.pop_back();
+        if (found.empty()) return;
+        if (is_live()) builder_.CreateBr(turned);
+        if (l.has_break) {
+          builder_.SetInsertPoint(broken);
+          end_turn_narrow(s, found, nullptr);
+          builder_.CreateBr(exit);
+        }
+        builder_.SetInsertPoint(turned);
+        end_turn_narrow(s, found, k);
+      },
+      s.body);
   reductions_.pop_back();
   end_narrow(found);
 }
@@ -210,7 +225,8 @@ void Generator::sequential_lanes(const Statement& s) {
     Value* down = builder_.CreateICmpSLT(step, zero);
     Value* distance = builder_.CreateSelect(down, builder_.CreateSub(begin, end), builder_.CreateSub(end, begin));
     if (varying.node(d.step) || !program_.is_constant(d.step) || program_[d.step].number.i != 1) {
-      Value* const operands[] = {builder_.CreateSub(distance, one), builder_.CreateSelect(down, builder_.CreateNeg(step), step)};
+      Value* const operands[] = {builder_.CreateSub(distance, one),
+                                 builder_.CreateSelect(down, builder_.CreateNeg(step), step)};
       Value* more = builder_.CreateAdd(divide_integers(ir::Op::floordiv, i64, operands[0], operands[1]), one);
       distance = builder_.CreateSelect(builder_.CreateICmpSGT(distance, zero), more, zero);
     }
@@ -249,7 +265,8 @@ void Generator::sequential_lanes(const Statement& s) {
   if (active != nullptr) builder_.CreateStore(mask, active);
   if (varying.node(d.begin) || varying.node(d.step))
     define(lane_indices_[index_base_[s.target]], builder_.CreateAdd(begin, builder_.CreateMul(spread, step)), level());
-  else set_index(s.target, 0, k);
+  else
+    set_index(s.target, 0, k);
   begin_terms(found, false);
   turns_.push_back({nullptr, nullptr, live, active, true});
   statements(s.body);
@@ -279,9 +296,12 @@ void Generator::parallel_loop(const Statement& s) {
   } else if (found.empty()) {
     const std::size_t outer = trips.size() - (varying != nullptr ? 1 : 0);
     nest(s, trips, outer, 0, [&] {
-      if (varying != nullptr) lane_range(s, *varying, builder_.getInt64(0), here(trips.back()));
-      else outer_body(s, found, nullptr);
+      if (varying != nullptr)
+        lane_range(s, *varying, builder_.getInt64(0), here(trips.back()));
+      else
+        outer_body(s, found, nullptr);
     });
+    end_streaming(s);
   } else {
     const int block = block_size(found);
     Value* total = product(trips, trips.size());
@@ -313,16 +333,73 @@ void Generator::outer_body(const Statement& s, std::vector<Reduction>& found, Va
 void Generator::lane_range(const Statement& s, const Varying& varying, Value* first, Value* last) {
   const int native = native_lanes(varying);
   const int width = native * static_cast<int>(std::bit_floor(std::max<unsigned>(1, program_.loops[s.target].vectors)));
-  Value* whole = builder_.CreateAnd(builder_.CreateSub(last, first), llvm::ConstantInt::getSigned(i64_, -width));
-  Value* full = builder_.CreateAdd(first, whole);
+  const auto masked = [&](Value* from, Value* to, const char* name) {
+    push_scope(false);
+    counted(from, to, native, name,
+            [&](Value* k, Block*, Block*) { lane_body(s, varying, k, native, builder_.CreateSub(to, k)); });
+    pop_scope();
+  };
+  const Statement* streamed = streamed_store(s, varying, width);
+  Value *start = first, *aligned = nullptr;
+  if (streamed != nullptr) {
+    std::tie(start, aligned) = aligned_start(s, *streamed, first, last);
+    masked(first, start, "head");
+  }
+  Value* whole = builder_.CreateAnd(builder_.CreateSub(last, start), llvm::ConstantInt::getSigned(i64_, -width));
+  Value* full = builder_.CreateAdd(start, whole);
+  if (aligned != nullptr) full = builder_.CreateSelect(aligned, full, start);
   push_scope(false);
-  counted(first, full, width, "lanes", [&](Value* k, Block*, Block*) { lane_body(s, varying, k, width, nullptr); });
+  streamed_ = streamed;
+  counted(start, full, width, "lanes", [&](Value* k, Block*, Block*) { lane_body(s, varying, k, width, nullptr); });
+  streamed_ = nullptr;
   pop_scope();
+  masked(full, planted(Fault::dropped_tail) ? full : last, "tail");
+}
+
+// The store that bypasses the cache: the first of a loop that fills vectors side by side in every iteration. Others may
+// be aligned differently and stay ordinary.
+const Statement* Generator::streamed_store(const Statement& loop, const Varying& varying, int width) {
+  constexpr std::uint64_t shortest = 16;
+  if (!program_.loops[loop.target].streaming || varying.masked(loop.body)) return nullptr;
+  for (const Statement& s : program_.blocks[loop.body].statements) {
+    if (s.kind != Kind::store) continue;
+    const std::uint64_t size = program_.roots[s.target].dtype.size();
+    int moving = 0;
+    bool unit = true;
+    for (std::uint32_t k = 0; k < s.index_count; ++k) {
+      const auto coefficient = varying.lane_coefficient(program_.indices[s.first_index + k]);
+      if (coefficient == 0) continue;
+      ++moving;
+      unit = unit && coefficient == 1 && (s.flat || unit_axis(s.target, static_cast<int>(k)));
+    }
+    const std::uint64_t bytes =
+        std::min(static_cast<std::uint64_t>(target_.vector_bits) / 8, static_cast<std::uint64_t>(width) * size);
+    if (moving != 1 || !unit || bytes < shortest) continue;
+    streamed_alignment_ = llvm::Align(bytes);
+    return &s;
+  }
+  return nullptr;
+}
+
+// The iteration from which on the store's vectors are aligned, and whether there is one.
+std::pair<llvm::Value*, llvm::Value*> Generator::aligned_start(const Statement& loop, const Statement& store,
+                                                               Value* first, Value* last) {
+  const std::uint64_t size = program_.roots[store.target].dtype.size();
+  const std::uint64_t lanes = streamed_alignment_.value() / size;
   push_scope(false);
-  counted(full, planted(Fault::dropped_tail) ? full : last, native, "tail", [&](Value* k, Block*, Block*) {
-    lane_body(s, varying, k, native, builder_.CreateSub(last, k));
-  });
+  set_index(loop.target, static_cast<std::uint32_t>(program_.loops[loop.target].dimensions.size() - 1), first);
+  Value* address = here(address_slot(store.target, store.flat, store.first_index, store.index_count, false).value);
   pop_scope();
+  Value* bits = builder_.CreatePtrToInt(address, i64_);
+  Value* aligned = builder_.CreateIsNull(builder_.CreateAnd(bits, builder_.getInt64(size - 1)));
+  Value* past = builder_.CreateUDiv(bits, builder_.getInt64(size));
+  Value* head = builder_.CreateAnd(builder_.CreateNeg(past), builder_.getInt64(lanes - 1));
+  return {smaller(last, builder_.CreateAdd(first, head)), aligned};
+}
+
+// Streaming stores are ordered before whatever tells other threads that the loop is done.
+void Generator::end_streaming(const Statement& loop) {
+  if (program_.loops[loop.target].streaming) builder_.CreateIntrinsic(llvm::Intrinsic::x86_sse_sfence, {}, {});
 }
 
 // The body for the lanes from iteration `k` on; `remaining` of them, or all.
@@ -337,8 +414,10 @@ void Generator::lane_body(const Statement& s, const Varying& varying, Value* k, 
   lanes_ = &lanes;
   if (remaining != nullptr) {
     Type* element = mask_type()->getElementType();
-    Value* count = builder_.CreateTrunc(smaller(remaining, builder_.getInt64(static_cast<std::uint64_t>(width))), element);
-    Value* inside = builder_.CreateICmpSLT(iota(element, width), builder_.CreateVectorSplat(static_cast<unsigned>(width), count));
+    Value* count =
+        builder_.CreateTrunc(smaller(remaining, builder_.getInt64(static_cast<std::uint64_t>(width))), element);
+    Value* inside =
+        builder_.CreateICmpSLT(iota(element, width), builder_.CreateVectorSplat(static_cast<unsigned>(width), count));
     lanes.mask = builder_.CreateSExt(inside, mask_type());
   }
   Value* whole_mask = lanes.mask;
@@ -370,7 +449,8 @@ void Generator::distributed(const Statement& s, const Varying* varying, const st
                             std::vector<Reduction>& found) {
   Value* items = product(trips, trips.size());
   Value* count = items;
-  const bool terms = !found.empty() && varying == nullptr;  // all terms are kept: a block of rows is too much for a unit
+  const bool terms =
+      !found.empty() && varying == nullptr;  // all terms are kept: a block of rows is too much for a unit
   if (!found.empty()) {
     make_scratch(found, items, terms);
     if (!terms) count = units_of(items, block_size(found));
@@ -391,6 +471,7 @@ void Generator::distributed(const Statement& s, const Varying* varying, const st
   std::vector<Turn> turns;
   turns.swap(turns_);
   run_units(s, varying, trips, found, function->getArg(2), function->getArg(3));
+  end_streaming(s);
   builder_.CreateRetVoid();
   end_function(body);
   turns.swap(turns_);
@@ -407,21 +488,26 @@ void Generator::run_units(const Statement& s, const Varying* varying, const std:
   const auto number = [&](std::int64_t x) { return builder_.getInt64(static_cast<std::uint64_t>(x)); };
   const auto elements = [&](Value* unit, std::int64_t size) { return builder_.CreateMul(unit, number(size)); };
   if (varying == nullptr) {
-    counted(first, last, 1, "unit", [&](Value* unit, Block*, Block*) {
-      decompose(s, trips, trips.size(), unit);
-      outer_body(s, found, unit);
-    }, s.body);
+    counted(
+        first, last, 1, "unit",
+        [&](Value* unit, Block*, Block*) {
+          decompose(s, trips, trips.size(), unit);
+          outer_body(s, found, unit);
+        },
+        s.body);
   } else if (!found.empty()) {
     const int block = block_size(found);
     for (Reduction& r : found) {
       r.count = alloca_at_entry(i64_, "count");
       builder_.CreateStore(elements(first, block / block_of(r)), r.count);
     }
-    Value* total = product([&] {
-      std::vector<Value*> inside;
-      for (Value* trip : trips) inside.push_back(here(trip));
-      return inside;
-    }(), trips.size());
+    Value* total = product(
+        [&] {
+          std::vector<Value*> inside;
+          for (Value* trip : trips) inside.push_back(here(trip));
+          return inside;
+        }(),
+        trips.size());
     Value* end = smaller(total, elements(last, block));
     counted(elements(first, block), end, block, "block", [&](Value* start, Block*, Block*) {
       reduce_rows(s, varying, found, trips, start, smaller(total, builder_.CreateAdd(start, number(block))));
@@ -445,7 +531,8 @@ void Generator::call_body(const Statement& s, FunctionContext& body, Value* coun
   auto* captures = llvm::cast<llvm::AllocaInst>(alloca_at_entry(slots, "captures"));
   captures->setAlignment(llvm::Align(16));
   for (std::size_t k = 0; k < body.captured.size(); ++k)
-    builder_.CreateAlignedStore(body.captured[k], builder_.CreateConstInBoundsGEP1_64(i8_, captures, 16 * k), llvm::Align(16));
+    builder_.CreateAlignedStore(body.captured[k], builder_.CreateConstInBoundsGEP1_64(i8_, captures, 16 * k),
+                                llvm::Align(16));
   Block* alone = new_block("alone");
   Block* shared = new_block("shared");
   Block* done = new_block("joined");
@@ -458,7 +545,8 @@ void Generator::call_body(const Statement& s, FunctionContext& body, Value* coun
   Value* parallel = builder_.CreateLoad(
       pointer_, builder_.CreateConstInBoundsGEP1_64(i8_, services, offsetof(RuntimeServices, parallel)), "parallel");
   auto* type = llvm::FunctionType::get(void_, {pointer_, i32_, pointer_, pointer_, i64_, i64_}, false);
-  builder_.CreateCall(type, parallel, {entry_.frame, builder_.getInt32(s.target), body.function, captures, count, items});
+  builder_.CreateCall(type, parallel,
+                      {entry_.frame, builder_.getInt32(s.target), body.function, captures, count, items});
   builder_.CreateBr(done);
   builder_.SetInsertPoint(done);
 }

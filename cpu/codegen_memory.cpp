@@ -16,8 +16,8 @@ using ir::Statement;
 
 llvm::Align Generator::alignment(DType dtype) const { return llvm::Align(dtype.size()); }
 
-// The address of the first lane. Terms are added from the outermost scope inwards, so that what a row shares is computed
-// once per row. With `linear_only`, indices that are not linear in the lane are left out.
+// The address of the first lane. Terms are added from the outermost scope inwards, so that what a row shares is
+// computed once per row. With `linear_only`, indices that are not linear in the lane are left out.
 Slot Generator::address_slot(RootId root, bool flat, std::uint32_t first, std::uint32_t count, bool linear_only) {
   Type* element = memory_type(program_.roots[root].dtype);
   Slot address = pointer(root);
@@ -63,7 +63,9 @@ Access Generator::access(RootId root, bool flat, std::uint32_t first, std::uint3
   }
   result.address = here(address_slot(root, flat, first, count, !linear).value);
   if (linear) {
-    result.kind = moving == 0 ? Access::Kind::uniform : moving == 1 && unit ? Access::Kind::unit : Access::Kind::strided;
+    result.kind = moving == 0           ? Access::Kind::uniform
+                  : moving == 1 && unit ? Access::Kind::unit
+                                        : Access::Kind::strided;
     result.stride = distance;
     return result;
   }
@@ -72,8 +74,11 @@ Access Generator::access(RootId root, bool flat, std::uint32_t first, std::uint3
     const NodeId id = program_.indices[first + k];
     const auto coefficient = lanes_->varying->lane_coefficient(id);
     if (coefficient && *coefficient == 0) continue;
-    Value* steps = coefficient ? builder_.CreateMul(iota(i64_, lanes_->width), builder_.CreateVectorSplat(static_cast<unsigned>(lanes_->width), llvm::ConstantInt::getSigned(i64_, *coefficient)))
-                               : lane_data(id);
+    Value* steps =
+        coefficient ? builder_.CreateMul(iota(i64_, lanes_->width),
+                                         builder_.CreateVectorSplat(static_cast<unsigned>(lanes_->width),
+                                                                    llvm::ConstantInt::getSigned(i64_, *coefficient)))
+                    : lane_data(id);
     if (!flat)
       steps = builder_.CreateMul(steps, builder_.CreateVectorSplat(static_cast<unsigned>(lanes_->width),
                                                                    here(stride(root, static_cast<int>(k)).value)));
@@ -153,13 +158,15 @@ llvm::Value* Generator::load_access(RootId root, const Access& a, Value* mask) {
   Value* zero = llvm::Constant::getNullValue(type);
   llvm::Instruction* instruction = nullptr;
   if (a.kind == Access::Kind::unit) {
-    instruction = mask == nullptr ? static_cast<llvm::Instruction*>(builder_.CreateAlignedLoad(type, a.address, alignment(dtype)))
-                                  : builder_.CreateMaskedLoad(type, a.address, alignment(dtype), truth(mask), zero);
+    instruction = mask == nullptr
+                      ? static_cast<llvm::Instruction*>(builder_.CreateAlignedLoad(type, a.address, alignment(dtype)))
+                      : builder_.CreateMaskedLoad(type, a.address, alignment(dtype), truth(mask), zero);
   } else if (a.kind == Access::Kind::strided && mask == nullptr) {
     Value* result = llvm::PoisonValue::get(type);
     for (int lane = 0; lane < lanes_->width; ++lane) {
       Value* steps = builder_.CreateMul(a.stride, builder_.getInt64(static_cast<std::uint64_t>(lane)));
-      llvm::LoadInst* one = builder_.CreateAlignedLoad(element, builder_.CreateGEP(element, a.address, steps), alignment(dtype));
+      llvm::LoadInst* one =
+          builder_.CreateAlignedLoad(element, builder_.CreateGEP(element, a.address, steps), alignment(dtype));
       annotate(one, root);
       result = builder_.CreateInsertElement(result, one, static_cast<std::uint64_t>(lane));
     }
@@ -189,7 +196,12 @@ void Generator::store_lanes(const Statement& s) {
     annotate(builder_.CreateAlignedStore(to_memory(scalar(s.value), dtype), where.address, alignment(dtype)), s.target);
     return;
   }
-  store_access(s.target, where, to_memory(lane_data(s.value), dtype), lanes_->mask);
+  Value* stored = to_memory(lane_data(s.value), dtype);
+  if (&s != streamed_ || lanes_->mask != nullptr) return store_access(s.target, where, stored, lanes_->mask);
+  llvm::StoreInst* past_the_cache = builder_.CreateAlignedStore(stored, where.address, streamed_alignment_);
+  past_the_cache->setMetadata(llvm::LLVMContext::MD_nontemporal,
+                              llvm::MDNode::get(context_, {llvm::ConstantAsMetadata::get(builder_.getInt32(1))}));
+  annotate(past_the_cache, s.target);
 }
 
 void Generator::store_access(RootId root, const Access& a, Value* value, Value* mask) {
@@ -197,8 +209,9 @@ void Generator::store_access(RootId root, const Access& a, Value* value, Value* 
   Type* element = memory_type(dtype);
   llvm::Instruction* instruction = nullptr;
   if (a.kind == Access::Kind::unit) {
-    instruction = mask == nullptr ? static_cast<llvm::Instruction*>(builder_.CreateAlignedStore(value, a.address, alignment(dtype)))
-                                  : builder_.CreateMaskedStore(value, a.address, alignment(dtype), truth(mask));
+    instruction = mask == nullptr
+                      ? static_cast<llvm::Instruction*>(builder_.CreateAlignedStore(value, a.address, alignment(dtype)))
+                      : builder_.CreateMaskedStore(value, a.address, alignment(dtype), truth(mask));
   } else if (a.kind == Access::Kind::strided && mask == nullptr) {
     for (int lane = 0; lane < lanes_->width; ++lane) {
       Value* steps = builder_.CreateMul(a.stride, builder_.getInt64(static_cast<std::uint64_t>(lane)));
@@ -208,15 +221,16 @@ void Generator::store_access(RootId root, const Access& a, Value* value, Value* 
     return;
   } else {
     // Lanes are written in their order, so the last one wins where addresses coincide.
-    instruction = builder_.CreateMaskedScatter(value, lane_addresses(root, a), alignment(dtype), mask != nullptr ? truth(mask) : nullptr);
+    instruction = builder_.CreateMaskedScatter(value, lane_addresses(root, a), alignment(dtype),
+                                               mask != nullptr ? truth(mask) : nullptr);
   }
   annotate(instruction, root);
 }
 
 // ---- updates --------------------------------------------------------------------------------------------------------
 
-// Whether each iteration of the parallel loops around has an element of its own: every one of their indices stands alone
-// in some axis.
+// Whether each iteration of the parallel loops around has an element of its own: every one of their indices stands
+// alone in some axis.
 bool Generator::own_element(const Statement& s) const {
   for (const ir::LoopId loop : parallel_) {
     for (std::uint32_t dimension = 0; dimension < program_.loops[loop].dimensions.size(); ++dimension) {
@@ -225,9 +239,12 @@ bool Generator::own_element(const Statement& s) const {
         NodeId id = program_.indices[s.first_index + k];
         while (program_[id].op == Op::add || program_[id].op == Op::subtract) {
           const Node& sum = program_[id];
-          if (program_.is_constant(sum.operands[1])) id = sum.operands[0];
-          else if (program_.is_constant(sum.operands[0])) id = sum.operands[1];
-          else break;
+          if (program_.is_constant(sum.operands[1]))
+            id = sum.operands[0];
+          else if (program_.is_constant(sum.operands[0]))
+            id = sum.operands[1];
+          else
+            break;
         }
         found = program_[id].op == Op::index && program_[id].id == loop && program_[id].axis == dimension;
       }

@@ -91,7 +91,8 @@ llvm::Value* Generator::integer_operation(Op op, DType dtype, Value* const* x) {
     case Op::sign: {
       Value* positive = builder_.CreateSelect(builder_.CreateICmpNE(a, zero), one, zero);
       if (!is_signed) return positive;
-      return builder_.CreateSelect(builder_.CreateICmpSLT(a, zero), llvm::Constant::getAllOnesValue(a->getType()), positive);
+      return builder_.CreateSelect(builder_.CreateICmpSLT(a, zero), llvm::Constant::getAllOnesValue(a->getType()),
+                                   positive);
     }
     case Op::floor:
     case Op::ceil:
@@ -175,8 +176,9 @@ llvm::Value* Generator::integer_power(DType dtype, Value* a, Value* b) {
   Value* minus_one = llvm::Constant::getAllOnesValue(type);
   Value* odd_exponent = builder_.CreateICmpNE(builder_.CreateAnd(b, one), zero);
   Value* of_minus_one = builder_.CreateSelect(odd_exponent, minus_one, one);
-  Value* inverse = builder_.CreateSelect(builder_.CreateICmpEQ(a, one), one,
-                                         builder_.CreateSelect(builder_.CreateICmpEQ(a, minus_one), of_minus_one, zero));
+  Value* inverse =
+      builder_.CreateSelect(builder_.CreateICmpEQ(a, one), one,
+                            builder_.CreateSelect(builder_.CreateICmpEQ(a, minus_one), of_minus_one, zero));
   return builder_.CreateSelect(negative, inverse, next_result);
 }
 
@@ -209,13 +211,16 @@ llvm::Value* Generator::floating_operation(Op op, DType dtype, Value* const* x) 
     case Op::copysign: return builder_.CreateBinaryIntrinsic(Intrinsic::copysign, a, x[1]);
     case Op::minimum:
       // NaN passes through: unordered means a or b is one, and b is taken only if a is a number.
-      return builder_.CreateSelect(builder_.CreateOr(builder_.CreateFCmpOLE(a, x[1]), builder_.CreateFCmpUNO(a, a)), a, x[1]);
+      return builder_.CreateSelect(builder_.CreateOr(builder_.CreateFCmpOLE(a, x[1]), builder_.CreateFCmpUNO(a, a)), a,
+                                   x[1]);
     case Op::maximum:
-      return builder_.CreateSelect(builder_.CreateOr(builder_.CreateFCmpOGE(a, x[1]), builder_.CreateFCmpUNO(a, a)), a, x[1]);
+      return builder_.CreateSelect(builder_.CreateOr(builder_.CreateFCmpOGE(a, x[1]), builder_.CreateFCmpUNO(a, a)), a,
+                                   x[1]);
     case Op::sign: {
       Value* one = llvm::ConstantFP::get(a->getType(), 1.0);
       Value* result = builder_.CreateSelect(builder_.CreateFCmpOEQ(a, zero), zero, a);
-      result = builder_.CreateSelect(builder_.CreateFCmpOLT(a, zero), llvm::ConstantFP::get(a->getType(), -1.0), result);
+      result =
+          builder_.CreateSelect(builder_.CreateFCmpOLT(a, zero), llvm::ConstantFP::get(a->getType(), -1.0), result);
       return builder_.CreateSelect(builder_.CreateFCmpOGT(a, zero), one, result);
     }
     case Op::isnan: return as_bool(builder_.CreateFCmpUNO(a, a));
@@ -278,7 +283,8 @@ llvm::Value* Generator::vector_math(const char* name, Value* const* x, int arity
   Type* element = is_f64 ? f64_ : f32_;
   Type* type = function->vector ? llvm::FixedVectorType::get(element, static_cast<unsigned>(function->lanes)) : element;
   const llvm::SmallVector<Type*, 2> parameters(static_cast<std::size_t>(arity), type);
-  llvm::FunctionCallee callee = module_.getOrInsertFunction(function->symbol, llvm::FunctionType::get(type, parameters, false));
+  llvm::FunctionCallee callee =
+      module_.getOrInsertFunction(function->symbol, llvm::FunctionType::get(type, parameters, false));
   auto* declared = llvm::cast<llvm::Function>(callee.getCallee());
   declared->setDoesNotThrow();
   declared->setDoesNotAccessMemory();
@@ -298,15 +304,17 @@ llvm::Value* Generator::call_pieces(const VectorFunction& function, llvm::Functi
   const auto* type = llvm::dyn_cast<llvm::FixedVectorType>(x[0]->getType());
   if (type == nullptr) {
     llvm::SmallVector<Value*, 2> operands;
-    for (std::size_t k = 0; k < arity; ++k) operands.push_back(builder_.CreateInsertElement(harmless, x[k], std::uint64_t{0}));
+    for (std::size_t k = 0; k < arity; ++k)
+      operands.push_back(builder_.CreateInsertElement(harmless, x[k], std::uint64_t{0}));
     return builder_.CreateExtractElement(builder_.CreateCall(callee, operands), std::uint64_t{0});
   }
   const int width = static_cast<int>(type->getNumElements());
   const bool masked = lanes_ != nullptr && lanes_->mask != nullptr && lanes_->width == width;
   llvm::SmallVector<Value*, 2> whole;
   for (std::size_t k = 0; k < arity; ++k)
-    whole.push_back(masked ? builder_.CreateSelect(truth(lanes_->mask), x[k], like(x[k], type->getElementType(), function.harmless))
-                           : x[k]);
+    whole.push_back(
+        masked ? builder_.CreateSelect(truth(lanes_->mask), x[k], like(x[k], type->getElementType(), function.harmless))
+               : x[k]);
   llvm::SmallVector<int, 64> all;
   Value* result = nullptr;
   for (int first = 0; first < width; first += lanes) {
@@ -316,7 +324,8 @@ llvm::Value* Generator::call_pieces(const VectorFunction& function, llvm::Functi
       for (int lane = 0; lane < lanes; ++lane) picked.push_back(first + lane < width ? first + lane : -1);
       Value* piece = width == lanes ? operand : builder_.CreateShuffleVector(operand, picked);
       if (width < lanes) {
-        for (int lane = 0; lane < lanes; ++lane) picked[static_cast<std::size_t>(lane)] = lane < width ? lane : lanes + lane;
+        for (int lane = 0; lane < lanes; ++lane)
+          picked[static_cast<std::size_t>(lane)] = lane < width ? lane : lanes + lane;
         piece = builder_.CreateShuffleVector(piece, harmless, picked);
       }
       operands.push_back(piece);
@@ -325,14 +334,16 @@ llvm::Value* Generator::call_pieces(const VectorFunction& function, llvm::Functi
     if (width == lanes) return piece;
     // Widen to the result's width and merge.
     llvm::SmallVector<int, 64> spread(static_cast<std::size_t>(width), -1);
-    for (int lane = 0; lane < lanes && first + lane < width; ++lane) spread[static_cast<std::size_t>(first + lane)] = lane;
+    for (int lane = 0; lane < lanes && first + lane < width; ++lane)
+      spread[static_cast<std::size_t>(first + lane)] = lane;
     Value* wide = builder_.CreateShuffleVector(piece, spread);
     if (result == nullptr) {
       result = wide;
       continue;
     }
     llvm::SmallVector<int, 64> merge;
-    for (int lane = 0; lane < width; ++lane) merge.push_back(lane < first ? lane : lane < first + lanes ? width + lane : -1);
+    for (int lane = 0; lane < width; ++lane)
+      merge.push_back(lane < first ? lane : lane < first + lanes ? width + lane : -1);
     result = builder_.CreateShuffleVector(result, wide, merge);
   }
   return result;

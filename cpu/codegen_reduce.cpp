@@ -1,5 +1,6 @@
-// Reductions in their fixed order: wide over parallel loops (rows of 256 bytes of accumulators, 32 rows to a block, lanes
-// folded by halving, blocks by a tree of adjacent pairs), narrow over sequential ones (segments, then the same tree).
+// Reductions in their fixed order: wide over parallel loops (rows of 256 bytes of accumulators, 32 rows to a block,
+// lanes folded by halving, blocks by a tree of adjacent pairs), narrow over sequential ones (segments, then the same
+// tree).
 #include "cpu/codegen.h"
 
 #include "core/planted_faults.h"
@@ -170,7 +171,8 @@ llvm::Value* Generator::fold_lanes(Op op, DType dtype, Value* accumulator) {
       low.push_back(static_cast<int>(adjacent ? 2 * lane : lane));
       high.push_back(static_cast<int>(adjacent ? 2 * lane + 1 : lane + lanes / 2));
     }
-    accumulator = combine(op, dtype, builder_.CreateShuffleVector(accumulator, low), builder_.CreateShuffleVector(accumulator, high));
+    accumulator = combine(op, dtype, builder_.CreateShuffleVector(accumulator, low),
+                          builder_.CreateShuffleVector(accumulator, high));
   }
   Value* sum = builder_.CreateExtractElement(accumulator, std::uint64_t{0});
   return dtype.is_bool() ? builder_.CreateIsNotNull(sum) : sum;
@@ -186,17 +188,22 @@ void Generator::close_block(Reduction& r, Value* sum) {
 // One block, the elements `start` to `limit` of the loop's space.
 void Generator::reduce_rows(const Statement& s, const Varying* varying, std::vector<Reduction>& found,
                             const std::vector<Value*>& trips, Value* start, Value* limit) {
-  const bool same_lanes = std::all_of(found.begin(), found.end(), [&](const Reduction& r) { return r.lanes == found[0].lanes; });
+  const bool same_lanes =
+      std::all_of(found.begin(), found.end(), [&](const Reduction& r) { return r.lanes == found[0].lanes; });
   if (varying != nullptr && trips.size() == 1 && same_lanes) return reduce_block(s, *varying, found, start, limit);
   const int block = block_size(found);
   constexpr int slack = 128;  // the last lanes of a row may be stored past the block's end
   for (Reduction& r : found)
-    r.buffer = alloca_at_entry(llvm::ArrayType::get(memory_type(r.dtype), static_cast<std::uint64_t>(block + slack)), "terms");
+    r.buffer =
+        alloca_at_entry(llvm::ArrayType::get(memory_type(r.dtype), static_cast<std::uint64_t>(block + slack)), "terms");
   if (varying == nullptr) {
-    counted(start, limit, 1, "iteration", [&](Value* e, Block*, Block*) {
-      decompose(s, trips, trips.size(), e);
-      outer_body(s, found, builder_.CreateSub(e, start));
-    }, s.body);
+    counted(
+        start, limit, 1, "iteration",
+        [&](Value* e, Block*, Block*) {
+          decompose(s, trips, trips.size(), e);
+          outer_body(s, found, builder_.CreateSub(e, start));
+        },
+        s.body);
   } else {
     Block* before = builder_.GetInsertBlock();
     Block* run = new_block("run");
@@ -228,7 +235,8 @@ void Generator::reduce_rows(const Statement& s, const Varying* varying, std::vec
 
 void Generator::fill_identity(const Reduction& r, Value* buffer, Value* from, Value* to) {
   counted(from, to, 1, "fill", [&](Value* k, Block*, Block*) {
-    builder_.CreateStore(to_memory(identity(r.op, r.dtype), r.dtype), builder_.CreateGEP(memory_type(r.dtype), buffer, k));
+    builder_.CreateStore(to_memory(identity(r.op, r.dtype), r.dtype),
+                         builder_.CreateGEP(memory_type(r.dtype), buffer, k));
   });
 }
 
@@ -258,14 +266,15 @@ void Generator::run_of_terms(const Statement& s, const Varying& varying, std::ve
       }
     };
   };
-  Value* full = builder_.CreateAdd(from, builder_.CreateAnd(builder_.CreateSub(to, from), llvm::ConstantInt::getSigned(i64_, -width)));
+  Value* full = builder_.CreateAdd(
+      from, builder_.CreateAnd(builder_.CreateSub(to, from), llvm::ConstantInt::getSigned(i64_, -width)));
   push_scope(false);
-  counted(from, full, width, "lanes", [&](Value* k, Block*, Block*) { lane_body(s, varying, k, width, nullptr, keep(k)); });
+  counted(from, full, width, "lanes",
+          [&](Value* k, Block*, Block*) { lane_body(s, varying, k, width, nullptr, keep(k)); });
   pop_scope();
   push_scope(false);
-  counted(full, to, native, "tail", [&](Value* k, Block*, Block*) {
-    lane_body(s, varying, k, native, builder_.CreateSub(to, k), keep(k));
-  });
+  counted(full, to, native, "tail",
+          [&](Value* k, Block*, Block*) { lane_body(s, varying, k, native, builder_.CreateSub(to, k), keep(k)); });
   pop_scope();
 }
 
@@ -275,14 +284,16 @@ void Generator::reduce_block(const Statement& s, const Varying& varying, std::ve
   const int width = found[0].lanes;
   const int native = std::min(width, native_lanes(varying));
   const auto type_of = [&](const Reduction& r, int lanes) {
-    Type* element = r.dtype.is_bool() ? llvm::IntegerType::get(context_, static_cast<unsigned>(8 * varying.widest())) : register_type(r.dtype);
+    Type* element = r.dtype.is_bool() ? llvm::IntegerType::get(context_, static_cast<unsigned>(8 * varying.widest()))
+                                      : register_type(r.dtype);
     return llvm::FixedVectorType::get(element, static_cast<unsigned>(lanes));
   };
   for (Reduction& r : found) {
     r.accumulator = alloca_at_entry(type_of(r, width), "sums");
     store_identity(r, type_of(r, width), r.accumulator);
   }
-  Value* rows = builder_.CreateLShr(builder_.CreateSub(limit, start), builder_.getInt64(static_cast<std::uint64_t>(width == 64 ? 6 : 5)));
+  Value* rows = builder_.CreateLShr(builder_.CreateSub(limit, start),
+                                    builder_.getInt64(static_cast<std::uint64_t>(width == 64 ? 6 : 5)));
   push_scope(false);
   counted(builder_.getInt64(0), rows, 1, "row", [&](Value* row, Block*, Block*) {
     Value* k = builder_.CreateAdd(start, builder_.CreateMul(row, builder_.getInt64(static_cast<std::uint64_t>(width))));
@@ -295,7 +306,8 @@ void Generator::reduce_block(const Statement& s, const Varying& varying, std::ve
     });
   });
   pop_scope();
-  Value* rest = builder_.CreateAdd(start, builder_.CreateMul(rows, builder_.getInt64(static_cast<std::uint64_t>(width))));
+  Value* rest =
+      builder_.CreateAdd(start, builder_.CreateMul(rows, builder_.getInt64(static_cast<std::uint64_t>(width))));
   Block* tail = new_block("last_row");
   Block* fold = new_block("fold");
   builder_.CreateCondBr(builder_.CreateICmpSLT(rest, limit), tail, fold);
@@ -349,8 +361,9 @@ void Generator::make_scratch(std::vector<Reduction>& found, Value* total, bool t
   builder_.SetInsertPoint(ask);
   Value* services = frame_field(offsetof(Frame, services), pointer_, "services");
   Value* allocate = builder_.CreateLoad(pointer_, services);
-  Value* memory = builder_.CreateCall(llvm::FunctionType::get(pointer_, {pointer_, i32_, i64_}, false), allocate,
-                                      {entry_.frame, builder_.getInt32(ir::none), builder_.CreateShl(sum, std::uint64_t{3})});
+  Value* memory =
+      builder_.CreateCall(llvm::FunctionType::get(pointer_, {pointer_, i32_, i64_}, false), allocate,
+                          {entry_.frame, builder_.getInt32(ir::none), builder_.CreateShl(sum, std::uint64_t{3})});
   builder_.CreateCondBr(builder_.CreateIsNull(memory), failed, done);
   builder_.SetInsertPoint(failed);
   builder_.CreateRet(builder_.getInt32(static_cast<std::uint32_t>(status_no_memory)));
@@ -372,7 +385,8 @@ void Generator::fold_partials(std::vector<Reduction>& found, Value* total, bool 
     Type* element = memory_type(r.dtype);
     start_tree(r, register_type(r.dtype));
     if (terms) {
-      Value* units = builder_.CreateMul(units_of(total, block_of(r)), builder_.getInt64(static_cast<std::uint64_t>(block_of(r))));
+      Value* units =
+          builder_.CreateMul(units_of(total, block_of(r)), builder_.getInt64(static_cast<std::uint64_t>(block_of(r))));
       fill_identity(r, kept, total, units);
       counted(builder_.getInt64(0), units, block_of(r), "block", [&](Value* first, Block*, Block*) {
         push_tree(r, fold_buffer(r, builder_.CreateGEP(element, kept, first)));
@@ -390,13 +404,18 @@ void Generator::fold_partials(std::vector<Reduction>& found, Value* total, bool 
 
 void Generator::begin_narrow(const Statement& s, std::vector<Reduction>& found) {
   const ir::Loop& l = program_.loops[s.target];
-  const auto constant_number = [&](ir::NodeId id) { return program_.is_constant(id) ? program_[id].number.i : INT64_MIN; };
+  const auto constant_number = [&](ir::NodeId id) {
+    return program_.is_constant(id) ? program_[id].number.i : INT64_MIN;
+  };
   const std::int64_t begin = constant_number(l.dimensions[0].begin), end = constant_number(l.dimensions[0].end);
-  const bool one_segment = begin != INT64_MIN && end != INT64_MIN && end - begin <= l.segment && begin - end <= l.segment;
+  const bool one_segment =
+      begin != INT64_MIN && end != INT64_MIN && end - begin <= l.segment && begin - end <= l.segment;
   for (Reduction& r : found) {
     Type* type = reduction_type(r);
-    if (one_segment) r.tree = false;
-    else start_tree(r, type);
+    if (one_segment)
+      r.tree = false;
+    else
+      start_tree(r, type);
     r.accumulator = alloca_at_entry(type, "sum");
     store_identity(r, type, r.accumulator);
   }

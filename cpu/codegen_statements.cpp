@@ -71,7 +71,8 @@ llvm::Value* Generator::variable(VariableId id) {
   if (variables_[id] != nullptr) return variables_[id];
   const DType dtype = program_.variables[id].type.dtype;
   const bool per_lane = lanes_ != nullptr && lanes_->varying->variable(id);
-  variables_[id] = alloca_at_entry(per_lane ? lane_type(dtype, lanes_->varying->narrow_variable(id)) : register_type(dtype), "v");
+  variables_[id] =
+      alloca_at_entry(per_lane ? lane_type(dtype, lanes_->varying->narrow_variable(id)) : register_type(dtype), "v");
   if (lanes_ != nullptr) lane_variables_.push_back(id);
   return variables_[id];
 }
@@ -145,7 +146,8 @@ llvm::Value* Generator::and_mask(Value* mask, Value* other) {
 llvm::Value* Generator::any(Value* mask) {
   const auto* type = llvm::cast<llvm::FixedVectorType>(mask->getType());
   auto width = type->getNumElements();
-  const unsigned native = std::max(1u, static_cast<unsigned>(target_.vector_bits) / type->getElementType()->getIntegerBitWidth());
+  const unsigned native =
+      std::max(1u, static_cast<unsigned>(target_.vector_bits) / type->getElementType()->getIntegerBitWidth());
   while (width > native) {
     llvm::SmallVector<int, 64> low, high;
     for (unsigned lane = 0; lane < width / 2; ++lane) {
@@ -273,7 +275,8 @@ void Generator::leave(const Statement& s) {
     }
     Value* stay = builder_.CreateNot(active_mask());
     const auto remove = [&](Value* masks) {
-      if (masks != nullptr) builder_.CreateStore(builder_.CreateAnd(builder_.CreateLoad(mask_type(), masks), stay), masks);
+      if (masks != nullptr)
+        builder_.CreateStore(builder_.CreateAnd(builder_.CreateLoad(mask_type(), masks), stay), masks);
     };
     remove(turn->active);
     if (s.kind == Kind::break_) remove(turn->live);

@@ -87,7 +87,8 @@ llvm::Value* Generator::identity(ir::Op op, DType dtype) {
       if (dtype.is_floating()) return llvm::ConstantFP::getInfinity(type, low);
       if (dtype.is_bool()) return builder_.getInt1(!low);
       if (dtype.kind() == TypeKind::signed_integer)
-        return llvm::ConstantInt::get(context_, low ? llvm::APInt::getSignedMinValue(bits) : llvm::APInt::getSignedMaxValue(bits));
+        return llvm::ConstantInt::get(
+            context_, low ? llvm::APInt::getSignedMinValue(bits) : llvm::APInt::getSignedMaxValue(bits));
       return llvm::ConstantInt::get(context_, low ? llvm::APInt(bits, 0) : llvm::APInt::getAllOnes(bits));
     }
     default: throw InternalError("a reduction with an operation that has no identity");
@@ -113,7 +114,8 @@ llvm::Value* Generator::from_memory(Value* value, DType dtype) {
 llvm::Value* Generator::to_memory(Value* value, DType dtype) {
   if (dtype.is_bool()) {
     if (!value->getType()->isVectorTy()) return builder_.CreateZExt(value, i8_);
-    return builder_.CreateAnd(builder_.CreateZExtOrTrunc(value, shaped(value, i8_)), like(value, i8_, std::uint64_t{1}));
+    return builder_.CreateAnd(builder_.CreateZExtOrTrunc(value, shaped(value, i8_)),
+                              like(value, i8_, std::uint64_t{1}));
   }
   if (dtype == f16 || dtype == bf16) return half_bits(value, dtype);
   return value;
@@ -138,18 +140,21 @@ llvm::Value* Generator::half_bits(Value* value, DType dtype) {
     Value* odd = builder_.CreateAnd(builder_.CreateLShr(bits, number(16)), number(1));
     Value* rounded = builder_.CreateLShr(builder_.CreateAdd(bits, builder_.CreateAdd(odd, number(0x7fff))), number(16));
     Value* quiet = builder_.CreateOr(builder_.CreateLShr(bits, number(16)), number(0x40));
-    return builder_.CreateTrunc(builder_.CreateSelect(builder_.CreateFCmpUNO(value, value), quiet, rounded), narrow_type);
+    return builder_.CreateTrunc(builder_.CreateSelect(builder_.CreateFCmpUNO(value, value), quiet, rounded),
+                                narrow_type);
   }
   Value* sign = builder_.CreateAnd(builder_.CreateLShr(bits, number(16)), number(0x8000));
   Value* magnitude = builder_.CreateAnd(bits, number(0x7fffffff));
   Value* odd = builder_.CreateAnd(builder_.CreateLShr(magnitude, number(13)), number(1));
   Value* normal = builder_.CreateLShr(
-      builder_.CreateAdd(builder_.CreateSub(magnitude, number(112u << 23)), builder_.CreateAdd(odd, number(0xfff))), number(13));
+      builder_.CreateAdd(builder_.CreateSub(magnitude, number(112u << 23)), builder_.CreateAdd(odd, number(0xfff))),
+      number(13));
   // Below the smallest normal number adding 0.5 leaves the bits of a denormal one, rounded.
   Value* shifted = builder_.CreateFAdd(builder_.CreateBitCast(magnitude, value->getType()), like(value, f32_, 0.5));
   Value* denormal = builder_.CreateSub(builder_.CreateBitCast(shifted, wide), number(0x3f000000));
   Value* finite = builder_.CreateSelect(builder_.CreateICmpULT(magnitude, number(0x38800000)), denormal, normal);
-  Value* special = builder_.CreateSelect(builder_.CreateICmpUGT(magnitude, number(0x7f800000)), number(0x7e00), number(0x7c00));
+  Value* special =
+      builder_.CreateSelect(builder_.CreateICmpUGT(magnitude, number(0x7f800000)), number(0x7e00), number(0x7c00));
   Value* result = builder_.CreateSelect(builder_.CreateICmpUGE(magnitude, number(0x477ff000)), special, finite);
   return builder_.CreateTrunc(builder_.CreateOr(result, sign), narrow_type);
 }
@@ -207,8 +212,9 @@ llvm::Value* Generator::cast(Value* value, DType from, DType to) {
   Type* type = shaped(value, register_type(to));
   if (from.is_bool()) {
     Value* bit = truth(value);
-    return to.is_floating() ? builder_.CreateSelect(bit, llvm::ConstantFP::get(type, 1.0), llvm::ConstantFP::get(type, 0.0))
-                            : builder_.CreateZExt(bit, type);
+    return to.is_floating()
+               ? builder_.CreateSelect(bit, llvm::ConstantFP::get(type, 1.0), llvm::ConstantFP::get(type, 0.0))
+               : builder_.CreateZExt(bit, type);
   }
   const bool from_signed = from.kind() == TypeKind::signed_integer, to_signed = to.kind() == TypeKind::signed_integer;
   if (from.is_integer() && to.is_integer())

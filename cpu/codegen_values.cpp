@@ -49,13 +49,15 @@ Slot Generator::leaf(NodeId id) {
       if (root.kind != ir::Root::Kind::parameter) {
         const Slot extent = scalar_slot(root.extents[node.axis]);
         const Place place(*this, extent.level);
-        define(scalars_[id], builder_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, here(extent.value), builder_.getInt64(0)),
+        define(scalars_[id],
+               builder_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, here(extent.value), builder_.getInt64(0)),
                extent.level);
         return scalars_[id];
       }
       Value* layout = layout_of(root.argument).value;
       const Place place(*this, 0);
-      Value* field = builder_.CreateConstInBoundsGEP1_64(i8_, layout, offsetof(detail::Layout, extents) + 8 * node.axis);
+      Value* field =
+          builder_.CreateConstInBoundsGEP1_64(i8_, layout, offsetof(detail::Layout, extents) + 8 * node.axis);
       define(scalars_[id], builder_.CreateLoad(i64_, field, "extent"), 0);
       return scalars_[id];
     }
@@ -65,14 +67,17 @@ Slot Generator::leaf(NodeId id) {
       if (slot.value == nullptr) throw InternalError("the index of a loop is used outside the loop");
       return slot;
     }
-    default: throw InternalError(std::string("a ") + ir::row(node.op).name + " is used before the statement it takes place at");
+    default:
+      throw InternalError(std::string("a ") + ir::row(node.op).name +
+                          " is used before the statement it takes place at");
   }
 }
 
 llvm::Value* Generator::iota(Type* element, int width) {
   llvm::SmallVector<llvm::Constant*, 64> lanes;
   for (int lane = 0; lane < width; ++lane)
-    lanes.push_back(element->isIntegerTy() ? static_cast<llvm::Constant*>(llvm::ConstantInt::get(element, static_cast<std::uint64_t>(lane)))
+    lanes.push_back(element->isIntegerTy() ? static_cast<llvm::Constant*>(
+                                                 llvm::ConstantInt::get(element, static_cast<std::uint64_t>(lane)))
                                            : llvm::ConstantFP::get(element, lane));
   return llvm::ConstantVector::get(lanes);
 }
@@ -219,7 +224,8 @@ llvm::Value* Generator::trip_count(const ir::LoopDimension& d) {
   Value *zero = builder_.getInt64(0), *one = builder_.getInt64(1);
   const auto* constant_step = llvm::dyn_cast<llvm::ConstantInt>(step);
   if (constant_step != nullptr && constant_step->isOne())
-    return builder_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, builder_.CreateSub(end, begin), zero, nullptr, "trips");
+    return builder_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, builder_.CreateSub(end, begin), zero, nullptr,
+                                          "trips");
   Value* down = builder_.CreateICmpSLT(step, zero);
   Value* distance = builder_.CreateSelect(down, builder_.CreateSub(begin, end), builder_.CreateSub(end, begin));
   Value* size = builder_.CreateSelect(down, builder_.CreateNeg(step), step);

@@ -312,12 +312,18 @@ Interval Varying::interval(NodeId id, int depth) {
   return result.low >= whole.low && result.high <= whole.high ? result : whole;
 }
 
+// Whether a read of a variable takes place in a turn of this while, so that it sees what the turn began with or made.
+bool Varying::read_within(NodeId read, BlockId body) const {
+  return std::any_of(reads_.begin(), reads_.end(),
+                     [&](const auto& r) { return r.second->value == read && loop_bodies_[r.first] == body; });
+}
+
 // The constant K of a conjunct `variable < K`, as the largest value that passes.
-std::optional<std::int64_t> Varying::bound_in(NodeId condition, VariableId id) const {
+std::optional<std::int64_t> Varying::bound_in(NodeId condition, VariableId id, const Statement& loop) const {
   const Node& node = program_[condition];
   if (node.op == Op::logical_and || node.op == Op::bit_and) {
-    const auto a = bound_in(node.operands[0], id);
-    return a ? a : bound_in(node.operands[1], id);
+    const auto a = bound_in(node.operands[0], id, loop);
+    return a ? a : bound_in(node.operands[1], id, loop);
   }
   const bool less = node.op == Op::less || node.op == Op::less_equal;
   const bool greater = node.op == Op::greater || node.op == Op::greater_equal;
@@ -326,6 +332,11 @@ std::optional<std::int64_t> Varying::bound_in(NodeId condition, VariableId id) c
   const Node& large = program_[node.operands[less ? 1 : 0]];
   if (small.op != Op::read_variable || small.id != id || large.op != Op::constant || !large.type.dtype.is_integer())
     return std::nullopt;
+  // A value from before the loop, or one that the condition's own block replaces, bounds nothing.
+  const NodeId read = node.operands[less ? 0 : 1];
+  const bool changed = std::any_of(assigns_.begin(), assigns_.end(),
+                                   [&](const auto& a) { return a.first == loop.body && a.second->target == id; });
+  if (changed || !read_within(read, loop.otherwise)) return std::nullopt;
   const bool strict = node.op == Op::less || node.op == Op::greater;
   if (strict && large.number.i == INT64_MIN) return std::nullopt;
   return strict ? large.number.i - 1 : large.number.i;
@@ -342,9 +353,9 @@ bool Varying::bounded_increment(VariableId id, const Statement& assign, BlockId 
   if (by < 0 || by > INT32_MAX) return false;
   for (const auto& [block, s] : whiles_) {
     if (loop_bodies_[where] != s->otherwise) continue;
-    const auto bound = bound_in(s->condition, id);
-    if (!bound || *bound > INT32_MAX) return false;
-    result = {result.low, std::max(result.high, clamp(Wide{*bound} + by))};
+    const auto bound = bound_in(s->condition, id, *s);
+    if (!bound || *bound > INT32_MAX || !read_within(sum.operands[1 - other], s->otherwise)) return false;
+    result = {result.low, clamp(Wide{std::max(result.high, *bound)} + by)};
     return true;
   }
   return false;

@@ -55,7 +55,8 @@ class Varying {
   Interval interval(ir::NodeId id, int depth = 0);
   Interval variable_interval(ir::VariableId id, int depth);
   bool bounded_increment(ir::VariableId id, const ir::Statement& assign, ir::BlockId where, Interval& result);
-  std::optional<std::int64_t> bound_in(ir::NodeId condition, ir::VariableId id) const;
+  bool read_within(ir::NodeId read, ir::BlockId body) const;
+  std::optional<std::int64_t> bound_in(ir::NodeId condition, ir::VariableId id, const ir::Statement& loop) const;
   void find_narrow();
 
   void find_widest();
@@ -65,11 +66,11 @@ class Varying {
   const ir::Statement& loop_;
   std::vector<State> nodes_;
   std::vector<bool> variables_, masked_, narrow_, narrow_variables_, escapes_;
-  std::vector<ir::BlockId> parents_;            // block around a block, none outside the loop
-  std::vector<ir::BlockId> loop_bodies_;        // body of the innermost loop around a block
-  std::vector<ir::BlockId> blocks_;             // all blocks of the loop
+  std::vector<ir::BlockId> parents_;      // block around a block, none outside the loop
+  std::vector<ir::BlockId> loop_bodies_;  // body of the innermost loop around a block
+  std::vector<ir::BlockId> blocks_;       // all blocks of the loop
   std::vector<std::pair<ir::BlockId, const ir::Statement*>> assigns_, whiles_, reads_;
-  std::vector<std::uint8_t> variable_state_;    // interval: 0 not computed, 1 being computed, 2 known
+  std::vector<std::uint8_t> variable_state_;  // interval: 0 not computed, 1 being computed, 2 known
   std::vector<Interval> variable_intervals_;
   bool changed_ = false;
   int widest_ = 0;

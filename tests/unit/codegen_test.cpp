@@ -58,7 +58,8 @@ struct Data {
 };
 
 // A job in pieces, not in order, as threads may do it.
-void run_in_pieces(Frame* frame, std::uint32_t, LoopBody body, void* captures, std::int64_t count, std::int64_t) noexcept {
+void run_in_pieces(Frame* frame, std::uint32_t, LoopBody body, void* captures, std::int64_t count,
+                   std::int64_t) noexcept {
   const std::int64_t cuts[] = {0, count / 3, count / 2, count};
   for (const int piece : {2, 0, 1})
     if (cuts[piece] < cuts[piece + 1]) body(frame, captures, cuts[piece], cuts[piece + 1], piece);
@@ -104,7 +105,8 @@ bool same(const std::byte* a, const std::byte* b, DType dtype) {
   return std::isnan(read_element(a, dtype).re) && std::isnan(read_element(b, dtype).re);
 }
 
-void expect_same(const std::vector<std::byte>& a, const std::vector<std::byte>& b, DType dtype, const std::string& what) {
+void expect_same(const std::vector<std::byte>& a, const std::vector<std::byte>& b, DType dtype,
+                 const std::string& what) {
   ASSERT_EQ(a.size(), b.size()) << what;
   int shown = 0;
   for (std::size_t k = 0; k < a.size() / dtype.size() && shown < 4; ++k) {
@@ -112,8 +114,9 @@ void expect_same(const std::vector<std::byte>& a, const std::vector<std::byte>& 
     if (same(x, y, dtype)) continue;
     ++shown;
     const detail::Number16 got = read_element(x, dtype), expected = read_element(y, dtype);
-    ADD_FAILURE() << what << ", element " << k << ": got " << (dtype.is_floating() ? got.re : static_cast<double>(got.i))
-                  << ", expected " << (dtype.is_floating() ? expected.re : static_cast<double>(expected.i));
+    ADD_FAILURE() << what << ", element " << k << ": got "
+                  << (dtype.is_floating() ? got.re : static_cast<double>(got.i)) << ", expected "
+                  << (dtype.is_floating() ? expected.re : static_cast<double>(expected.i));
   }
 }
 
@@ -131,14 +134,15 @@ struct Compiled {
   }
 };
 
-// Compiles with two vector widths, one and two vectors in flight, alone and distributed; each gives what the
+// Compiles with three vector widths, one and two vectors in flight, alone and distributed; each gives what the
 // interpreter gives.
 void check(Program program, const std::vector<Data>& data, const std::vector<detail::Number16>& scalars = {}) {
   const Outcome expected = run(program, data, scalars, [&](Frame& frame) { return interpret(program, frame); });
-  for (const int bits : {128, 256}) {
+  for (const int bits : {128, 256, 512}) {
     for (const bool distribute : {false, true}) {
       for (const std::uint8_t vectors : {1, 2}) {
-        std::string way = std::to_string(bits) + " bits, " + std::to_string(vectors) + (distribute ? " distributed" : "");
+        std::string way =
+            std::to_string(bits) + " bits, " + std::to_string(vectors) + (distribute ? " distributed" : "");
         for (Loop& loop : program.loops) {
           if (!loop.parallel) continue;
           loop.vectors = vectors;
@@ -146,7 +150,8 @@ void check(Program program, const std::vector<Data>& data, const std::vector<det
         }
         const char* show = std::getenv("KILN_SHOW");
         const Compiled compiled(program, bits, show != nullptr);
-        if (show != nullptr) std::printf("==== %s\n%s\n%s\n", way.c_str(), compiled.result.ir.c_str(), compiled.result.assembly.c_str());
+        if (show != nullptr)
+          std::printf("==== %s\n%s\n%s\n", way.c_str(), compiled.result.ir.c_str(), compiled.result.assembly.c_str());
         const Outcome got = run(program, data, scalars, [&](Frame& frame) { return compiled.entry(&frame); });
         ASSERT_EQ(got.status, expected.status) << way;
         for (std::size_t k = 0; k < data.size(); ++k)
@@ -156,7 +161,8 @@ void check(Program program, const std::vector<Data>& data, const std::vector<det
         for (std::size_t k = 0; k < program.results.size(); ++k) {
           if (program.results[k].is_array) continue;
           const DType dtype = program[program.results[k].value].type.dtype;
-          const auto *a = reinterpret_cast<const std::byte*>(&got.results[k].number), *b = reinterpret_cast<const std::byte*>(&expected.results[k].number);
+          const auto *a = reinterpret_cast<const std::byte*>(&got.results[k].number),
+                     *b = reinterpret_cast<const std::byte*>(&expected.results[k].number);
           expect_same({a, a + 8}, {b, b + 8}, dtype.is_floating() ? f64 : i64, way + ", result " + std::to_string(k));
         }
         if (::testing::Test::HasFailure()) return;
@@ -204,7 +210,9 @@ TEST(Codegen, Triad) {
       const NodeId x = p.load(a, {i}), y = p.load(b, {i});
       p.store(out, {i}, p.op(Op::add, f32, {x, p.op(Op::multiply, f32, {s, y})}));
     });
-    check(p, {Data::of(f32, random_values<float>(n)), Data::of(f32, random_values<float>(n)), Data::of(f32, std::vector<float>(n))},
+    check(p,
+          {Data::of(f32, random_values<float>(n)), Data::of(f32, random_values<float>(n)),
+           Data::of(f32, std::vector<float>(n))},
           {real_number(1.5)});
   }
 }
@@ -220,7 +228,8 @@ TEST(Codegen, StridedAndTransposed) {
     p.store(out, {i, j}, p.op(Op::add, f64, {p.op(Op::multiply, f64, {x, y}), column}));
   });
   check(p, {Data::of(f32, random_values<float>(40 * 30), {37, 13}, {30, 2}),
-            Data::of(i16, random_values<std::int16_t>(200, -99, 99), {13, 5}, {-5, 1}, 60), Data::of(f64, std::vector<double>(13 * 37), {13, 37})});
+            Data::of(i16, random_values<std::int16_t>(200, -99, 99), {13, 5}, {-5, 1}, 60),
+            Data::of(f64, std::vector<double>(13 * 37), {13, 37})});
 }
 
 TEST(Codegen, GatherAndScatter) {
@@ -246,7 +255,8 @@ TEST(Codegen, Mandelbrot) {
   p.loop(true, {p.range(p.extent(image, 0)), p.range(p.extent(image, 1))}, [&](LoopId loop) {
     const NodeId row = p.index(loop, 0), col = p.index(loop, 1);
     const auto scaled = [&](NodeId first, NodeId size, NodeId k, NodeId count) {
-      const NodeId part = p.op(Op::divide, f32, {p.op(Op::multiply, f32, {size, p.convert(k, f32)}), p.convert(count, f32)});
+      const NodeId part =
+          p.op(Op::divide, f32, {p.op(Op::multiply, f32, {size, p.convert(k, f32)}), p.convert(count, f32)});
       return p.op(Op::add, f32, {first, part});
     };
     const NodeId cr = scaled(xmin, width, col, p.extent(image, 1)), ci = scaled(ymin, height, row, p.extent(image, 0));
@@ -263,7 +273,8 @@ TEST(Codegen, Mandelbrot) {
           i = p.read(zi);
           count = p.read(n);
           const NodeId size = p.op(Op::add, f32, {times(r, r), times(i, i)});
-          return p.op(Op::logical_and, bool_, {p.op(Op::less, bool_, {size, p.real(4, f32)}), p.op(Op::less, bool_, {count, p.integer(200)})});
+          return p.op(Op::logical_and, bool_,
+                      {p.op(Op::less, bool_, {size, p.real(4, f32)}), p.op(Op::less, bool_, {count, p.integer(200)})});
         },
         [&] {
           const NodeId t = p.op(Op::add, f32, {p.op(Op::subtract, f32, {times(r, r), times(i, i)}), cr});
@@ -273,7 +284,8 @@ TEST(Codegen, Mandelbrot) {
         });
     p.store(image, {row, col}, p.convert(p.read(n), f32));
   });
-  check(p, {Data::of(f32, std::vector<float>(40 * 53), {40, 53})}, {real_number(-2), real_number(2.5), real_number(-1.25), real_number(2.5)});
+  check(p, {Data::of(f32, std::vector<float>(40 * 53), {40, 53})},
+        {real_number(-2), real_number(2.5), real_number(-1.25), real_number(2.5)});
 }
 
 TEST(Codegen, BranchesInLanes) {
@@ -307,7 +319,8 @@ TEST(Codegen, LoopsWithBreakAndContinueInLanes) {
     p.assign(y, p.integer(0));
     const LoopId inner = p.loop(false, {p.range(p.integer(0), x, 2)}, [&](LoopId l) {
       const NodeId k = p.index(l);
-      p.branch(p.op(Op::equal, bool_, {p.op(Op::mod, i64, {p.op(Op::add, i64, {k, i}), p.integer(5)}), p.integer(0)}), [&] { p.add(Kind::continue_); });
+      p.branch(p.op(Op::equal, bool_, {p.op(Op::mod, i64, {p.op(Op::add, i64, {k, i}), p.integer(5)}), p.integer(0)}),
+               [&] { p.add(Kind::continue_); });
       p.branch(p.op(Op::greater, bool_, {p.op(Op::add, i64, {k, i}), p.integer(40)}), [&] { p.add(Kind::break_); });
       p.assign(y, p.op(Op::add, i64, {p.read(y), p.op(Op::multiply, i64, {k, k})}));
     });
@@ -315,6 +328,38 @@ TEST(Codegen, LoopsWithBreakAndContinueInLanes) {
     p.store(out, {i}, p.convert(p.read(y), i32));
   });
   check(p, {Data::of(i32, random_values<std::int32_t>(77, -5, 50)), Data::of(i32, std::vector<std::int32_t>(77))});
+}
+
+// Counters that look bounded but pass 32 bits: reset in the loop, compared by a value from before it.
+TEST(Codegen, CountersThatDoNotFit) {
+  for (const bool stale : {false, true}) {
+    MadeProgram p;
+    const RootId a = p.parameter(i64, 1), out = p.parameter(i64, 1);
+    p.loop(true, {p.range(p.extent(a, 0))}, [&](LoopId loop) {
+      const NodeId i = p.index(loop);
+      const NodeId x = p.load(a, {i});
+      const VariableId n = p.variable(i64), turns = p.variable(i64);
+      for (const VariableId v : {n, turns}) p.variables[v].block = p.at;
+      p.assign(n, p.integer(0));
+      p.assign(turns, p.integer(0));
+      const NodeId before = stale ? p.read(n) : none;
+      p.while_(
+          [&] {
+            const NodeId now = stale ? before : p.read(n);
+            const NodeId few = p.op(Op::less, bool_, {p.read(turns), x});
+            return p.op(Op::logical_and, bool_, {p.op(Op::less, bool_, {now, p.integer(1000)}), few});
+          },
+          [&] {
+            p.assign(turns, p.op(Op::add, i64, {p.read(turns), p.integer(1)}));
+            if (!stale)
+              p.branch(p.op(Op::equal, bool_, {p.read(turns), p.integer(3)}),
+                       [&] { p.assign(n, p.integer(INT32_MAX)); });
+            p.assign(n, p.op(Op::add, i64, {p.read(n), p.integer(stale ? 1000000000 : 1)}));
+          });
+      p.store(out, {i}, p.read(n));
+    });
+    check(p, {Data::of(i64, random_values<std::int64_t>(40, 0, 9)), Data::of(i64, std::vector<std::int64_t>(40))});
+  }
 }
 
 // ---- reductions -----------------------------------------------------------------------------------------------------
@@ -391,7 +436,42 @@ TEST(Codegen, OuterLoopReducesRows) {
   check(p, {Data::of(f64, random_values<double>(150 * 70), {150, 70}), Data::of(f64, std::vector<double>(150))});
 }
 
-// ---- memory and control in scalar code --------------------------------------------------------------------------------
+// Stores that bypass the cache, from every misalignment, in rows and flat.
+TEST(Codegen, StreamingStores) {
+  for (const std::int64_t offset : {0, 1, 3, 7, 13}) {
+    for (const bool rows : {false, true}) {
+      MadeProgram p;
+      const RootId a = p.parameter(f32, rows ? 2 : 1), out = p.parameter(f32, rows ? 2 : 1),
+                   half = p.parameter(i16, rows ? 2 : 1);
+      for (Root& root : p.roots) root.unit_strides = rows ? 2 : 1;
+      std::vector<LoopDimension> dimensions;
+      for (std::uint32_t axis = 0; axis < p.roots[a].rank; ++axis) dimensions.push_back(p.range(p.extent(a, axis)));
+      p.loop(true, dimensions, [&](LoopId loop) {
+        const auto store = [&](RootId root, NodeId x) {
+          if (rows)
+            p.store(root, {p.index(loop, 0), p.index(loop, 1)}, x);
+          else
+            p.store(root, {p.index(loop)}, x);
+        };
+        const NodeId x = rows ? p.load(a, {p.index(loop, 0), p.index(loop, 1)}) : p.load(a, {p.index(loop)});
+        store(out, p.op(Op::multiply, f32, {x, x}));
+        store(half, p.convert(x, i16));
+      });
+      p.loops[0].streaming = true;
+      const Compiled compiled(p, 256, true);
+      EXPECT_NE(compiled.result.assembly.find("movnt"), std::string::npos);
+      const std::vector<std::int64_t> extents =
+          rows ? std::vector<std::int64_t>{5, 61} : std::vector<std::int64_t>{300};
+      const std::vector<std::int64_t> strides = rows ? std::vector<std::int64_t>{67, 1} : std::vector<std::int64_t>{1};
+      check(p, {Data::of(f32, random_values<float>(350), extents, strides),
+                Data::of(f32, std::vector<float>(360), extents, strides, offset),
+                Data::of(i16, std::vector<std::int16_t>(360), extents, strides, offset)});
+    }
+  }
+}
+
+// ---- memory and control in scalar code
+// --------------------------------------------------------------------------------
 
 TEST(Codegen, UpdatesThroughData) {
   for (const DType dtype : {i32, u8, f64, bool_}) {
@@ -408,8 +488,8 @@ TEST(Codegen, UpdatesThroughData) {
         p.store(own, {p.op(Op::add, i64, {i, p.integer(1)})}, x, Kind::update);
         p.blocks[p.at].statements.back().op = op;
       });
-      check(p, {Data::of(i32, random_values<std::int32_t>(300, 0, 20)), data_of(dtype, std::vector<detail::Number16>(21)),
-                data_of(dtype, std::vector<detail::Number16>(301))});
+      check(p, {Data::of(i32, random_values<std::int32_t>(300, 0, 20)),
+                data_of(dtype, std::vector<detail::Number16>(21)), data_of(dtype, std::vector<detail::Number16>(301))});
     }
   }
 }
@@ -429,7 +509,8 @@ TEST(Codegen, TimeLoopSwapsMemory) {
   p.loop(false, {p.range(steps)}, [&](LoopId) {
     p.loop(true, {p.range(p.integer(1), p.op(Op::subtract, i64, {n, p.integer(1)}))}, [&](LoopId loop) {
       const NodeId i = p.index(loop);
-      const NodeId left = p.load(x, {p.op(Op::subtract, i64, {i, p.integer(1)})}), right = p.load(x, {p.op(Op::add, i64, {i, p.integer(1)})});
+      const NodeId left = p.load(x, {p.op(Op::subtract, i64, {i, p.integer(1)})}),
+                   right = p.load(x, {p.op(Op::add, i64, {i, p.integer(1)})});
       p.store(y, {i}, p.op(Op::multiply, f32, {p.op(Op::add, f32, {left, right}), p.real(0.5, f32)}));
     });
     Statement& s = p.add(Kind::swap);
@@ -460,7 +541,8 @@ TEST(Codegen, SwapsParametersOfAnyLayout) {
     s.target = a;
     s.other = b;
   });
-  check(p, {Data::of(f32, random_values<float>(60), {6, 9}, {1, 6}), Data::of(f32, random_values<float>(60), {6, 9}, {10, 1})});
+  check(p, {Data::of(f32, random_values<float>(60), {6, 9}, {1, 6}),
+            Data::of(f32, random_values<float>(60), {6, 9}, {10, 1})});
 }
 
 TEST(Codegen, GuardsAndMemoryFailures) {
@@ -474,7 +556,8 @@ TEST(Codegen, GuardsAndMemoryFailures) {
   Statement& guard = p.add(Kind::guard);
   guard.condition = p.op(Op::less, bool_, {n, p.integer(10)});
   guard.message = 1;
-  const RootId huge = p.made(Root::Kind::allocated, f32, {p.op(Op::multiply, i64, {n, p.integer(std::int64_t{1} << 60)})});
+  const RootId huge =
+      p.made(Root::Kind::allocated, f32, {p.op(Op::multiply, i64, {n, p.integer(std::int64_t{1} << 60)})});
   p.add(Kind::allocate).target = huge;
   const Compiled compiled(p, 256);
   for (const std::int64_t size : {std::int64_t{12}, std::int64_t{5}}) {
@@ -546,13 +629,17 @@ std::vector<detail::Number16> numbers_of(DType dtype, std::size_t count) {
   for (std::size_t k = 0; k < count; ++k) {
     detail::Number16 x;
     if (dtype.is_floating()) {
-      constexpr double special[] = {0.0, -0.0, 1, -1, 0.5, -2.5, 3.5, INFINITY, -INFINITY, NAN, 1e-7, 65519, 65520, 3e38, 1e-40, -1e300};
+      constexpr double special[] = {0.0,       -0.0, 1,    -1,    0.5,   -2.5, 3.5,   INFINITY,
+                                    -INFINITY, NAN,  1e-7, 65519, 65520, 3e38, 1e-40, -1e300};
       const std::size_t which = random_engine()() % 24;
       x = convert(real_number(which < std::size(special) ? special[which] : uniform(random_engine())), f64, dtype);
     } else {
-      constexpr std::int64_t special[] = {0, 1, -1, 2, 3, 7, 31, 64, INT64_MIN, INT64_MAX, INT32_MIN, INT32_MAX, -128, 127, 255};
+      constexpr std::int64_t special[] = {0,         1,         -1,        2,         3,    7,   31, 64,
+                                          INT64_MIN, INT64_MAX, INT32_MIN, INT32_MAX, -128, 127, 255};
       const std::size_t which = random_engine()() % 20;
-      x = convert(whole_number(which < std::size(special) ? special[which] : static_cast<std::int64_t>(random_engine()()) - (1 << 30)), i64, dtype);
+      x = convert(whole_number(which < std::size(special) ? special[which]
+                                                          : static_cast<std::int64_t>(random_engine()()) - (1 << 30)),
+                  i64, dtype);
     }
     numbers.push_back(x);
   }
@@ -560,7 +647,8 @@ std::vector<detail::Number16> numbers_of(DType dtype, std::size_t count) {
 }
 
 Data data_of(DType dtype, const std::vector<detail::Number16>& numbers) {
-  Data d = Data::of(dtype, std::vector<std::uint8_t>(numbers.size() * dtype.size()), {static_cast<std::int64_t>(numbers.size())}, {1});
+  Data d = Data::of(dtype, std::vector<std::uint8_t>(numbers.size() * dtype.size()),
+                    {static_cast<std::int64_t>(numbers.size())}, {1});
   for (std::size_t k = 0; k < numbers.size(); ++k) write_element(d.bytes.data() + k * dtype.size(), dtype, numbers[k]);
   return d;
 }
@@ -586,7 +674,8 @@ void check_operations(DType dtype, bool parallel) {
     const kiln::Type operands[3] = {op == Op::select ? kiln::Type{bool_} : type, type, type};
     OpTypes types;
     std::string_view reason;
-    if (infer(op, operands, row(op).arity, types, reason) && (types.operand.dtype == dtype)) operations.push_back({op, types.result.dtype});
+    if (infer(op, operands, row(op).arity, types, reason) && (types.operand.dtype == dtype))
+      operations.push_back({op, types.result.dtype});
   }
   for (const DType to : real_dtypes) operations.push_back({Op::convert, to});
   ASSERT_GE(operations.size(), dtype.is_floating() ? 60u : dtype.is_bool() ? 25u : 40u);
@@ -604,17 +693,23 @@ void check_operations(DType dtype, bool parallel) {
       const Op op = operations[k].op;
       const int arity = op == Op::convert ? 1 : row(op).arity;
       NodeId result = none;
-      if (op == Op::convert && operations[k].result == dtype) result = x[0];
-      else if (op == Op::select) result = p.op(op, operations[k].result, {condition, x[1], x[2]});
-      else if (arity == 1) result = p.op(op, operations[k].result, {x[0]});
-      else if (arity == 2) result = p.op(op, operations[k].result, {x[0], x[1]});
-      else result = p.op(op, operations[k].result, {x[0], x[1], x[2]});
+      if (op == Op::convert && operations[k].result == dtype)
+        result = x[0];
+      else if (op == Op::select)
+        result = p.op(op, operations[k].result, {condition, x[1], x[2]});
+      else if (arity == 1)
+        result = p.op(op, operations[k].result, {x[0]});
+      else if (arity == 2)
+        result = p.op(op, operations[k].result, {x[0], x[1]});
+      else
+        result = p.op(op, operations[k].result, {x[0], x[1], x[2]});
       p.store(out[k], {i}, result);
     }
   });
   SCOPED_TRACE(std::string(dtype.name()) + (parallel ? " in lanes" : " as numbers"));
   std::string order = "arrays from 3 on:";
-  for (const Made& made : operations) order += std::string(" ") + (made.op == Op::convert ? made.result.name() : row(made.op).name);
+  for (const Made& made : operations)
+    order += std::string(" ") + (made.op == Op::convert ? made.result.name() : row(made.op).name);
   SCOPED_TRACE(order);
   check(p, data);
 }
