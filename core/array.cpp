@@ -113,17 +113,17 @@ void Access::rebind(Array& a, const Array& b) {
 }
 
 Array new_array(DType dtype, std::span<const std::int64_t> extents, const Location& where) {
-  if (extents.size() > max_rank) throw ShapeError(text("arrays have at most ", max_rank, " axes, not ", extents.size()), where);
+  if (extents.size() > max_rank) throw ShapeError(text("arrays have at most ", max_rank, " axes, not ", extents.size(), "; join axes with reshape"), where);
   std::int64_t bytes = static_cast<std::int64_t>(dtype.size());
   for (std::int64_t extent : extents) {
-    if (extent < 0) throw ShapeError(text("an extent is negative in shape ", extents), where);
+    if (extent < 0) throw ShapeError(text("an array of ", dtype, ": an extent is negative in shape ", extents, "; extents are 0 or more"), where);
     if (__builtin_mul_overflow(bytes, extent, &bytes) || bytes > (std::int64_t{1} << 62))
-      throw ShapeError(text("an array of ", dtype, " and shape ", extents, " is larger than memory can be"), where);
+      throw ShapeError(text("an array of ", dtype, " and shape ", extents, " is larger than memory can be; work on fewer elements at a time"), where);
   }
   try {
     return Access::make_array(Storage::allocate(static_cast<std::size_t>(bytes)), dtype, extents);
   } catch (const RuntimeError& e) {
-    throw RuntimeError(text("no memory for an array of ", dtype, " and shape ", extents, ": ", e.what()), where);
+    throw RuntimeError(text("no memory for an array of ", dtype, " and shape ", extents, ", ", bytes, " bytes; work on fewer elements at a time (", e.what(), ")"), where);
   }
 }
 
@@ -139,7 +139,7 @@ Array array_of(const void* numbers, DType dtype, std::int64_t count, const Locat
 Array borrow(void* data, DType dtype, std::span<const std::int64_t> extents, Location l) {
   if (extents.size() > max_rank) throw ShapeError(text("arrays have at most ", max_rank, " axes, not ", extents.size()), l);
   for (std::int64_t extent : extents)
-    if (extent < 0) throw ShapeError(text("an extent is negative in shape ", extents), l);
+    if (extent < 0) throw ShapeError(text("an array of ", dtype, ": an extent is negative in shape ", extents, "; extents are 0 or more"), l);
   const auto bytes = static_cast<std::size_t>(detail::element_count(extents)) * dtype.size();
   return Access::make_array(Storage::borrow(static_cast<std::byte*>(data), bytes), dtype, extents);
 }
@@ -197,10 +197,12 @@ int checked_axis(int axis, int rank, const Location& l) {
 }
 
 // The array as numbers in memory; throws what is wrong with it otherwise.
-const Array& concrete(const Array& a, const char* what, const Location& l) {
-  if (Access::state(a) == Access::State::undefined) throw UsageError(text(what, ": this Array has no elements yet"), l);
+const Array& concrete(const Array& a, const char* what, const Location& l, const char* way_out = "read it after the call") {
+  if (Access::state(a) == Access::State::undefined) throw UsageError(text(what, ": this Array has no elements yet: assign an array to it first"), l);
   if (Access::traced(a))
-    throw UsageError(text(what, " inside a traced function, where an Array is a symbol without numbers; read it after the call"), l);
+    throw UsageError(text(what, " of an Array (", a.dtype(), ", rank ", a.rank(), ") inside a traced function, where it is a symbol without numbers; ",
+                          way_out),
+                     l);
   return a;
 }
 
@@ -214,6 +216,7 @@ Value Array::shape(int axis, Location l) const {
     Tracing& t = Tracing::required("a traced Array", l);
     return t.value_of(t.symbol_of(*this, l).extents[k]);
   }
+  if (Tracing* t = Tracing::checked()) t->symbol_of(*this, l);  // throws: a concrete array in a trace
   return Value(concrete(*this, "shape()", l).layout_.extents[k]);
 }
 
@@ -228,12 +231,13 @@ Value Array::size(Location l) const {
     Tracing& t = Tracing::required("a traced Array", l);
     return t.value_of(t.element_count(t.symbol_of(*this, l)));
   }
+  if (Tracing* t = Tracing::checked()) t->symbol_of(*this, l);
   concrete(*this, "size()", l);
   return Value(host_size());
 }
 
 std::int64_t Array::extent(int axis, Location l) const {
-  return concrete(*this, "extent()", l).layout_.extents[checked_axis(axis, rank_, l)];
+  return concrete(*this, "extent()", l, "write shape(axis), a Value").layout_.extents[checked_axis(axis, rank_, l)];
 }
 
 std::int64_t Array::stride(int axis, Location l) const {
@@ -246,11 +250,19 @@ void* Array::host_data(DType dtype, bool write, Location l) const {
   concrete(*this, write ? "write()" : "read()", l);
   if (Tracing::checked()) throw UsageError("reading numbers of an array inside a traced function: pass the array as a parameter", l);
   if (dtype != dtype_) throw DTypeError(text("reading an array of ", dtype_, " as ", dtype, "; astype(", dtype, ") converts it"), l);
-  if (write && read_only_) throw UsageError("write() of a read-only array; copy() it first", l);
+  if (write && read_only_) throw UsageError(text("write() of a read-only array (", dtype_, ", shape ", Access::extents(*this), "); copy() it first"), l);
   if (!detail::is_contiguous(*this))
-    throw ShapeError(text("the elements of this view of shape ", Access::extents(*this), " do not lie side by side; copy() it first"), l);
+    throw ShapeError(text(write ? "write()" : "read()", " of a view (", dtype_, ", shape ", Access::extents(*this), ") whose elements do not lie side by side; copy() it first"), l);
   return layout_.data;
 }
+
+namespace {
+
+std::string valid_indices(std::int64_t extent) {
+  return extent == 0 ? "; it is empty" : text("; valid are ", -extent, " to ", extent - 1);
+}
+
+}  // namespace
 
 // ---- Elements and views ---------------------------------------------------------------------------------------------
 
@@ -271,7 +283,7 @@ Element Array::element(const Operand* const* indices, int count, Location l) con
     const std::int64_t index = given < 0 ? given + extent : given;
     if (index < 0 || index >= extent)
       throw IndexError(text("index ", given, " is out of bounds for axis ", k, " of an array of shape ", Access::extents(*this),
-                            "; valid are ", -extent, " to ", extent - 1),
+                            valid_indices(extent)),
                        indices[k]->where);
     address += index * layout_.strides[k] * static_cast<std::int64_t>(dtype_.size());
   }
@@ -312,7 +324,7 @@ Range3 slice_axis(const Slice& s, std::int64_t n, const Location& where) {
   if (step == 0 || s.step.open) throw UsageError("the step of a slice must be an integer other than 0", where);
   for (const Bound* b : {&s.lo, &s.hi})
     if (!b->open && !b->value.dtype().is_integer())
-      throw DTypeError(text("the bound of a slice must be an integer, not ", b->value.dtype()), where);
+      throw DTypeError(text("the bound of a slice must be an integer, not ", b->value.dtype(), "; write floordiv(a, b) for an integer quotient"), where);
   const auto clamp = [](std::int64_t x, std::int64_t lo, std::int64_t hi) { return x < lo ? lo : x > hi ? hi : x; };
   const auto from_end = [n](std::int64_t x) { return x < 0 ? x + n : x; };
   const std::int64_t low = step > 0 ? 0 : -1, high = step > 0 ? n : n - 1;
@@ -337,7 +349,7 @@ View Array::view(const IndexItem* const* items, int count) const {
   if (rests > 1) throw IndexError("rest stands twice in one index list; it may stand once", where);
   if (named > rank_ || (rests == 0 && named < rank_))
     throw IndexError(text("an array of shape ", Access::extents(*this), " is indexed with ", named, " positions",
-                          named < rank_ ? "; add rest for the axes not named, as in a(i, rest)" : ""),
+                          named < rank_ ? "; add rest for the axes not named, as in a(i, rest)" : "; newaxis makes one more axis"),
                      where);
   Layout l;
   l.data = layout_.data;
@@ -373,7 +385,7 @@ View Array::view(const IndexItem* const* items, int count) const {
         const std::int64_t given = v.as_integer(), extent = layout_.extents[axis], index = given < 0 ? given + extent : given;
         if (index < 0 || index >= extent)
           throw IndexError(text("index ", given, " is out of bounds for axis ", axis, " of an array of shape ", Access::extents(*this),
-                                "; valid are ", -extent, " to ", extent - 1),
+                                valid_indices(extent)),
                            item.where);
         advance(index * layout_.strides[axis]);
         ++axis;
@@ -390,7 +402,7 @@ View Array::view(const IndexItem* const* items, int count) const {
 namespace {
 
 void check_writable(const Element& e, const Location& where) {
-  if (Access::read_only(e)) throw UsageError("'=' writes into a read-only array; copy() it first", where);
+  if (Access::read_only(e)) throw UsageError(text("'=' writes into a read-only array (", Access::stored(e), "); copy() it first"), where);
 }
 
 void store(const Element& e, const Operand& x) {
@@ -452,7 +464,7 @@ Shape::Shape(std::span<const std::int64_t> extents, Location l) : where_(l) {
   for (std::int64_t e : extents) append(Operand(e, l));
 }
 void Shape::append(const Operand& extent) {
-  if (rank_ == max_rank) throw ShapeError(text("arrays have at most ", max_rank, " axes"), extent.where);
+  if (rank_ == max_rank) throw ShapeError(text("arrays have at most ", max_rank, " axes; join axes with reshape"), extent.where);
   if (!extent.value.dtype().is_integer())
     throw DTypeError(text("an extent must be an integer, not ", extent.value.dtype(), "; write floordiv(a, b) for an integer quotient"), extent.where);
   new (extents_ + static_cast<std::size_t>(rank_++) * sizeof(Value)) Value(extent.value);

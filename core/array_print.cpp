@@ -2,6 +2,7 @@
 #include "core/access.h"
 #include "core/error_text.h"
 #include "core/host_ops.h"
+#include "core/trace.h"
 
 #include <kiln/error.h>
 
@@ -323,11 +324,22 @@ std::string suffix(const Array& a) {
 
 }  // namespace
 
+namespace {
+
+// operator<< cannot take the caller's line; the newest one of the trace is near.
+Location newest_line() {
+  const detail::Tracing* t = detail::Tracing::current();
+  return t ? t->last_location() : Location();
+}
+
+}  // namespace
+
 std::ostream& operator<<(std::ostream& out, const Array& a) {
   if (Access::traced(a))
     throw UsageError(
         text("cannot print an array of ", a.dtype(), " with ", Access::rank(a),
-             " axes inside a traced function, where it has no numbers yet: return it and print the result"));
+             " axes inside a traced function, where it has no numbers yet: return it and print the result"),
+        newest_line());
   if (!a.defined()) return out << "(no array)";
   if (detail::element_count(Access::extents(a)) == 0) return out << "[]" << suffix(a);
   if (Access::rank(a) == 0) return out << scalar_text(read_element(Access::layout(a).data, a.dtype()), a.dtype());
@@ -337,7 +349,8 @@ std::ostream& operator<<(std::ostream& out, const Array& a) {
 std::ostream& operator<<(std::ostream& out, const Value& x) {
   if (Access::traced(x))
     throw UsageError(text("cannot print a Value of ", x.dtype(),
-                          " inside a traced function, where it has no number yet: return it and print the result"));
+                          " inside a traced function, where it has no number yet: return it and print the result"),
+                     newest_line());
   return out << scalar_text(Access::number(x), x.dtype());
 }
 

@@ -224,12 +224,15 @@ class Checks {
     for (std::size_t d = dimensions.size(); d-- > 0;) {
       const LoopDimension& dimension = dimensions[d];
       const auto step = build_.constant_value(dimension.step);
-      if (!step || *step == 0) return false;
+      if (step == 0) return false;
       const Sum begin = build_.sum(dimension.begin), end = build_.sum(dimension.end);
-      const std::pair<Sum, Sum> runs = *step > 0 ? std::pair(begin, end) : std::pair(end, begin);
       const NodeId index = build_.index(loop, static_cast<std::uint32_t>(d));
       const auto rises = slope(turn.index, index);
-      if (!rises) return false;
+      if (!step || !rises) {
+        if (!leave_at_either_end(turn, greatest, index, dimension)) return false;
+        continue;
+      }
+      const std::pair<Sum, Sum> runs = *step > 0 ? std::pair(begin, end) : std::pair(end, begin);
       const bool at_end = (*rises != 0) && ((*rises > 0) == greatest) == (*step > 0);
       const Sum value = at_end ? last(begin, end, *step) : begin;
       if (!substitute(turn.index, index, value)) return false;
@@ -239,6 +242,41 @@ class Checks {
       turn.ordered.push_back(runs);
     }
     return true;
+  }
+
+  // The same where it is not known which end that is, for a step or a factor that is a number of the call: the greater
+  // (or the lesser) of both.
+  bool leave_at_either_end(Turn& turn, bool greatest, NodeId index, const LoopDimension& dimension) {
+    for (const auto& [low, high] : turn.ordered) {
+      if (mentions(low, index) || mentions(high, index)) return false;
+    }
+    const Sum begin = build_.sum(dimension.begin), end = build_.sum(dimension.end);
+    const NodeId up = build_.less(build_.integer(0), dimension.step);
+    const NodeId sign = build_.select(up, build_.integer(1), build_.integer(-1));
+    const auto from = times(begin, build_.sum(sign)), to = times(end, build_.sum(sign));
+    if (!from || !to) return false;
+    const NodeId turns_but_one =
+        build_.floordiv(build_.from(plus(plus(*to, scaled(*from, -1)), Sum{{}, -1})), build_.mul(dimension.step, sign));
+    const Sum final = plus(begin, build_.sum(build_.mul(dimension.step, turns_but_one)));
+    Sum fixed{{}, turn.index.constant}, first, last;
+    for (const Sum::Term& term : turn.index.terms) {
+      const auto factors = std::count(term.factors.begin(), term.factors.end(), index);
+      if (factors > 1) return false;
+      Sum& part = factors == 1 ? first : fixed;
+      part = plus(part, Sum{{term}, 0});
+    }
+    last = first;
+    if (mentions(fixed, index) || !substitute(first, index, begin) || !substitute(last, index, final)) return false;
+    const NodeId a = build_.from(first), b = build_.from(last);
+    turn.index = plus(fixed, build_.sum(greatest ? build_.max(a, b) : build_.min(a, b)));
+    turn.ordered.emplace_back(*from, *to);
+    return true;
+  }
+
+  bool mentions(const Sum& sum, NodeId index) const {
+    return std::any_of(sum.terms.begin(), sum.terms.end(), [&](const Sum::Term& term) {
+      return std::any_of(term.factors.begin(), term.factors.end(), [&](NodeId factor) { return mentions(factor, index); });
+    });
   }
 
   Sum last(const Sum& begin, const Sum& end, std::int64_t step) {

@@ -2,6 +2,7 @@
 #include "core/eager.h"
 
 #include "core/access.h"
+#include "core/error_text.h"
 #include "core/trace.h"
 
 #include <kiln/error.h>
@@ -33,14 +34,9 @@ void trace_builtin(Tracing& tracing, const Argument* arguments) {
       return trace_result(tracing, dot(ArrayOperand(*operands[0].array, where), ArrayOperand(*operands[1].array, where)));
     case Builtin::array_equal:
       return trace_result(tracing, array_equal(ArrayOperand(*operands[0].array, where), ArrayOperand(*operands[1].array, where)));
-    case Builtin::allclose: {
-      const ArrayOperand a(*operands[0].array, where), b(*operands[1].array, where);
-      const Operand rtol(scalar(operands[2]), where), atol(scalar(operands[3]), where);
-      const Array tolerance = atol + ArrayOperand(rtol * ArrayOperand(abs(b), where), where);
-      const Array close = abs(ArrayOperand(a - b, where)) <= ArrayOperand(tolerance, where);
-      const Array finite = ArrayOperand(close, where) && ArrayOperand(isfinite(b), where);
-      return trace_result(tracing, all(ArrayOperand(ArrayOperand(finite, where) || ArrayOperand(a == b, where), where)));
-    }
+    case Builtin::allclose:
+      return trace_result(tracing, traced_allclose(ArrayOperand(*operands[0].array, where), ArrayOperand(*operands[1].array, where),
+                                                   Operand(scalar(operands[2]), where), Operand(scalar(operands[3]), where)));
     default: break;
   }
   if (constant & has_options_bit) trace_result(tracing, traced_reduction(which, *operands[0].array, constant, where));
@@ -105,7 +101,8 @@ struct ReductionPlan {
 };
 
 ReductionPlan plan(Builtin which, DType dtype, const Location& where) {
-  if (dtype.is_complex()) throw DTypeError("reductions of complex arrays are not supported yet", where);
+  if (dtype.is_complex()) throw DTypeError(text("reductions (sum, max, …) of an array of ", dtype, " are not supported yet; keep its real and imaginary parts in arrays of floats"),
+                     where);
   const bool half = dtype == f16 || dtype == bf16;
   const DType floating = half ? f32 : dtype;
   DType integer = dtype;
@@ -141,6 +138,20 @@ Value traced_reduction(Builtin which, const Array& a, const Location& where) {
     return p.result(Operand(mean, where));
   }
   return p.result(Operand(v, where));
+}
+
+Value traced_allclose(const ArrayOperand& a, const ArrayOperand& b, const Operand& rtol, const Operand& atol) {
+  const Location& where = a.where;
+  Tracing& t = Tracing::required("allclose of traced Arrays", where);
+  // Named here, so that an error does not speak of the operations below.
+  const Symbol x = t.symbol_of(a.array, where), y = t.symbol_of(b.array, where);
+  const Symbol* both[2] = {&x, &y};
+  ir::NodeId extents[max_rank];
+  t.broadcast_extents(both, 2, extents, "allclose", where);
+  const Array tolerance = atol + ArrayOperand(rtol * ArrayOperand(abs(b), where), where);
+  const Array close = abs(ArrayOperand(a - b, where)) <= ArrayOperand(tolerance, where);
+  const Array finite = ArrayOperand(close, where) && ArrayOperand(isfinite(b), where);
+  return all(ArrayOperand(ArrayOperand(finite, where) || ArrayOperand(a == b, where), where));
 }
 
 Array traced_reduction(Builtin which, const Array& a, std::int64_t options, const Location& where) {

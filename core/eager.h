@@ -23,4 +23,6 @@ inline constexpr std::int64_t has_options_bit = 1 << 17;
 Array traced_reduction(Builtin which, const Array& a, std::int64_t options, const Location& where);
 Value traced_reduction(Builtin which, const Array& a, const Location& where);
 
+Value traced_allclose(const ArrayOperand& a, const ArrayOperand& b, const Operand& rtol, const Operand& atol);
+
 }  // namespace kiln::detail

@@ -1,5 +1,6 @@
 // The functions of arrays: inside a trace recorded, outside run now.
 #include "core/access.h"
+#include "core/apply.h"
 #include "core/eager.h"
 #include "core/error_text.h"
 #include "core/host_ops.h"
@@ -23,10 +24,38 @@ using ir::Op;
 
 namespace {
 
+// A number that does not fit the dtype it meets: compared as it is, else an error, as in a trace, where numbers are known too.
+// Returns whether `number` takes the operand's place.
+bool must_widen(Op op, const MixedOperand* operands, int index, const Location& where) {
+  const Value* scalar = operands[index].scalar;
+  if (!scalar || Access::traced(*scalar) || !Access::type(*scalar).weak() || !scalar->dtype().is_integer()) return false;
+  Type in[3];
+  const int arity = ir::row(op).arity;
+  for (int k = 0; k < arity; ++k)
+    in[k] = operands[k].array ? Type{operands[k].array->dtype(), Strength::strong} : Access::type(*operands[k].scalar);
+  ir::OpTypes types{};
+  std::string_view reason;
+  if (!ir::infer(op, in, arity, types, reason) || !types.operand.dtype.is_integer()) return false;
+  const std::int64_t number = Access::number(*scalar).i;
+  if (detail::fits(number, types.operand.dtype)) return false;
+  if (ir::row(op).rule == ir::Rule::comparison) return true;
+  throw DTypeError(text("'", ir::row(op).spelling, "': the number ", number, " does not fit ", types.operand.dtype,
+                        "; cast the other operand, as in i64(x)"),
+                   where);
+}
+
 Array elementwise(Op op, const MixedOperand* operands, const Location& where) {
   const int arity = ir::row(op).arity;
   if (Tracing* t = Tracing::checked()) return t->elementwise(op, operands, arity, where);
   Argument list[3];
+  Value wide = 0;
+  for (int k = 0; k < arity; ++k) {
+    if (!must_widen(op, operands, k, where)) continue;
+    Access::set(wide, Access::make({i64, Strength::strong}, Access::number(*operands[k].scalar)));
+    MixedOperand widened[3] = {operands[0], operands[1], {}};
+    widened[k].scalar = &wide;
+    return elementwise(op, widened, where);
+  }
   for (int k = 0; k < arity; ++k) list[k] = operands[k].array ? detail::argument(*operands[k].array) : detail::argument(*operands[k].scalar);
   const std::int64_t constant = static_cast<std::int64_t>(op);
   return detail::eager_array(Builtin::elementwise, {&constant, 1}, {list, static_cast<std::size_t>(arity)}, where);
@@ -101,8 +130,8 @@ Array where(const Operand& c, const Operand& x, const ArrayOperand& y) { return 
 namespace {
 
 void check_target(const Array& to, const Location& where) {
-  if (Access::state(to) == Access::State::undefined) throw UsageError("storing into an Array that has no elements yet", where);
-  if (Access::read_only(to)) throw UsageError("'=' writes into a read-only array; copy() it first", where);
+  if (Access::state(to) == Access::State::undefined) throw UsageError("storing into an Array that has no elements yet: assign an array to it first", where);
+  if (Access::read_only(to)) throw UsageError(text("'=' writes into a read-only array (", to.dtype(), ", shape ", Access::extents(to), "); copy() it first"), where);
 }
 
 // Both concrete: to[...] = from[...], broadcast.
@@ -130,7 +159,7 @@ void store_array(const Array& to, const ArrayOperand& x) {
     t->symbol_of(to, x.where);
     return t->copy_into(to, x.array, x.where);
   }
-  if (Access::state(x.array) == Access::State::undefined) throw UsageError("'=' of an Array that has no elements yet", x.where);
+  if (Access::state(x.array) == Access::State::undefined) throw UsageError("'=' of an Array that has no elements yet: assign an array to it first", x.where);
   copy_concrete(to, x.array, x.where);
 }
 
@@ -199,15 +228,15 @@ void swap(Array& a, Array& b, Location l) {
 
 namespace {
 
-std::int64_t options_of(const ArrayOperand& x, const Reduce& options) {
+std::int64_t options_of(const char* name, const ArrayOperand& x, const Reduce& options) {
   const int rank = Access::rank(x.array);
   std::int64_t bits = detail::has_options_bit | (options.keepdims ? detail::keepdims_bit : 0);
   if (options.axis.count == 0) return bits | ((1 << rank) - 1);
   for (int k = 0; k < options.axis.count; ++k) {
     const int given = options.axis.values[k], axis = given < 0 ? given + rank : given;
     if (axis < 0 || axis >= rank)
-      throw IndexError(text("axis ", given, " of a reduction of an array of rank ", rank, "; axes are ", -rank, " to ", rank - 1), x.where);
-    if (bits >> axis & 1) throw IndexError(text("axis ", given, " stands twice in a reduction"), x.where);
+      throw IndexError(text(name, " along axis ", given, " of an array of rank ", rank, "; axes are ", -rank, " to ", rank - 1), x.where);
+    if (bits >> axis & 1) throw IndexError(text(name, " of an array of rank ", rank, " names axis ", given, " twice; name each axis once"), x.where);
     bits |= std::int64_t{1} << axis;
   }
   return bits;
@@ -219,8 +248,8 @@ Value reduce(Builtin which, const ArrayOperand& x) {
   return detail::eager_value(which, {}, {&operand, 1}, x.where);
 }
 
-Array reduce(Builtin which, const ArrayOperand& x, const Reduce& options) {
-  const std::int64_t bits = options_of(x, options);
+Array reduce(Builtin which, const char* name, const ArrayOperand& x, const Reduce& options) {
+  const std::int64_t bits = options_of(name, x, options);
   if (Tracing::checked()) return detail::traced_reduction(which, x.array, bits, x.where);
   const Argument operand = detail::argument(x.array);
   return detail::eager_array(which, {&bits, 1}, {&operand, 1}, x.where);
@@ -230,7 +259,7 @@ Array reduce(Builtin which, const ArrayOperand& x, const Reduce& options) {
 
 #define KILN_REDUCTION(name)                                                \
   Value name(const ArrayOperand& x) { return reduce(Builtin::name, x); }    \
-  Array name(const ArrayOperand& x, const Reduce& options) { return reduce(Builtin::name, x, options); }
+  Array name(const ArrayOperand& x, const Reduce& options) { return reduce(Builtin::name, #name, x, options); }
 KILN_REDUCTION(sum)
 KILN_REDUCTION(prod)
 KILN_REDUCTION(min)
@@ -251,8 +280,9 @@ Value trace(const ArrayOperand& a) {
 
 Value dot(const ArrayOperand& a, const ArrayOperand& b) {
   if (Access::rank(a.array) != 1 || Access::rank(b.array) != 1)
-    throw ShapeError(text("dot takes two arrays of rank 1, not ", Access::rank(a.array), " and ", Access::rank(b.array)), a.where);
-  if (Tracing::checked()) {
+    throw ShapeError(text("dot takes two arrays of rank 1, not ", Access::rank(a.array), " and ", Access::rank(b.array), "; for others write sum(a * b, {.axis = …})"), a.where);
+  if (Tracing* t = Tracing::checked()) {
+    t->check_dot(a.array, b.array, a.where);
     const Array products = a * b;
     return sum(ArrayOperand(products, a.where));
   }
@@ -262,6 +292,7 @@ Value dot(const ArrayOperand& a, const ArrayOperand& b) {
 
 Value allclose(const ArrayOperand& a, const ArrayOperand& b, double rtol, double atol) {
   const Value r = rtol, t = atol;
+  if (Tracing::checked()) return detail::traced_allclose(a, b, Operand(r, a.where), Operand(t, a.where));
   const Argument operands[] = {detail::argument(a.array), detail::argument(b.array), detail::argument(r), detail::argument(t)};
   return detail::eager_value(Builtin::allclose, {}, operands, a.where);
 }
@@ -284,7 +315,7 @@ namespace {
 
 Array convert_array(const Array& a, DType dtype, const Location& where) {
   if (Tracing* t = Tracing::checked()) return t->cast(a, dtype, where);
-  if (Access::state(a) == Access::State::undefined) throw UsageError("this Array has no elements yet", where);
+  if (Access::state(a) == Access::State::undefined) throw UsageError("this Array has no elements yet: assign an array to it first", where);
   const Array result = detail::new_array(dtype, Access::extents(a), where);
   detail::copy_elements(Access::layout(result), dtype, Access::layout(a), a.dtype(), Access::rank(a));
   return result;
@@ -300,20 +331,25 @@ Array DType::operator()(const ArrayOperand& x) const { return convert_array(x.ar
 
 Array Array::reshape(const Shape& shape, Location l) const {
   if (Tracing* t = Tracing::checked()) return t->reshape(*this, shape, l);
-  if (state_ == State::undefined) throw UsageError("reshape: this Array has no elements yet", l);
+  if (state_ == State::undefined) throw UsageError("reshape: this Array has no elements yet: assign an array to it first", l);
   const std::int64_t count = host_size();
   std::int64_t extents[max_rank], product = 1;
   int unknown = -1;
   for (int k = 0; k < shape.rank(); ++k) {
     extents[k] = shape[k].as_integer();
-    if (extents[k] == -1 && unknown < 0) unknown = k;
-    else product *= extents[k];
+    if (extents[k] != -1) {
+      product *= extents[k];
+      continue;
+    }
+    if (unknown >= 0)
+      throw ShapeError(text("reshape of an array of shape ", Access::extents(*this), " to a shape with -1 twice: one extent (-1) can be inferred"), l);
+    unknown = k;
   }
   if (unknown >= 0) extents[unknown] = product > 0 ? count / product : 0;
   const std::span<const std::int64_t> all{extents, static_cast<std::size_t>(shape.rank())};
   if (detail::element_count(all) != count)
     throw ShapeError(text("reshape of an array of shape ", Access::extents(*this), " to ", all, ": ", count, " elements do not become ",
-                          detail::element_count(all)),
+                          detail::element_count(all), "; give extents of that product, one of them may be -1"),
                      l);
   const Array source = detail::is_contiguous(*this) ? *this : copy(l);
   detail::Layout layout;
@@ -338,7 +374,7 @@ namespace {
 
 Array permuted(const Array& a, const int* axes, const Location& where) {
   if (Tracing* t = Tracing::checked()) return t->transpose(a, axes, where);
-  if (Access::state(a) == Access::State::undefined) throw UsageError("transpose: this Array has no elements yet", where);
+  if (Access::state(a) == Access::State::undefined) throw UsageError("transpose: this Array has no elements yet: assign an array to it first", where);
   detail::Layout l = Access::layout(a);
   for (int k = 0; k < Access::rank(a); ++k) {
     l.extents[k] = Access::layout(a).extents[axes[k]];
@@ -377,7 +413,7 @@ Array Array::broadcast_to(const Shape& shape, Location l) const {
     for (int k = 0; k < shape.rank(); ++k) extents[k] = t->integer_of(shape[k], "an extent", l);
     return t->broadcast(*this, extents, shape.rank(), l);
   }
-  if (state_ == State::undefined) throw UsageError("broadcast_to: this Array has no elements yet", l);
+  if (state_ == State::undefined) throw UsageError("broadcast_to: this Array has no elements yet: assign an array to it first", l);
   detail::Layout to;
   to.data = layout_.data;
   const int shift = shape.rank() - rank_;
@@ -389,7 +425,8 @@ Array Array::broadcast_to(const Shape& shape, Location l) const {
       std::int64_t wanted[max_rank];
       for (int j = 0; j < shape.rank(); ++j) wanted[j] = shape[j].as_integer();
       throw ShapeError(text("broadcast_to: an array of shape ", Access::extents(*this), " does not broadcast to ",
-                            std::span<const std::int64_t>(wanted, static_cast<std::size_t>(shape.rank()))),
+                            std::span<const std::int64_t>(wanted, static_cast<std::size_t>(shape.rank())),
+                            ": extents must be equal or 1, counted from the last axis"),
                        l);
     }
     to.strides[k] = repeats ? 0 : layout_.strides[own];
@@ -401,7 +438,8 @@ Array Array::broadcast_to(const Shape& shape, Location l) const {
 Array diagonal(const ArrayOperand& a) {
   if (Tracing* t = Tracing::checked()) return t->diagonal(a.array, a.where);
   const int rank = Access::rank(a.array);
-  if (rank != 2) throw ShapeError(text("diagonal needs an array of rank 2, not ", rank), a.where);
+  if (rank != 2) throw ShapeError(text("diagonal of an array of shape ", Access::extents(a.array), ": it needs rank 2; index the other axes, as in a(i, _, _)"),
+                     a.where);
   const detail::Layout& from = Access::layout(a.array);
   detail::Layout l;
   l.data = from.data;

@@ -298,7 +298,7 @@ std::byte* Interpreter::element(RootId root, bool flat, std::uint32_t first, std
 void Interpreter::outside(RootId root, std::int64_t index, std::int64_t extent, std::uint32_t axis, bool flat,
                           std::uint32_t location) const {
   const Root& r = program_.roots[root];
-  std::string what = text("index ", index, " is outside ");
+  std::string what = text("index out of bounds: ", index, " on ");
   if (flat)
     what += "the elements of ";
   else
@@ -307,7 +307,7 @@ void Interpreter::outside(RootId root, std::int64_t index, std::int64_t extent, 
     what += text("array argument ", r.argument + 1);
   else
     what += text("an array made inside the function (", r.dtype, ", rank ", static_cast<int>(r.rank), ")");
-  what += text(flat ? ", which has " : ", whose extent is ", extent);
+  what += text(", which has ", extent, " elements there (allowed are 0 to extent - 1); shorten the range, or guard the access with if_ or where");
   if (location < program_.locations.size()) throw IndexError(what, program_.locations[location]);
   throw IndexError(what);
 }

@@ -138,7 +138,7 @@ int op_count() { return static_cast<int>(std::size(rows)); }
 bool infer(Op op, const Type* operands, int count, OpTypes& types, std::string_view& reason) {
   for (int i = 0; i < count; ++i) {
     if (!operands[i].dtype.is_complex()) continue;
-    reason = "complex numbers are not supported by this operation yet";
+    reason = "complex numbers are not supported by this operation yet: keep real and imaginary parts in floats";
     return false;
   }
   const Rule rule = row(op).rule;

@@ -19,8 +19,8 @@ std::uint64_t word(WordKind kind, std::uint64_t dtype, std::uint64_t rank_or_str
 
 void gather_array(const Array& a, const Location& where, GatheredCall& call) {
   if (!Access::concrete(a)) {
-    if (Access::traced(a)) throw UsageError("an Array of a traced function is passed on after its trace has ended", where);
-    throw UsageError("an Array that has no elements yet is passed to a compiled function", where);
+    if (Access::traced(a)) throw UsageError("an Array of a traced function is used after its trace has ended: return it instead", where);
+    throw UsageError("this Array has no elements yet: assign an array to it first", where);
   }
   call.arrays[call.array_count] = &a;
   call.layouts[call.array_count++] = &Access::layout(a);
@@ -31,7 +31,7 @@ void gather_array(const Array& a, const Location& where, GatheredCall& call) {
 }
 
 void gather_scalar(const Value& v, const Location& where, GatheredCall& call) {
-  if (Access::traced(v)) throw UsageError("a Value of a traced function is passed on after its trace has ended", where);
+  if (Access::traced(v)) throw UsageError("a Value of a traced function is used after its trace has ended: return it instead", where);
   const Type type = Access::type(v);
   call.scalars[call.scalar_count++] = Access::number(v);
   Signature& s = call.signature;

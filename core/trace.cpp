@@ -26,7 +26,8 @@ namespace {
 // One line of a traced function that records more than this unrolls a C++ loop.
 constexpr std::uint32_t operations_per_line = 20'000;
 
-// Whether the integer x fits the dtype.
+}  // namespace
+
 bool fits(std::int64_t x, DType dtype) {
   if (dtype.is_bool()) return x == 0 || x == 1;
   const int bits = static_cast<int>(dtype.size()) * 8;
@@ -34,7 +35,7 @@ bool fits(std::int64_t x, DType dtype) {
   return bits == 64 || (x >= -(std::int64_t{1} << (bits - 1)) && x < (std::int64_t{1} << (bits - 1)));
 }
 
-}  // namespace
+DType wide_comparison(DType dtype) { return dtype == u64 ? f64 : i64; }
 
 Tracing* Tracing::current() noexcept { return current_trace; }
 
@@ -142,10 +143,12 @@ NodeId Tracing::node_of(const Value& v, const Location& where) {
     return build_.constant(type.dtype, Access::number(v), type.strength);
   }
   if (Access::trace(v) != id_)
-    throw UsageError("this Value belongs to another traced function's run: pass it as a parameter", where);
+    throw UsageError(text("this Value (", Access::type(v).dtype, ") belongs to another traced function's run: pass it as a parameter"),
+                     where);
   if (!alive(Access::scope(v)))
-    throw UsageError(
-        "this Value was made inside a loop or branch that has ended; carry it out in a Var declared before it", where);
+    throw UsageError(text("this Value (", Access::type(v).dtype,
+                          ") was made inside a loop or branch that has ended; carry it out in a Var declared before it"),
+                     where);
   return Access::node(v);
 }
 
@@ -179,7 +182,7 @@ void widen_comparison(ir::Op op, const Operand* operands, int count, ir::OpTypes
     const Value& v = operands[k].value;
     const Type type = Access::type(v);
     if (!Access::traced(v) && type.weak() && type.dtype.is_integer() && !fits(Access::number(v).i, types.operand.dtype))
-      types.operand = {i64, Strength::strong};
+      types.operand = {wide_comparison(types.operand.dtype), Strength::strong};
   }
 }
 
@@ -249,6 +252,7 @@ std::uint32_t Tracing::declare(const Value& start, const Location& where, const 
   v.block = scopes_.back().block;
   v.location = location(where);
   program_.variables.push_back(v);
+  variable_scopes_.push_back(scopes_.back().id);
   joined_.push_back(fixed ? v.type : Access::type(start));
   fixed_.push_back(v.fixed);
   assign(id, start, where);
@@ -256,6 +260,7 @@ std::uint32_t Tracing::declare(const Value& start, const Location& where, const 
 }
 
 void Tracing::assign(std::uint32_t variable, const Value& x, const Location& where) {
+  check_alive(variable, where);
   const Type type = program_.variables[variable].type;
   const Type given = Access::type(x);
   if (fixed_[variable] && given.dtype.is_floating() && !type.dtype.is_floating() && !type.dtype.is_complex())
@@ -269,7 +274,16 @@ void Tracing::assign(std::uint32_t variable, const Value& x, const Location& whe
   s.value = value;
 }
 
+void Tracing::check_alive(std::uint32_t variable, const Location& where) const {
+  for (const Scope& s : scopes_)
+    if (s.id == variable_scopes_[variable]) return;
+  throw UsageError(text("this Var (", program_.variables[variable].type.dtype,
+                        ") was declared inside a loop or branch that has ended; declare it before it"),
+                   where);
+}
+
 Value Tracing::read(std::uint32_t variable, const Location& where) {
+  check_alive(variable, where);
   ir::Node n;
   n.op = ir::Op::read_variable;
   n.type = program_.variables[variable].type;
@@ -281,6 +295,7 @@ Value Tracing::read(std::uint32_t variable, const Location& where) {
 }
 
 void Tracing::update(std::uint32_t variable, ir::Op op, const Value& x, const Location& where) {
+  check_alive(variable, where);
   const Type type = program_.variables[variable].type;
   const Operand both[2] = {Operand(Access::make(type, {}), where), Operand(x, where)};
   const ir::OpTypes types = infer_types(op, both, 2);
@@ -326,7 +341,7 @@ void Tracing::run(Function& function, const Argument* arguments, int count, Resu
 
 void Tracing::add_result(const Array& a) {
   if (Access::state(a) == Access::State::undefined)
-    throw UsageError("a traced function returns an Array that was never given elements", program_.locations[0]);
+    throw UsageError("a traced function returns an Array that has no elements yet: assign an array to it first", program_.locations[0]);
   symbol_of(a, program_.locations[0]);
   sink_->add(a);
 }

@@ -83,6 +83,8 @@ class Tracing {
   /// variable op= x; a reduction where the order pass finds it to be one.
   void update(std::uint32_t variable, ir::Op op, const Value& x, const Location& where);
   Value read(std::uint32_t variable, const Location& where);
+  /// Throws where the scope the Var was declared in has ended.
+  void check_alive(std::uint32_t variable, const Location& where) const;
 
   // ---- Arrays
   const Symbol& symbol_of(const Array& a, const Location& where);
@@ -110,6 +112,8 @@ class Tracing {
                         const Location& where);
   Value reduce_all(ir::Op op, const Array& a, DType accumulator, const Location& where);
   Array reduce_axes(ir::Op op, const Array& a, DType accumulator, unsigned axes, bool keepdims, const Location& where);
+  /// Both arrays of a dot have as many elements.
+  void check_dot(const Array& a, const Array& b, const Location& where);
   void swap(Array& a, Array& b, const Location& where);
   ir::NodeId element_count(const Symbol& s);
 
@@ -119,7 +123,7 @@ class Tracing {
   void open_while(const Location& where);
   void while_condition(const Operand& condition);
   void close_while();
-  void open_branch(const Operand& condition);
+  void open_branch(const Operand& condition, const char* what = "if_");
   void open_otherwise();
   void close_branch();
   std::uint32_t branch_result(const Operand& value);
@@ -148,6 +152,7 @@ class Tracing {
     ir::RootId root;
     std::uint32_t scope;
     std::vector<ir::NodeId> indices;
+    bool read_only;
   };
   // A loop over an array's elements, opened by an array operation.
   struct ElementLoop {
@@ -190,6 +195,7 @@ class Tracing {
   std::vector<ElementAccess> elements_;
   std::vector<Type> assumed_, joined_;
   std::vector<char> fixed_;
+  std::vector<std::uint32_t> variable_scopes_;  // the scope each Var was declared in
   std::unordered_map<std::uint64_t, std::uint32_t> location_index_;
   std::vector<std::uint32_t> operations_at_;
   std::vector<Function*> active_;

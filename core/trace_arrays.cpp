@@ -22,12 +22,13 @@ const Symbol& Tracing::symbol_of(const Array& a, const Location& where) {
     case Access::State::traced: break;
   }
   if (Access::trace(a) != id_)
-    throw UsageError("this Array belongs to another traced function's run: pass it as a parameter", where);
+    throw UsageError(text("this Array (", a.dtype(), ", rank ", a.rank(), ") belongs to another traced function's run: pass it as a parameter"),
+                     where);
   const Symbol& s = symbols_[Access::symbol(a)];
   if (!alive(s.scope))
-    throw UsageError(
-        "this Array was made inside a loop or branch that has ended; make it before, and store into it with x(rest) = …",
-        where);
+    throw UsageError(text("this Array (", a.dtype(), ", rank ", a.rank(),
+                          ") was made inside a loop or branch that has ended; make it before, and store into it with x(rest) = …"),
+                     where);
   return s;
 }
 
@@ -129,7 +130,7 @@ Value Tracing::load(const Symbol& s, const NodeId* indices, const Location& wher
 
 void Tracing::written(const Symbol& s, const char* operation, const Location& where) {
   if (s.read_only)
-    throw UsageError(text("'", operation, "' writes into a read-only array; copy() it first"), where);
+    throw UsageError(text("'", operation, "' writes into a read-only array (", s.dtype, ", rank ", s.rank, "); copy() it first"), where);
   const RootId target = base(s.root);
   if (program_.roots[target].kind != ir::Root::Kind::parameter) return;
   const std::uint32_t argument = program_.roots[target].argument;
@@ -172,7 +173,7 @@ Element Tracing::element(const Array& a, const Operand* const* operands, int cou
       indices[k] = build_.add(s.extents[k], indices[k]);
   }
   const Value v = load(s, indices, where);
-  ElementAccess access{s.root, scopes_.back().id, {}};
+  ElementAccess access{s.root, scopes_.back().id, {}, s.read_only};
   const ir::Node& n = program_[Access::node(v)];
   access.indices.assign(program_.indices.begin() + n.axis, program_.indices.begin() + n.axis + n.count);
   elements_.push_back(std::move(access));
@@ -182,7 +183,7 @@ Element Tracing::element(const Array& a, const Operand* const* operands, int cou
 void Tracing::store_element(std::uint32_t element, const Value& x, const Location& where) {
   const ElementAccess access = elements_[element];
   Symbol s = whole(build_, access.root);
-  s.read_only = program_.roots[base(access.root)].read_only;
+  s.read_only = access.read_only;
   const NodeId value = converted(x, s.dtype, where);
   written(s, "=", where);
   const auto first = static_cast<std::uint32_t>(program_.indices.size());
@@ -202,7 +203,7 @@ void Tracing::update_element(std::uint32_t element, ir::Op op, const Value& x, c
   const bool can_update = op == ir::Op::add || op == ir::Op::multiply || op == ir::Op::minimum || op == ir::Op::maximum ||
                           op == ir::Op::bit_and || op == ir::Op::bit_or || op == ir::Op::bit_xor;
   Symbol s = whole(build_, access.root);
-  s.read_only = program_.roots[base(access.root)].read_only;
+  s.read_only = access.read_only;
   const Operand both[2] = {Operand(Access::make({dtype, Strength::strong}, {}), where), Operand(x, where)};
   if (!in_parallel || !can_update) {
     const Operand operands[2] = {Operand(load(s, access.indices.data(), where), where), both[1]};
@@ -298,7 +299,7 @@ Array Tracing::view(const Array& a, const IndexItem* const* items, int count) {
   if (rests > 1) throw IndexError("rest stands twice in one index list; it may stand once", where);
   if (named > from.rank || (rests == 0 && named < from.rank))
     throw IndexError(text("an array of rank ", from.rank, " is indexed with ", named, " positions",
-                          named < from.rank ? "; add rest for the axes not named, as in a(i, rest)" : ""),
+                          named < from.rank ? "; add rest for the axes not named, as in a(i, rest)" : "; newaxis makes one more axis"),
                      where);
   Symbol s = from;
   s.rank = 0;
@@ -350,7 +351,7 @@ Array Tracing::transpose(const Array& a, const int* axes, const Location& where)
 
 Array Tracing::diagonal(const Array& a, const Location& where) {
   const Symbol from = symbol_of(a, where);
-  if (from.rank != 2) throw ShapeError(text("diagonal needs an array of rank 2, not ", from.rank), where);
+  if (from.rank != 2) throw ShapeError(text("diagonal of an array of rank ", from.rank, ": it needs rank 2; index the other axes, as in a(i, _, _)"), where);
   build_.at(location(where));
   Symbol s = from;
   s.rank = 1;
@@ -369,7 +370,7 @@ Array Tracing::broadcast(const Array& a, const NodeId* extents, int rank, const 
   NodeId result[max_rank];
   const int result_rank = broadcast_extents(both, 2, result, "broadcast_to", where);
   if (result_rank != rank)
-    throw ShapeError(text("broadcast_to cannot drop axes: rank ", from.rank, " to rank ", rank), where);
+    throw ShapeError(text("broadcast_to of rank ", from.rank, " to rank ", rank, " would drop axes; index them, as in a(0, rest)"), where);
   Symbol s = from;
   s.rank = rank;
   s.read_only = true;
@@ -440,6 +441,16 @@ Array Tracing::reshape(const Array& a, const Shape& shape, const Location& where
   return make(whole(build_, static_cast<RootId>(program_.roots.size() - 1)), where);
 }
 
+void Tracing::check_dot(const Array& a, const Array& b, const Location& where) {
+  const NodeId x = symbol_of(a, where).extents[0], y = symbol_of(b, where).extents[0];
+  if (build_.same(x, y)) return;
+  build_.at(location(where));
+  guard(build_.equal(x, y), {ir::Message::Kind::shape,
+                             text("dot of arrays of ", a.dtype(), " and ", b.dtype(),
+                                  " with {} and {} elements: both must have as many; slice the longer one, as in a(slice(_, n))"),
+                             {x, y}, location(where)});
+}
+
 void Tracing::swap(Array& a, Array& b, const Location& where) {
   const Symbol x = symbol_of(a, where), y = symbol_of(b, where);
   const ir::Root &rx = program_.roots[x.root], &ry = program_.roots[y.root];
@@ -452,7 +463,7 @@ void Tracing::swap(Array& a, Array& b, const Location& where) {
   for (int k = 0; k < x.rank; ++k)
     if (!build_.same(x.extents[k], y.extents[k]))
       guard(build_.equal(x.extents[k], y.extents[k]),
-            {ir::Message::Kind::shape, "swap of arrays whose extents differ, {} and {}", {x.extents[k], y.extents[k]},
+            {ir::Message::Kind::shape, "swap of arrays whose extents differ, {} and {}: both must have one shape", {x.extents[k], y.extents[k]},
              location(where)});
   // Only the memory changes hands, so both must lie in it alike.
   for (int k = 0; k < x.rank; ++k) {

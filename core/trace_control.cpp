@@ -26,10 +26,10 @@ void Tracing::open_loop(bool parallel, const Dimension* dimensions, int count, V
     d.end = integer_of(dimensions[k].end, "the extent or end of a range", where);
     d.step = integer_of(dimensions[k].step, "the step of a range", where);
     const auto step = build_.constant_value(d.step);
-    if (step == 0) throw UsageError("range with a step of 0 never ends", where);
+    if (step == 0) throw UsageError("range with a step of 0 never ends: the step must be other than 0", where);
     if (!step)
       guard(build_.logical_not(build_.equal(d.step, build_.integer(0))),
-            {ir::Message::Kind::usage, "range with a step of 0 never ends", {}, loop.location});
+            {ir::Message::Kind::usage, "range with a step of 0 never ends: the step must be other than 0", {}, loop.location});
     loop.dimensions.push_back(d);
   }
   const auto id = static_cast<ir::LoopId>(program_.loops.size());
@@ -74,10 +74,10 @@ void Tracing::while_condition(const Operand& condition) {
 
 void Tracing::close_while() { scopes_.pop_back(); }
 
-void Tracing::open_branch(const Operand& condition) {
+void Tracing::open_branch(const Operand& condition, const char* what) {
   if (Access::type(condition.value).dtype != bool_)
     throw DTypeError(
-        text("if_ needs a bool condition, not ", Access::type(condition.value).dtype, "; compare it, as in x != 0"),
+        text(what, " needs a bool condition, not ", Access::type(condition.value).dtype, "; compare it, as in x != 0"),
         condition.where);
   const NodeId node = node_of(condition.value, condition.where);
   const BlockId body = program_.new_block();
@@ -131,7 +131,7 @@ void Tracing::leave(Statement::Kind kind, const Location& where) {
       return;
     }
   }
-  throw UsageError(text(is_break ? "break_" : "continue_", " stands outside every traced loop"), where);
+  throw UsageError(text(is_break ? "break_" : "continue_", " stands outside every traced loop: it belongs inside range or while_"), where);
 }
 
 void Tracing::guard(NodeId condition, ir::Message message) {
@@ -193,13 +193,13 @@ void continue_(Location where) {
 }
 void break_if(const Operand& condition) {
   detail::Tracing& t = detail::Tracing::required("break_if", condition.where);
-  t.open_branch(condition);
+  t.open_branch(condition, "break_if");
   t.leave(ir::Statement::Kind::break_, condition.where);
   t.close_branch();
 }
 void continue_if(const Operand& condition) {
   detail::Tracing& t = detail::Tracing::required("continue_if", condition.where);
-  t.open_branch(condition);
+  t.open_branch(condition, "continue_if");
   t.leave(ir::Statement::Kind::continue_, condition.where);
   t.close_branch();
 }

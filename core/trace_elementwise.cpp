@@ -1,5 +1,6 @@
 // Tracing: whole-array operations become parallel loops, an operation each; the fuse pass joins them again.
 #include "core/access.h"
+#include "core/apply.h"
 #include "core/error_text.h"
 #include "core/host_ops.h"
 #include "core/trace.h"
@@ -149,6 +150,11 @@ Array Tracing::elementwise(ir::Op op, const MixedOperand* operands, int count, c
       dtypes += text(k ? " and " : "", in[k].dtype, operands[k].array ? text(" array of rank ", symbols[k].rank) : " scalar");
     throw DTypeError(text("'", ir::row(op).spelling, "' of ", dtypes, ": ", reason), where);
   }
+  if (ir::row(op).rule == ir::Rule::comparison && types.operand.dtype.is_integer())
+    for (int k = 0; k < count; ++k)
+      if (!operands[k].array && !Access::traced(*operands[k].scalar) && in[k].weak() && in[k].dtype.is_integer() &&
+          !fits(Access::number(*operands[k].scalar).i, types.operand.dtype))
+        types.operand = {wide_comparison(types.operand.dtype), Strength::strong};
   const auto operand_dtype = [&](int k) { return op == ir::Op::select && k == 0 ? bool_ : types.operand.dtype; };
   NodeId extents[max_rank], in_nodes[3] = {none, none, none};
   const int rank = broadcast_extents(arrays, array_count, extents, ir::row(op).spelling, where);
@@ -199,12 +205,14 @@ void Tracing::copy_into(const Array& to, const Array& from, const Location& wher
   const Symbol s = symbol_of(source, where);
   const Symbol* both[2] = {&target, &s};
   if (s.rank > target.rank)
-    throw ShapeError(text("'=': an array of rank ", s.rank, " cannot be stored into one of rank ", target.rank), where);
+    throw ShapeError(text("'=': an array of ", s.dtype, " of rank ", s.rank, " cannot be stored into one of ", target.dtype, " of rank ",
+                          target.rank, "; reduce or index the axes that are too many"),
+                     where);
   for (int k = 0; k < s.rank; ++k) {
     const NodeId own = s.extents[k], wanted = target.extents[k + target.rank - s.rank];
     if (build_.same(own, wanted) || is_one(own)) continue;
-    ir::Message m{ir::Message::Kind::shape, "'=': an array of shape ", {}, location(where)};
-    m.text += shape_text(*both[1], m.shown) + " cannot be stored into one of shape " + shape_text(*both[0], m.shown) +
+    ir::Message m{ir::Message::Kind::shape, text("'=': an array of ", s.dtype, " and shape "), {}, location(where)};
+    m.text += shape_text(*both[1], m.shown) + text(" cannot be stored into one of ", target.dtype, " and shape ") + shape_text(*both[0], m.shown) +
               ": extents must be equal, or 1 on the right";
     const NodeId equal = build_.equal(own, wanted);
     guard(may_be_one(own) ? build_.logical_or(equal, build_.equal(own, build_.integer(1))) : equal, std::move(m));

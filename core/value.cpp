@@ -42,8 +42,26 @@ Number16 number_of(const Value& v, DType to, Location where) {
 
 // ---- Value ----------------------------------------------------------------------------------------------------------
 
+namespace {
+
+// The trace a Var belongs to; null for a number, which may be read anywhere.
+Tracing* trace_of_read(const Var& v, const Location& where) {
+  const Value& current = Access::current(v);
+  if (!Access::traced(current)) return nullptr;
+  Tracing* t = Tracing::checked();
+  if (!t)
+    throw UsageError(text("a Var of a traced function (", Access::type(current).dtype,
+                          ") is used after its trace has ended: return its value instead"),
+                     where);
+  if (Access::trace(current) != t->id())
+    throw UsageError(text("this Var (", Access::type(current).dtype, ") belongs to another traced function's run: pass a Value"), where);
+  return t;
+}
+
+}  // namespace
+
 Value::Value(const Var& var, Location where) {
-  if (Access::traced(Access::current(var))) Access::set(*this, Tracing::required("a Var", where).read(Access::variable(var), where));
+  if (Tracing* t = trace_of_read(var, where)) Access::set(*this, t->read(Access::variable(var), where));
   else Access::set(*this, Access::current(var));
 }
 
@@ -72,15 +90,13 @@ void start(Var& v, const Operand& x, const DType* dtype) {
 
 // The trace this Var belongs to; null for a number.
 Tracing* trace_of(const Var& v, const Location& where) {
-  if (!Access::traced(Access::current(v))) {
-    if (Tracing::checked())
-      throw UsageError("a Var of plain C++ code is assigned inside a traced function, which would happen once, while tracing", where);
-    return nullptr;
-  }
-  Tracing& t = Tracing::required("a Var of a traced function", where);
-  if (Access::trace(Access::current(v)) != t.id())
-    throw UsageError("this Var belongs to another traced function's run: pass a Value", where);
-  return &t;
+  const Value& current = Access::current(v);
+  if (!Access::traced(current) && Tracing::checked())
+    throw UsageError(text("a Var of plain C++ code (", Access::type(current).dtype,
+                          ") is assigned inside a traced function, which would happen once, while tracing: declare a Var inside and "
+                          "return its value"),
+                     where);
+  return trace_of_read(v, where);
 }
 
 void update(Var& v, Op op, const Operand& x) {

@@ -1,0 +1,312 @@
+// Misuse of dtypes: operations that a dtype does not have, and numbers that do not fit.
+#include "tests/errors/expect_error.h"
+
+namespace {
+
+using namespace kiln;
+using namespace kiln::tests;
+
+// ---- Operators ------------------------------------------------------------------------------------------------------
+
+TEST(DTypes, XorAsPowerOfAnArray) {
+  const Array a = zeros(3, f32);
+  expect_error<DTypeError>({"'^'", {"f32"}, "pow"}, [&] {
+    next_line_is_wrong();
+    (void)(a ^ 2);
+  });
+}
+
+TEST(DTypes, XorAsPowerOfAScalar) {
+  static auto f = jit([](Value x) {
+    next_line_is_wrong();
+    return x ^ 2;
+  });
+  expect_error<DTypeError>({"'^'", {"f64", "i64"}, "pow"}, [] { f(1.5); });
+}
+
+TEST(DTypes, XorAsPowerOutsideATrace) {
+  const Value x = 1.5;
+  expect_error<DTypeError>({"'^'", {"f64", "i64"}, "pow"}, [&] {
+    next_line_is_wrong();
+    (void)(x ^ 2);
+  });
+}
+
+TEST(DTypes, NotOfAFloat) {
+  static auto f = jit([](Array a) {
+    next_line_is_wrong();
+    return ~a;
+  });
+  expect_error<DTypeError>({"'~'", {"f64", "rank 1"}, "cast"}, [] { f(zeros(3)); });
+}
+
+TEST(DTypes, AndBindsWeakerThanComparison) {
+  static auto f = jit([](Array a) {
+    Var odd = 0;
+    for (Value i : range(a.shape(0))) {
+      next_line_is_wrong();
+      if_(a(i) & (1 == Value(0)), [&] { odd += 1; });
+    }
+    return odd;
+  });
+  expect_error<DTypeError>({"'&'", {"i64", "bool"}, "parentheses"}, [] { f(arange(3)); });
+}
+
+TEST(DTypes, ChainedComparison) {
+  static auto f = jit([](Value n) {
+    next_line_is_wrong();
+    return 0 < n < 5;
+  });
+  expect_error<DTypeError>({"'<'", {"bool", "i64"}, "a < b && b < c"}, [] { f(3); });
+}
+
+TEST(DTypes, ChainedComparisonOfArrays) {
+  const Array a = arange(3);
+  expect_error<DTypeError>({"'<='", {"bool array", "i64"}, "a < b && b < c"}, [&] {
+    next_line_is_wrong();
+    (void)(0 < a <= 2);
+  });
+}
+
+TEST(DTypes, DifferenceOfBools) {
+  const Array a = arange(3) < 2;
+  expect_error<DTypeError>({"'-'", {"bool"}, "^"}, [&] {
+    next_line_is_wrong();
+    (void)(a - a);
+  });
+}
+
+TEST(DTypes, NegativeOfABool) {
+  static auto f = jit([](Array a) {
+    next_line_is_wrong();
+    return -(a > 0);
+  });
+  expect_error<DTypeError>({"'-'", {"bool"}, "!"}, [] { f(arange(3)); });
+}
+
+TEST(DTypes, ShiftByAFloat) {
+  static auto f = jit([](Array a, Value x) {
+    next_line_is_wrong();
+    return a << x;
+  });
+  expect_error<DTypeError>({"'<<'", {"i64", "f64"}, "i64(x)"}, [] { f(arange(3), 2.0); });
+}
+
+TEST(DTypes, ComplexArithmetic) {
+  const Array a = zeros(3, c128);
+  expect_error<DTypeError>({"'+'", {"c128", "complex"}, "real"}, [&] {
+    next_line_is_wrong();
+    (void)(a + 1);
+  });
+}
+
+TEST(DTypes, SumOfComplexNumbers) {
+  const Array a = zeros(3, c64);
+  expect_error<DTypeError>({"sum", {"c64"}, "real and imaginary parts"}, [&] {
+    next_line_is_wrong();
+    (void)sum(a);
+  });
+}
+
+// ---- Conditions -----------------------------------------------------------------------------------------------------
+
+TEST(DTypes, IfOfANumber) {
+  static auto f = jit([](Value n) {
+    Var x = 0;
+    next_line_is_wrong();
+    if_(n, [&] { x = 1; });
+    return x;
+  });
+  expect_error<DTypeError>({"if_", {"i64", "bool"}, "x != 0"}, [] { f(3); });
+}
+
+TEST(DTypes, WhileOfANumber) {
+  static auto f = jit([](Value n) {
+    Var x = n;
+    next_line_is_wrong();
+    while_([&] { return x; }, [&] { x -= 1; });
+    return x;
+  });
+  expect_error<DTypeError>({"while_", {"i64", "bool"}, "x != 0"}, [] { f(3); });
+}
+
+TEST(DTypes, BreakIfOfANumber) {
+  static auto f = jit([](Array a) {
+    Var x = 0;
+    for (Value i : range(a.shape(0))) {
+      next_line_is_wrong();
+      break_if(a(i));
+      x += 1;
+    }
+    return x;
+  });
+  expect_error<DTypeError>({"break_if", {"f64", "bool"}, "x != 0"}, [] { f(zeros(3)); });
+}
+
+TEST(DTypes, WhereOfNumbers) {
+  const Array a = arange(3);
+  expect_error<DTypeError>({"'where'", {"i64"}, "x != 0"}, [&] {
+    next_line_is_wrong();
+    (void)where(a, 1, 2);
+  });
+}
+
+// ---- Integers are needed --------------------------------------------------------------------------------------------
+
+TEST(DTypes, EagerFloatIndex) {
+  const Array a = arange(4);
+  const Value n = 4;
+  expect_error<DTypeError>({"index", {"f64"}, "floordiv"}, [&] {
+    next_line_is_wrong();
+    (void)a(n / 2);
+  });
+}
+
+TEST(DTypes, TracedFloatIndex) {
+  static auto f = jit([](Array a) {
+    const Value n = a.shape(0);
+    next_line_is_wrong();
+    return a(n / 2);
+  });
+  expect_error<DTypeError>({"index", {"f64"}, "floordiv"}, [] { f(arange(4)); });
+}
+
+TEST(DTypes, TracedBoolIndex) {
+  static auto f = jit([](Array a, Value n) {
+    next_line_is_wrong();
+    return a(n > 1);
+  });
+  expect_error<DTypeError>({"index", {"bool"}, "i64(x)"}, [] { f(arange(4), 2); });
+}
+
+TEST(DTypes, EagerFloatIndexOfAView) {
+  const Array a = zeros({2, 2});
+  expect_error<DTypeError>({"index", {"f64"}, "floordiv"}, [&] {
+    next_line_is_wrong();
+    (void)a(0.5, _);
+  });
+}
+
+TEST(DTypes, EagerFloatBound) {
+  const Array a = arange(4);
+  expect_error<DTypeError>({"slice", {"f64"}, "floordiv"}, [&] {
+    next_line_is_wrong();
+    (void)a(slice(0.5, _));
+  });
+}
+
+TEST(DTypes, TracedFloatBound) {
+  static auto f = jit([](Array a) {
+    next_line_is_wrong();
+    return a(slice(_, a.shape(0) / 2)) + 1;
+  });
+  expect_error<DTypeError>({"slice", {"f64"}, "floordiv"}, [] { f(arange(4)); });
+}
+
+TEST(DTypes, FloatExtent) {
+  const Value n = 4;
+  expect_error<DTypeError>({"extent", {"f64"}, "floordiv"}, [&] {
+    next_line_is_wrong();
+    (void)zeros(n / 2);
+  });
+}
+
+TEST(DTypes, FloatRange) {
+  static auto f = jit([](Array a) {
+    Var s = 0.0;
+    next_line_is_wrong();
+    for (Value i : range(a.shape(0) / 2)) {
+      s += a(i);
+    }
+    return s;
+  });
+  expect_error<DTypeError>({"range", {"f64"}, "floordiv"}, [] { f(zeros(4)); });
+}
+
+TEST(DTypes, LinspaceOfAFloatCount) {
+  expect_error<DTypeError>({"linspace", {"f64"}, "i64(x)"}, [] {
+    next_line_is_wrong();
+    (void)linspace(0, 1, 2.5);
+  });
+}
+
+TEST(DTypes, ArangeOfABool) {
+  expect_error<DTypeError>({"arange", {"bool"}, "integers or floats"}, [] {
+    next_line_is_wrong();
+    (void)arange(true, true, true);
+  });
+}
+
+// ---- What does not fit ----------------------------------------------------------------------------------------------
+
+TEST(DTypes, EagerIntegerUpdateByAFloat) {
+  Array a = arange(3);
+  expect_error<DTypeError>({"'+='", {"f64", "i64"}, "x(rest) = i64("}, [&] {
+    next_line_is_wrong();
+    a += 0.5;
+  });
+}
+
+TEST(DTypes, TracedIntegerUpdateByAFloat) {
+  static auto f = jit([](Array a) {
+    next_line_is_wrong();
+    a(slice(1, _)) /= 2;
+  });
+  expect_error<DTypeError>({"'/='", {"f64", "i64"}, "x(rest) = i64("}, [] { f(arange(3)); });
+}
+
+TEST(DTypes, ParallelIntegerElementUpdateByAFloat) {
+  static auto f = jit([](Array a, Array x) {
+    for (Value i : prange(x.shape(0))) {
+      next_line_is_wrong();
+      a(0) += x(i);
+    }
+  });
+  expect_error<DTypeError>({"'+='", {"f64", "i64"}, "i64(x)"}, [] { f(arange(3), zeros(3)); });
+}
+
+TEST(DTypes, EagerNumberThatDoesNotFit) {
+  const Array a = zeros(3, u8);
+  expect_error<DTypeError>({"300", {"u8"}, "cast"}, [&] {
+    next_line_is_wrong();
+    (void)(a + 300);
+  });
+}
+
+TEST(DTypes, TracedNegativeNumberForAnUnsignedArray) {
+  static auto f = jit([](Array a) {
+    next_line_is_wrong();
+    return a * -1;
+  });
+  expect_error<DTypeError>({"-1", {"u16"}, "cast"}, [] { f(zeros(3, u16)); });
+}
+
+TEST(DTypes, TracedStoreOfANumberThatDoesNotFit) {
+  static auto f = jit([](Array a) {
+    next_line_is_wrong();
+    a(0) = 128;
+  });
+  expect_error<DTypeError>({"128", {"i8"}, "cast"}, [] { f(zeros(3, i8)); });
+}
+
+TEST(DTypes, VarOfADeclaredDtype) {
+  static auto f = jit([](Array a) {
+    Var n(0, i32);
+    for (Value i : range(a.shape(0))) {
+      next_line_is_wrong();
+      n = a(i);
+    }
+    return n;
+  });
+  expect_error<DTypeError>({"Var", {"i32", "f32"}, "i32(x)"}, [] { f(zeros(3, f32)); });
+}
+
+TEST(DTypes, ReadingAsAnotherDtype) {
+  const Array a = zeros(3);
+  expect_error<DTypeError>({"reading", {"f64", "f32"}, "astype(f32)"}, [&] {
+    next_line_is_wrong();
+    (void)a.read<float>();
+  });
+}
+
+}  // namespace

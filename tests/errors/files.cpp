@@ -1,0 +1,124 @@
+// Misuse of files: not there, not .npy, cut short, no name for the dtype.
+#include "tests/errors/expect_error.h"
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+namespace {
+
+using namespace kiln;
+using namespace kiln::tests;
+namespace fs = std::filesystem;
+
+// A folder of this test's own, gone afterwards.
+class Files : public testing::Test {
+ protected:
+  Files() : folder_(fs::temp_directory_path() / ("kiln-errors-" + std::to_string(getpid()))) {
+    fs::create_directories(folder_);
+  }
+  ~Files() override { fs::remove_all(folder_); }
+
+  std::string path(const std::string& name) const { return (folder_ / name).string(); }
+  std::string written(const std::string& name, const std::string& bytes) const {
+    std::ofstream(path(name), std::ios::binary) << bytes;
+    return path(name);
+  }
+  std::string bytes_of(const std::string& file) const {
+    std::ifstream in(file, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+
+ private:
+  fs::path folder_;
+};
+
+TEST_F(Files, NotThere) {
+  expect_error<RuntimeError>({"load(\"no_such_file.npy\")", {"No such file"}, "relative paths start at /"}, [] {
+    next_line_is_wrong();
+    (void)load("no_such_file.npy");
+  });
+}
+
+TEST_F(Files, NotAnNpyFile) {
+  const std::string file = written("numbers.csv", "1,2,3\n4,5,6\n");
+  expect_error<RuntimeError>({"load(\"" + file + "\")", {"not a .npy file"}, "numpy.save"}, [&] {
+    next_line_is_wrong();
+    (void)load(file.c_str());
+  });
+}
+
+TEST_F(Files, Empty) {
+  const std::string file = written("empty.npy", "");
+  expect_error<RuntimeError>({"load(\"" + file + "\")", {"the file is empty"}, "numpy.save"}, [&] {
+    next_line_is_wrong();
+    (void)load(file.c_str());
+  });
+}
+
+TEST_F(Files, CutShort) {
+  save(path("whole.npy").c_str(), arange(100));
+  const std::string bytes = bytes_of(path("whole.npy"));
+  const std::string file = written("cut.npy", bytes.substr(0, bytes.size() - 8));
+  expect_error<RuntimeError>({"load(\"" + file + "\")", {"truncated", "needs"}, "write it again"}, [&] {
+    next_line_is_wrong();
+    (void)load(file.c_str());
+  });
+}
+
+TEST_F(Files, HeaderCutShort) {
+  save(path("whole.npy").c_str(), arange(100));
+  const std::string file = written("cut.npy", bytes_of(path("whole.npy")).substr(0, 40));
+  expect_error<RuntimeError>({"load(\"" + file + "\")", {"truncated in its header", "40"}, "write it again"}, [&] {
+    next_line_is_wrong();
+    (void)load(file.c_str());
+  });
+}
+
+TEST_F(Files, ElementsThatAreNoNumbers) {
+  const std::string file = std::string(KILN_TESTS_FOLDER) + "/reference/npy/refused_text.npy";
+  expect_error<RuntimeError>({"load(\"" + file + "\")", {"<U2"}, "astype(float)"}, [&] {
+    next_line_is_wrong();
+    (void)load(file.c_str());
+  });
+}
+
+TEST_F(Files, FolderThatIsNotThere) {
+  const std::string file = path("missing/result.npy");
+  expect_error<RuntimeError>({"save(\"" + file + "\")", {"No such file or directory"}, "relative paths start at /"},
+                             [&] {
+                               next_line_is_wrong();
+                               save(file.c_str(), arange(3));
+                             });
+}
+
+TEST_F(Files, DTypeThatNpyHasNoNameFor) {
+  const std::string file = path("half.npy");
+  expect_error<DTypeError>({"save(\"" + file + "\"", {"bf16", "(3,)"}, "astype(f32)"}, [&] {
+    next_line_is_wrong();
+    save(file.c_str(), zeros(3, bf16));
+  });
+}
+
+TEST_F(Files, SavingNoArray) {
+  const std::string file = path("none.npy");
+  expect_error<UsageError>({"save(\"" + file + "\"", {"never given an array"}, "assign one first"}, [&] {
+    next_line_is_wrong();
+    save(file.c_str(), Array());
+  });
+}
+
+TEST_F(Files, LoadingInsideATracedFunction) {
+  static std::string file;
+  file = path("one.npy");
+  save(file.c_str(), arange(3));
+  static auto f = jit([](Array a) {
+    next_line_is_wrong();
+    return a + load(file.c_str());
+  });
+  expect_error<UsageError>({"concrete array", {"i64", "(3,)"}, "pass it as a parameter"}, [] { f(zeros(3)); });
+}
+
+}  // namespace

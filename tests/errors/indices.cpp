@@ -1,0 +1,296 @@
+// Misuse of indices and axes: out of bounds, too many, too few.
+#include "tests/errors/expect_error.h"
+
+namespace {
+
+using namespace kiln;
+using namespace kiln::tests;
+
+// ---- Outside a trace ------------------------------------------------------------------------------------------------
+
+TEST(Indices, EagerBeyondTheEnd) {
+  const Array a = zeros({2, 3});
+  expect_error<IndexError>({"index 3", {"axis 1", "(2, 3)"}, "valid are -3 to 2"}, [&] {
+    next_line_is_wrong();
+    (void)a(1, 3);
+  });
+}
+
+TEST(Indices, EagerBeforeTheStart) {
+  const Array a = zeros(3);
+  expect_error<IndexError>({"index -4", {"axis 0", "(3,)"}, "valid are -3 to 2"}, [&] {
+    next_line_is_wrong();
+    (void)a(-4);
+  });
+}
+
+TEST(Indices, EagerStore) {
+  const Array a = zeros(3);
+  expect_error<IndexError>({"index 7", {"axis 0", "(3,)"}, "valid are -3 to 2"}, [&] {
+    next_line_is_wrong();
+    a(7) = 1;
+  });
+}
+
+TEST(Indices, EagerOfAnEmptyArray) {
+  const Array a = zeros(0);
+  expect_error<IndexError>({"index 0", {"axis 0", "(0,)"}, "it is empty"}, [&] {
+    next_line_is_wrong();
+    (void)a(0);
+  });
+}
+
+TEST(Indices, EagerTooFew) {
+  const Array a = zeros({2, 3});
+  expect_error<IndexError>({"an element", {"(2, 3)", "2 indices, not 1"}, "a(i, _)"}, [&] {
+    next_line_is_wrong();
+    (void)a(1);
+  });
+}
+
+TEST(Indices, EagerViewBeyondTheEnd) {
+  const Array a = zeros({2, 3});
+  expect_error<IndexError>({"index 2", {"axis 0", "(2, 3)"}, "valid are -2 to 1"}, [&] {
+    next_line_is_wrong();
+    (void)a(2, _);
+  });
+}
+
+TEST(Indices, EagerViewOfTooFewAxes) {
+  const Array a = zeros({2, 3});
+  expect_error<IndexError>({"indexed", {"(2, 3)", "1 positions"}, "add rest"}, [&] {
+    next_line_is_wrong();
+    (void)a(slice(0, 1));
+  });
+}
+
+TEST(Indices, EagerViewOfTooManyAxes) {
+  const Array a = zeros({2, 3});
+  expect_error<IndexError>({"indexed", {"(2, 3)", "3 positions"}, "newaxis"}, [&] {
+    next_line_is_wrong();
+    (void)a(_, _, _);
+  });
+}
+
+TEST(Indices, EagerRestTwice) {
+  const Array a = zeros({2, 3});
+  expect_error<IndexError>({"rest", {"twice"}, "once"}, [&] {
+    next_line_is_wrong();
+    (void)a(rest, 0, rest);
+  });
+}
+
+TEST(Indices, EagerSliceWithoutStep) {
+  const Array a = zeros(4);
+  expect_error<UsageError>({"the step of a slice", {"0"}, "integer other than 0"}, [&] {
+    next_line_is_wrong();
+    (void)a(slice(0, 2, 0));
+  });
+}
+
+// ---- In a trace -----------------------------------------------------------------------------------------------------
+
+TEST(Indices, TracedTooMany) {
+  static auto f = jit([](Array a) {
+    next_line_is_wrong();
+    return a(0, 1, 2);
+  });
+  expect_error<IndexError>({"an element", {"rank 2", "2 indices, not 3"}, "a(i, _)"}, [] { f(zeros({2, 3})); });
+}
+
+TEST(Indices, TracedViewOfTooFewAxes) {
+  static auto f = jit([](Array a) {
+    next_line_is_wrong();
+    return a(slice(0, 1)) + 1;
+  });
+  expect_error<IndexError>({"indexed", {"rank 2", "1 positions"}, "add rest"}, [] { f(zeros({2, 3})); });
+}
+
+TEST(Indices, TracedRestTwice) {
+  static auto f = jit([](Array a) {
+    next_line_is_wrong();
+    return a(rest, 0, rest) + 1;
+  });
+  expect_error<IndexError>({"rest", {"twice"}, "once"}, [] { f(zeros({2, 3})); });
+}
+
+TEST(Indices, TracedSliceWithARuntimeStep) {
+  static auto f = jit([](Array a, Value k) {
+    next_line_is_wrong();
+    return a(slice(0, 4, k)) + 1;
+  });
+  expect_error<UsageError>({"the step of a slice", {}, "C++ integer other than 0"}, [] { f(zeros(4), 2); });
+}
+
+TEST(Indices, RangeBeyondTheEnd) {
+  static auto f = jit([](Array a) {
+    Var s = 0.0;
+    for (Value i : range(a.shape(0))) {
+      next_line_is_wrong();
+      s += a(i + 1) - a(i);
+    }
+    return s;
+  });
+  expect_error<IndexError>({"index", {"out of bounds", " 5 ", "axis 0", "array argument 1"}, "shorten the range"},
+                           [] { f(zeros(5)); });
+}
+
+TEST(Indices, ParallelRangeBeforeTheStart) {
+  static auto f = jit([](Array a, Array b) {
+    for (Value i : prange(a.shape(0))) {
+      next_line_is_wrong();
+      b(i) = a(i - 3);
+    }
+  });
+  expect_error<IndexError>(
+      {"index", {"out of bounds", "-3", "axis 0", "array argument 1"}, "guard the access with if_"},
+      [] { f(zeros(5), zeros(5)); });
+}
+
+TEST(Indices, StoreIntoAShorterArray) {
+  static auto f = jit([](Array a, Array b) {
+    for (auto [i, j] : prange(a.shape(0), a.shape(1))) {
+      next_line_is_wrong();
+      b(i, j) = a(i, j);
+    }
+  });
+  expect_error<IndexError>(
+      {"index", {"out of bounds", " 6 ", "axis 1", "array argument 2", "has 6 elements"}, "shorten the range"},
+      [] { f(zeros({3, 7}), zeros({3, 6})); });
+}
+
+constexpr unsigned strided_line = __LINE__ + 6;
+auto strided = jit([](Array a, Value step) {
+  Var s = 0.0;
+  for (Value i : range(4)) {
+    // Kernels are compiled once for every step; each launch proves its own.
+    next_line_is_wrong();
+    s += a(i * step);
+  }
+  return s;
+});
+
+TEST(Indices, ALaterLaunchOfCompiledCode) {
+  EXPECT_EQ(static_cast<double>(strided(ones(10), 3)), 4.0);
+  EXPECT_EQ(strided.specializations().size(), 1);
+  expect_error<IndexError>({"index", {"out of bounds", "12", "has 10 elements"}, "shorten the range"}, [] {
+    announced = {__FILE__, strided_line};
+    strided(ones(10), 4);
+  });
+  EXPECT_EQ(strided.specializations().size(), 1);
+}
+
+TEST(Indices, ALaterLaunchWithANegativeStride) {
+  expect_error<IndexError>({"index", {"out of bounds", "-3", "has 10 elements"}, "shorten the range"}, [] {
+    announced = {__FILE__, strided_line};
+    strided(ones(10), -1);
+  });
+}
+
+constexpr unsigned stepped_line = __LINE__ + 5;
+auto stepped = jit([](Array a, Value first, Value last, Value step) {
+  Var s = 0.0;
+  for (Value i : range(first, last, step)) {
+    next_line_is_wrong();
+    s += a(i);
+  }
+  return s;
+});
+
+TEST(Indices, RangeWithARuntimeStep) {
+  const Array a = ones(10);
+  EXPECT_EQ(static_cast<double>(stepped(a, 0, 12, 3)), 4.0);
+  EXPECT_EQ(static_cast<double>(stepped(a, 9, -1, -3)), 4.0);
+  EXPECT_EQ(static_cast<double>(stepped(a, 0, 50, -1)), 0.0);
+  expect_error<IndexError>({"index", {"out of bounds", " 12 ", "has 10 elements"}, "shorten the range"}, [&] {
+    announced = {__FILE__, stepped_line};
+    stepped(a, 0, 13, 3);
+  });
+  expect_error<IndexError>({"index", {"out of bounds", "-3", "has 10 elements"}, "shorten the range"}, [&] {
+    announced = {__FILE__, stepped_line};
+    stepped(a, 9, -4, -4);
+  });
+}
+
+TEST(Indices, AnEmptyLoopReadsNothing) {
+  static auto f = jit([](Array a, Value n, Value step) {
+    Var s = 0.0;
+    for (Value i : range(n))
+      for (Value j : range(n)) s += a(i * step + j);
+    return s;
+  });
+  EXPECT_EQ(static_cast<double>(f(ones(1), 0, 1000)), 0.0);
+  EXPECT_EQ(static_cast<double>(f(ones(9), 3, 3)), 9.0);
+  EXPECT_THROW(f(ones(8), 3, 3), IndexError);
+  EXPECT_THROW(f(ones(9), 3, -1), IndexError);
+}
+
+TEST(Indices, LiteralIndex) {
+  static auto f = jit([](Array a) {
+    next_line_is_wrong();
+    return a(10) * 2;
+  });
+  expect_error<IndexError>({"index", {"out of bounds", "10", "has 4 elements"}, "allowed are"}, [] { f(zeros(4)); });
+}
+
+TEST(Indices, LiteralIndexFromTheEnd) {
+  static auto f = jit([](Array a) {
+    next_line_is_wrong();
+    a(-5) = 1;
+  });
+  expect_error<IndexError>({"index", {"out of bounds", "-1", "has 4 elements"}, "allowed are"}, [] { f(zeros(4)); });
+}
+
+TEST(Indices, RuntimeScalarIndex) {
+  static auto f = jit([](Array a, Value k) {
+    next_line_is_wrong();
+    return a(k, 0);
+  });
+  expect_error<IndexError>({"index", {"out of bounds", "2", "axis 0", "has 2 elements"}, "allowed are"},
+                           [] { f(zeros({2, 3}), 2); });
+}
+
+TEST(Indices, TracedRowThatIsNotThere) {
+  static auto f = jit([](Array a, Value k) {
+    next_line_is_wrong();
+    return a(k, _) + 1;
+  });
+  expect_error<IndexError>({"index", {"out of bounds", "2", "axis 0", "has 2 elements"}, "allowed are"},
+                           [] { f(zeros({2, 3}), 2); });
+}
+
+// ---- Axes -----------------------------------------------------------------------------------------------------------
+
+TEST(Indices, AxisOfAReduction) {
+  const Array a = zeros({2, 3});
+  expect_error<IndexError>({"sum", {"axis 2", "rank 2"}, "axes are -2 to 1"}, [&] {
+    next_line_is_wrong();
+    (void)sum(a, {.axis = 2});
+  });
+}
+
+TEST(Indices, AxisTwice) {
+  static auto f = jit([](Array a) {
+    next_line_is_wrong();
+    return mean(a, {.axis = {1, -1}});
+  });
+  expect_error<IndexError>({"mean", {"axis -1", "rank 2"}, "once"}, [] { f(zeros({2, 3})); });
+}
+
+TEST(Indices, AxisOfAShape) {
+  static auto f = jit([](Array a) {
+    next_line_is_wrong();
+    return a.shape(-3);
+  });
+  expect_error<IndexError>({"axis -3", {"rank 2"}, "axes are -2 to 1"}, [] { f(zeros({2, 3})); });
+}
+
+TEST(Indices, TransposeWithoutAnAxis) {
+  const Array a = zeros({2, 3});
+  expect_error<IndexError>({"transpose", {"rank 2"}, "each of its axes once"}, [&] {
+    next_line_is_wrong();
+    (void)a.transpose({0, 0});
+  });
+}
+
+}  // namespace

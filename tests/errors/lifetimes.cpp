@@ -1,0 +1,237 @@
+// Misuse of lifetimes: symbols outside their trace, numbers that do not exist yet, arrays that are none.
+#include "tests/errors/expect_error.h"
+
+#include <memory>
+#include <sstream>
+#include <vector>
+
+namespace {
+
+using namespace kiln;
+using namespace kiln::tests;
+
+std::vector<Value> leaked_values;
+std::vector<Array> leaked_arrays;
+std::unique_ptr<Var> leaked_var;
+
+// Lets symbols of a trace escape, once: afterwards the function is compiled and not traced again.
+void leak() {
+  static auto f = jit([](Array a) {
+    leaked_values.clear();
+    leaked_arrays.clear();
+    leaked_values.push_back(a(0) + 1);
+    leaked_arrays.push_back(a + 1);
+    leaked_var = std::make_unique<Var>(a(0));
+    return a;
+  });
+  f(zeros(3));
+}
+
+// ---- After the trace ------------------------------------------------------------------------------------------------
+
+TEST(Lifetimes, ValueUsedAfterItsTrace) {
+  leak();
+  expect_error<UsageError>({"Value", {"after its trace has ended"}, "return it"}, [] {
+    next_line_is_wrong();
+    (void)(leaked_values[0] + 1);
+  });
+}
+
+TEST(Lifetimes, ArrayUsedAfterItsTrace) {
+  leak();
+  expect_error<UsageError>({"Array", {"after its trace has ended"}, "return it"}, [] {
+    next_line_is_wrong();
+    (void)(leaked_arrays[0] + 1);
+  });
+}
+
+TEST(Lifetimes, ArrayPassedOnAfterItsTrace) {
+  static auto f = jit([](Array a) { return a; });
+  leak();
+  expect_error<UsageError>({"Array", {"after its trace has ended"}, "return it"}, [] {
+    next_line_is_wrong();
+    (void)f(leaked_arrays[0]);
+  });
+}
+
+TEST(Lifetimes, ValuePassedOnAfterItsTrace) {
+  static auto f = jit([](Value x) { return x; });
+  leak();
+  expect_error<UsageError>({"Value", {"after its trace has ended"}, "return it"}, [] {
+    next_line_is_wrong();
+    (void)f(leaked_values[0]);
+  });
+}
+
+TEST(Lifetimes, VarUsedAfterItsTrace) {
+  leak();
+  expect_error<UsageError>({"Var", {"after its trace has ended", "f64"}, "return its value"}, [] {
+    next_line_is_wrong();
+    *leaked_var += 1;
+  });
+}
+
+TEST(Lifetimes, ValueOfAnotherTrace) {
+  leak();
+  static auto f = jit([](Array a) {
+    next_line_is_wrong();
+    return a + leaked_values[0];
+  });
+  expect_error<UsageError>({"Value", {"another traced function's run"}, "parameter"}, [] { f(zeros(3)); });
+}
+
+TEST(Lifetimes, ArrayOfAnotherTrace) {
+  leak();
+  static auto f = jit([](Array a) {
+    next_line_is_wrong();
+    return a + leaked_arrays[0];
+  });
+  expect_error<UsageError>({"Array", {"another traced function's run"}, "parameter"}, [] { f(zeros(3)); });
+}
+
+TEST(Lifetimes, VarOfAnotherTrace) {
+  leak();
+  static auto f = jit([](Array a) {
+    next_line_is_wrong();
+    return a + *leaked_var;
+  });
+  expect_error<UsageError>({"Var", {"another traced function's run"}, "Value"}, [] { f(zeros(3)); });
+}
+
+// ---- Numbers that are not there yet ---------------------------------------------------------------------------------
+
+TEST(Lifetimes, ReadingATracedArray) {
+  static auto f = jit([](Array a) {
+    const Array b = a + 1;
+    next_line_is_wrong();
+    return a + b.read<double>()[0];
+  });
+  expect_error<UsageError>({"read()", {"inside a traced function", "f64", "rank 1"}, "after the call"},
+                           [] { f(zeros(3)); });
+}
+
+TEST(Lifetimes, ExtentOfATracedArray) {
+  static auto f = jit([](Array a) {
+    next_line_is_wrong();
+    return a + static_cast<double>(a.extent(0));
+  });
+  expect_error<UsageError>({"extent()", {"inside a traced function"}, "shape("}, [] { f(zeros(3)); });
+}
+
+TEST(Lifetimes, PrintingATracedArray) {
+  static auto f = jit([](Array a) {
+    std::ostringstream out;
+    next_line_is_wrong();
+    out << a + 1;
+    return a;
+  });
+  expect_error<UsageError>({"print", {"f64", "inside a traced function"}, "return it"}, [] { f(zeros(3)); });
+}
+
+TEST(Lifetimes, PrintingATracedValue) {
+  static auto f = jit([](Array a) {
+    std::ostringstream out;
+    next_line_is_wrong();
+    out << a(0) * 2;
+    return a;
+  });
+  expect_error<UsageError>({"print", {"f64", "inside a traced function"}, "return it"}, [] { f(zeros(3)); });
+}
+
+TEST(Lifetimes, TracedValueAsANumber) {
+  static auto f = jit([](Array a) {
+    const Value x = a(0) + 1;
+    (void)(a(1) + 1);
+    next_line_is_wrong();
+    return a + x.as_double();
+  });
+  expect_error<UsageError>({"C++ number", {"f64"}, "return it"}, [] { f(zeros(3)); });
+}
+
+TEST(Lifetimes, TracedValueCast) {
+  static auto f = jit([](Array a) {
+    next_line_is_wrong();
+    const int n = static_cast<int>(a.shape(0) + 1);
+    return a + n;
+  });
+  expect_error<UsageError>({"C++ number", {"i64"}, "keep computing with Values"}, [] { f(zeros(3)); });
+}
+
+TEST(Lifetimes, SavingATracedArray) {
+  static auto f = jit([](Array a) {
+    next_line_is_wrong();
+    save("traced.npy", a);
+    return a;
+  });
+  expect_error<UsageError>({"save(\"traced.npy\"", {"inside a traced function"}, "return it"}, [] { f(zeros(3)); });
+}
+
+// ---- Arrays that are none -------------------------------------------------------------------------------------------
+
+TEST(Lifetimes, EagerOperationOnNoArray) {
+  const Array a;
+  expect_error<UsageError>({"Array", {"no elements yet"}, "assign"}, [&] {
+    next_line_is_wrong();
+    (void)(a + 1);
+  });
+}
+
+TEST(Lifetimes, EagerElementOfNoArray) {
+  const Array a;
+  expect_error<UsageError>({"an element", {"no elements yet"}, "assign"}, [&] {
+    next_line_is_wrong();
+    (void)a(0);
+  });
+}
+
+TEST(Lifetimes, EagerStoreIntoNoArray) {
+  const Array a, b = zeros(3);
+  expect_error<UsageError>({"a view", {"no elements yet"}, "assign"}, [&] {
+    next_line_is_wrong();
+    a(rest) = b;
+  });
+}
+
+TEST(Lifetimes, EagerReductionOfNoArray) {
+  const Array a;
+  expect_error<UsageError>({"Array", {"no elements yet"}, "assign"}, [&] {
+    next_line_is_wrong();
+    (void)sum(a);
+  });
+}
+
+TEST(Lifetimes, PassingNoArray) {
+  static auto f = jit([](Array a) { return a; });
+  expect_error<UsageError>({"Array", {"no elements yet"}, "assign"}, [] {
+    next_line_is_wrong();
+    (void)f(Array());
+  });
+}
+
+TEST(Lifetimes, TracedOperationOnNoArray) {
+  static auto f = jit([](Array a) {
+    const Array b;
+    next_line_is_wrong();
+    return a + b;
+  });
+  expect_error<UsageError>({"Array", {"no elements yet"}, "assign"}, [] { f(zeros(3)); });
+}
+
+TEST(Lifetimes, ReturningNoArray) {
+  static auto f = jit([](Array) { return Array(); });
+  expect_error<UsageError>({"returns an Array", {"no elements"}, "assign"}, [] {
+    announced = {__FILE__, __LINE__ - 2};
+    (void)f(zeros(3));
+  });
+}
+
+TEST(Lifetimes, MovedFromArray) {
+  Array a = zeros(3);
+  const Array b = std::move(a);
+  expect_error<UsageError>({"Array", {"no elements yet"}, "assign"}, [&] {
+    next_line_is_wrong();
+    (void)(a * b);  // NOLINT(bugprone-use-after-move)
+  });
+}
+
+}  // namespace

@@ -1,0 +1,279 @@
+// Misuse of loops and branches: outside a trace, left by C++, carried in the wrong way.
+#include "tests/errors/expect_error.h"
+
+namespace {
+
+using namespace kiln;
+using namespace kiln::tests;
+
+// ---- Outside a traced function --------------------------------------------------------------------------------------
+
+TEST(Loops, RangeInPlainCode) {
+  expect_error<UsageError>({"range", {"traced function"}, "C++'s own control flow"}, [] {
+    next_line_is_wrong();
+    for (Value i : range(3)) (void)i;
+  });
+}
+
+TEST(Loops, ParallelRangeInPlainCode) {
+  expect_error<UsageError>({"prange", {"traced function"}, "C++'s own control flow"}, [] {
+    next_line_is_wrong();
+    for (Value i : prange(3)) (void)i;
+  });
+}
+
+TEST(Loops, IfInPlainCode) {
+  const Value x = 3;
+  expect_error<UsageError>({"if_", {"traced function"}, "C++'s own control flow"}, [&] {
+    next_line_is_wrong();
+    if_(x > 2, [] {});
+  });
+}
+
+TEST(Loops, WhileInPlainCode) {
+  Var x = 3;
+  expect_error<UsageError>({"while_", {"traced function"}, "C++'s own control flow"}, [&] {
+    next_line_is_wrong();
+    while_([&] { return x > 2; }, [&] { x -= 1; });
+  });
+}
+
+TEST(Loops, BreakInPlainCode) {
+  expect_error<UsageError>({"break_", {"traced function"}, "C++'s own control flow"}, [] {
+    next_line_is_wrong();
+    break_();
+  });
+}
+
+// ---- break_ and continue_ -------------------------------------------------------------------------------------------
+
+TEST(Loops, BreakOutOfAParallelLoop) {
+  static auto f = jit([](Array a) {
+    for (Value i : prange(a.shape(0))) {
+      a(i) = 1;
+      next_line_is_wrong();
+      break_if(i > 2);
+    }
+  });
+  expect_error<UsageError>({"break_", {"prange"}, "use range, or continue_"}, [] { f(zeros(3)); });
+}
+
+TEST(Loops, BreakOutsideEveryLoop) {
+  static auto f = jit([](Array a) {
+    next_line_is_wrong();
+    break_();
+    return a;
+  });
+  expect_error<UsageError>({"break_", {"outside every traced loop"}, "range or while_"}, [] { f(zeros(3)); });
+}
+
+TEST(Loops, ContinueOutsideEveryLoop) {
+  static auto f = jit([](Array a, Value n) {
+    next_line_is_wrong();
+    if_(n > 2, [] { continue_(); });
+    return a;
+  });
+  expect_error<UsageError>({"continue_", {"outside every traced loop"}, "range"}, [] { f(zeros(3), 3); });
+}
+
+// ---- Left by C++ ----------------------------------------------------------------------------------------------------
+
+TEST(Loops, CppBreakAndAnOperationAfterIt) {
+  static auto f = jit([](Array a) {
+    Var s = 0.0;
+    next_line_is_wrong();
+    for (Value i : range(a.shape(0))) {
+      s += a(i);
+      break;
+    }
+    return a + s;
+  });
+  expect_error<UsageError>({"traced loop was left", {"C++ break"}, "break_()"}, [] { f(zeros(3)); });
+}
+
+TEST(Loops, CppBreakAtTheVeryEnd) {
+  static auto f = jit([](Array a) {
+    next_line_is_wrong();
+    for (Value i : range(a.shape(0))) {
+      a(i) = 1;
+      break;
+    }
+  });
+  expect_error<UsageError>({"traced loop was left", {"C++ break"}, "break_()"}, [] { f(zeros(3)); });
+}
+
+TEST(Loops, CppBreakOutOfAParallelLoop) {
+  static auto f = jit([](Array a) {
+    next_line_is_wrong();
+    for (auto [i, j] : prange(a.shape(0), 2)) {
+      a(i) = j;
+      break;
+    }
+    return a;
+  });
+  expect_error<UsageError>({"traced loop was left", {"C++ break"}, "break_()"}, [] { f(zeros(3)); });
+}
+
+TEST(Loops, CppBreakOutOfTheInnerLoop) {
+  static auto f = jit([](Array a) {
+    for (Value i : range(a.shape(0))) {
+      next_line_is_wrong();
+      for (Value j : range(2)) {
+        a(i) += j;
+        break;
+      }
+    }
+  });
+  expect_error<UsageError>({"traced loop was left", {"C++ break"}, "break_()"}, [] { f(zeros(3)); });
+}
+
+TEST(Loops, CppReturnOutOfALoop) {
+  static auto f = jit([](Array a) {
+    next_line_is_wrong();
+    for (Value i : range(a.shape(0))) {
+      return Value(a(i) + 1);
+    }
+    return Value(0.0);
+  });
+  expect_error<UsageError>({"traced loop was left", {"return"}, "assign a Var"}, [] { f(zeros(3)); });
+}
+
+TEST(Loops, ExceptionCaughtInsideTheFunction) {
+  static auto f = jit([](Array a) {
+    try {
+      next_line_is_wrong();
+      for (Value i : range(a.shape(0))) {
+        a(i) = 1;
+        throw 5;
+      }
+    } catch (int) {
+    }
+    return a;
+  });
+  expect_error<UsageError>({"traced loop or branch was left", {"exception"}, "outside the function"},
+                           [] { f(zeros(3)); });
+}
+
+// ---- Steps ----------------------------------------------------------------------------------------------------------
+
+TEST(Loops, StepOfZero) {
+  static auto f = jit([](Array a) {
+    next_line_is_wrong();
+    for (Value i : range(0, a.shape(0), 0)) a(i) = 1;
+  });
+  expect_error<UsageError>({"range", {"step of 0"}, "other than 0"}, [] { f(zeros(3)); });
+}
+
+TEST(Loops, RuntimeStepOfZero) {
+  static auto f = jit([](Array a, Value step) {
+    next_line_is_wrong();
+    for (Value i : range(0, a.shape(0), step)) a(i) = 1;
+  });
+  expect_error<UsageError>({"range", {"step of 0"}, "other than 0"}, [] { f(zeros(3), 0); });
+}
+
+TEST(Loops, ArangeWithAStepOfZero) {
+  expect_error<UsageError>({"arange", {"step of 0"}, "other than 0"}, [] {
+    next_line_is_wrong();
+    (void)arange(0, 5, 0);
+  });
+}
+
+// ---- What a parallel loop carries -----------------------------------------------------------------------------------
+
+TEST(Loops, AssigningAnOuterVarInAParallelLoop) {
+  static auto f = jit([](Array a) {
+    Var last = 0.0;
+    for (Value i : prange(a.shape(0))) {
+      next_line_is_wrong();
+      last = a(i);
+    }
+    return last;
+  });
+  expect_error<UsageError>({"prange", {"assign a Var declared outside it", "f64"}, "declare the Var inside"},
+                           [] { f(zeros(3)); });
+}
+
+TEST(Loops, AssigningAnOuterVarFromAnotherVar) {
+  static auto f = jit([](Array a) {
+    Var last = 0.0;
+    for (Value i : prange(a.shape(0))) {
+      Var x = a(i);
+      next_line_is_wrong();
+      last = x;
+    }
+    return last;
+  });
+  expect_error<UsageError>({"prange", {"assign a Var declared outside it", "f64"}, "declare the Var inside"},
+                           [] { f(zeros(3)); });
+}
+
+TEST(Loops, ReadingAReductionInTheLoop) {
+  static auto f = jit([](Array a) {
+    Var s = 0.0;
+    for (Value i : prange(a.shape(0))) {
+      next_line_is_wrong();
+      s += a(i);
+      a(i) = s;
+    }
+    return s;
+  });
+  expect_error<UsageError>({"prange", {"both update and read a Var", "f64"}, "use only one of"}, [] { f(zeros(3)); });
+}
+
+TEST(Loops, TwoReductionsOfOneVar) {
+  static auto f = jit([](Array a) {
+    Var s = 0.0;
+    for (Value i : prange(a.shape(0))) {
+      next_line_is_wrong();
+      s += a(i);
+      s *= 2.0;
+    }
+    return s;
+  });
+  expect_error<UsageError>({"prange", {"two different operations", "f64"}, "use only one of"}, [] { f(zeros(3)); });
+}
+
+TEST(Loops, CountingWithPlusPlusIsAReductionOfOneVar) {
+  static auto f = jit([](Array a) {
+    Var n = 0;
+    for (Value i : prange(a.shape(0))) {
+      if_(a(i) > 0, [&] { ++n; });
+    }
+    return n;
+  });
+  EXPECT_EQ(static_cast<int>(f(ones(7))), 7);
+}
+
+TEST(Loops, UnrollingAHugeLoop) {
+  static auto f = jit([](Array a, Value x) {
+    Var s = 0.0;
+    for (int k = 0; k < 30'000; ++k) {
+      next_line_is_wrong();
+      s = s * x;
+    }
+    return a + s;
+  });
+  expect_error<UsageError>({"20000 times", {"C++ loop is unrolled"}, "range(n)"}, [] { f(zeros(3), 1.0); });
+}
+
+Value factorial(Value n);
+const auto traced_factorial = jit<factorial>();
+Value factorial(Value n) {
+  next_line_is_wrong();
+  return n * traced_factorial(n - 1);
+}
+
+TEST(Loops, Recursion) {
+  expect_error<UsageError>({"calls itself", {"recursion"}, "write a loop"}, [] { traced_factorial(5); });
+}
+
+TEST(Loops, VectorizeOfSeveralResults) {
+  static auto two = vectorize([](Value x) { return std::tuple(x, Value(x + 1)); });
+  expect_error<UsageError>({"vectorize", {"one Value"}, "use jit"}, [] {
+    announced = {__FILE__, __LINE__ - 2};
+    (void)two(zeros(3));
+  });
+}
+
+}  // namespace
