@@ -1,0 +1,19 @@
+// expect: (could not convert|no viable conversion|not contextually convertible)
+// A Value used as a C++ condition through !.
+#include <kiln/kiln.h>
+
+using namespace kiln;
+
+#ifdef KILN_MUST_COMPILE
+auto f = jit([](Value n) {
+  Var x = 0;
+  if_(!(n > 2), [&] { x = 1; });
+  return x;
+});
+#else
+auto f = jit([](Value n) {
+  Var x = 0;
+  if (!(n > 2)) x = 1;
+  return x;
+});
+#endif

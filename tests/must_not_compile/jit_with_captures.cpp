@@ -1,0 +1,17 @@
+// expect: must capture nothing
+// What a traced function needs are parameters.
+#include <kiln/kiln.h>
+
+using namespace kiln;
+
+#ifdef KILN_MUST_COMPILE
+Array scaled(Array a, double k) {
+  static const auto f = jit([](Array x, Value factor) { return x * factor; });
+  return f(a, k);
+}
+#else
+Array scaled(Array a, double k) {
+  const auto f = jit([k](Array x) { return x * k; });
+  return f(a);
+}
+#endif

@@ -1,0 +1,11 @@
+// expect: (use of deleted function|call to deleted function)
+// An axis or a number? Write {.axis = 0}, or maximum(a, 0).
+#include <kiln/kiln.h>
+
+using namespace kiln;
+
+#ifdef KILN_MUST_COMPILE
+auto f = jit([](Array a) { return maximum(a, 0) + max(a, {.axis = 0}); });
+#else
+auto f = jit([](Array a) { return max(a, 0); });
+#endif

@@ -1,0 +1,11 @@
+// expect: without auto parameters
+// The same of vectorize.
+#include <kiln/kiln.h>
+
+using namespace kiln;
+
+#ifdef KILN_MUST_COMPILE
+auto f = vectorize([](Value x) { return x + 1; });
+#else
+auto f = vectorize([](auto x) { return x + 1; });
+#endif

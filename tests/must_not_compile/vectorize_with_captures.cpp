@@ -1,0 +1,17 @@
+// expect: must capture nothing
+// The same of vectorize.
+#include <kiln/kiln.h>
+
+using namespace kiln;
+
+#ifdef KILN_MUST_COMPILE
+Array scaled(Array a, double k) {
+  static const auto f = vectorize([](Value x, Value factor) { return x * factor; });
+  return f(a, k);
+}
+#else
+Array scaled(Array a, double k) {
+  const auto f = vectorize([k](Value x) { return x * k; });
+  return f(a);
+}
+#endif

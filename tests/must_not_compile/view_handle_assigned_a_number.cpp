@@ -1,0 +1,17 @@
+// expect: (use of deleted function|overload resolution selected deleted operator)
+// The same of a number.
+#include <kiln/kiln.h>
+
+using namespace kiln;
+
+#ifdef KILN_MUST_COMPILE
+auto f = jit([](Array a) {
+  auto v = a(slice(0, 1));
+  v(rest) = 1;
+});
+#else
+auto f = jit([](Array a) {
+  auto v = a(slice(0, 1));
+  v = 1;
+});
+#endif

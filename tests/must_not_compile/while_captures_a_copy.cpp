@@ -1,0 +1,19 @@
+// expect: (discards qualifiers|no viable overloaded)
+// The same of while_.
+#include <kiln/kiln.h>
+
+using namespace kiln;
+
+#ifdef KILN_MUST_COMPILE
+auto f = jit([](Value n) {
+  Var x = n;
+  while_([&] { return x > 2; }, [&] { x -= 1; });
+  return x;
+});
+#else
+auto f = jit([](Value n) {
+  Var x = n;
+  while_([&] { return x > 2; }, [=] { x -= 1; });
+  return x;
+});
+#endif
