@@ -308,7 +308,7 @@ class Compactor {
     nodes_.apply(s.condition);
     blocks_.apply(s.body);
     blocks_.apply(s.otherwise);
-    if (s.index_count > 0) s.first_index = moved_indices(s.first_index, s.index_count);
+    s.first_index = s.index_count > 0 ? moved_indices(s.first_index, s.index_count) : 0;
   }
 
   Program& program_;

@@ -53,13 +53,12 @@ constexpr Operation make(const char* name, ir::Op op) {
 }
 
 // The only row that takes scalars alone.
+const auto fused = vectorize([](Value a, Value b, Value c) { return fma(a, b, c); });
+
 Operation make_fma() {
   return {"fma", ir::Op::fma, 3,
-          [](const JitOptions& o, const Array* x) -> Array {
-            static const auto f = vectorize([](Value a, Value b, Value c) { return fma(a, b, c); });
-            return f.with(o)(x[0], x[1], x[2]);
-          },
-          nullptr};
+          [](const JitOptions& o, const Array* x) -> Array { return fused.with(o)(x[0], x[1], x[2]); },
+          [](const Array* x) -> Array { return fused(x[0], x[1], x[2]); }};
 }
 
 const Operation table[] = {

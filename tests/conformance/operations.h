@@ -15,7 +15,7 @@ struct Operation {
   int arity;
   /// A traced function that is this operation alone. `select` takes its condition first.
   Array (*call)(const JitOptions& options, const Array* operands);
-  /// The operation on arrays, in a trace or eagerly; none for rows that take scalars only (fma).
+  /// The operation on arrays, in a trace or eagerly.
   Array (*apply)(const Array* operands);
 };
 
