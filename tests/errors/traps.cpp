@@ -139,7 +139,7 @@ TEST(Traps, RebindingInTheScopeOfTheNameIsFine) {
 
 TEST(Traps, SwapOfTwoBuffers) {
   static auto f = jit([](Array a, Array b, Value n) {
-    for (Value t : range(n)) {
+    for ([[maybe_unused]] Value t : range(n)) {
       b(rest) = a + 1;
       kiln::swap(a, b);
     }
@@ -174,11 +174,15 @@ TEST(Traps, AbsOfAPlainDoubleIsNotThatOfIntegers) {
   EXPECT_EQ(number(abs(Value(x))), 2.7);
 }
 
-TEST(Traps, ComparisonBindsAsInCpp) {
+// Compilers warn of it; it is tested because it means what it seems to.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wparentheses"
+TEST(Traps, ComparisonBindsStrongerThanAnd) {
   static auto f = jit([](Value a, Value b, Value c, Value d) { return i64(a < b & c < d); });
   EXPECT_EQ(number(f(1, 2, 3, 4)), 1);
   EXPECT_EQ(number(f(1, 2, 4, 3)), 0);
 }
+#pragma GCC diagnostic pop
 
 TEST(Traps, NumbersThatDoNotFitCompareAsTheyAre) {
   static auto f = jit([](Array a) { return all(a < 300) && !any(a < -1); });
