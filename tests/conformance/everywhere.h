@@ -1,0 +1,85 @@
+// One program run in every way there is: interpreted, compiled for each vector width, on 1 to 3 threads.
+#pragma once
+
+#include "tests/conformance/compare.h"
+
+#include <span>
+#include <string>
+#include <vector>
+
+namespace kiln::conformance {
+
+inline Array as_array(const Array& a) { return a; }
+inline Array as_array(const Value& v) {
+  const Array a = empty(Shape({}), v.dtype());
+  a(rest) = v;
+  return a;
+}
+
+/// The results of a call, and the arrays it wrote into, as a list.
+using Results = std::vector<Array>;
+
+template <class... T>
+Results results(const T&... each) {
+  return {as_array(each)...};
+}
+template <class... T>
+Results results(const std::tuple<T...>& all) {
+  return std::apply([](const auto&... each) { return Results{as_array(each)...}; }, all);
+}
+
+inline std::string text_of(const JitOptions& o) {
+  return std::to_string(o.vector_bits) + " bits, " + (o.force_threads ? std::to_string(o.threads) : "any number of") + " threads";
+}
+
+constexpr JitOptions compiled_ways[] = {
+    {},
+    {.vector_bits = 128},
+    {.vector_bits = 256},
+    {.vector_bits = 512},
+    {.threads = 1, .force_threads = true},
+    {.threads = 2, .force_threads = true},
+    {.vector_bits = 128, .threads = 3, .force_threads = true},
+    {.vector_bits = 512, .threads = 5, .force_threads = true},
+};
+
+/// Calls `run` with the function interpreted and compiled in all ways; every result must be the same, bit for bit. `run` makes
+/// its inputs anew each time. Returns what the interpreter gave.
+template <class F, class Run>
+Results everywhere(const F& f, Run&& run) {
+  const Results wanted = run(f.with({.interpret = true}));
+  for (const JitOptions& options : compiled_ways) {
+    const Results actual = run(f.with(options));
+    EXPECT_EQ(actual.size(), wanted.size());
+    for (std::size_t k = 0; k < wanted.size(); ++k)
+      EXPECT_TRUE(same_bits(actual[k], wanted[k])) << "result " << k << ", " << text_of(options);
+    if (testing::Test::HasFailure()) break;
+  }
+  return wanted;
+}
+
+/// A new array of these numbers and extents.
+template <class T>
+Array array_from(const std::vector<T>& numbers, std::initializer_list<std::int64_t> extents = {}) {
+  const Array a = [&] {
+    if constexpr (std::same_as<T, bool>) {
+      const Array b = empty({numbers.size()}, bool_);
+      for (std::size_t k = 0; k < numbers.size(); ++k) b(k) = static_cast<bool>(numbers[k]);
+      return b;
+    } else {
+      return array(numbers);
+    }
+  }();
+  if (extents.size() == 0) return a;
+  return a.reshape(Shape(std::span<const std::int64_t>(extents.begin(), extents.size())));
+}
+
+/// The elements as C++ numbers, C order.
+template <class T>
+std::vector<T> numbers(const Array& a) {
+  const Array c = a.copy();
+  const auto all = c.read<T>();
+  return {all.begin(), all.end()};
+}
+
+}  // namespace kiln::conformance
