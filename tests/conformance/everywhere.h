@@ -51,6 +51,9 @@ Results everywhere(const F& f, Run&& run) {
   for (const JitOptions& options : compiled_ways) {
     const Results actual = run(f.with(options));
     EXPECT_EQ(actual.size(), wanted.size());
+    if (options.vector_bits != 0) {
+      EXPECT_EQ(last_call().vector_bits, options.vector_bits);
+    }
     for (std::size_t k = 0; k < wanted.size(); ++k)
       EXPECT_TRUE(same_bits(actual[k], wanted[k])) << "result " << k << ", " << text_of(options);
     if (testing::Test::HasFailure()) break;
