@@ -1,0 +1,392 @@
+// Runs a recipe's program every way there is and compares what comes out, bit for bit.
+#include "tests/fuzz/compare.h"
+
+#include "core/access.h"
+#include "core/dispatch.h"
+#include "core/error_text.h"
+#include "core/interpret.h"
+#include "core/results.h"
+#include "core/specialize.h"
+#include "tests/fuzz/execute.h"
+#include "tests/fuzz/inputs.h"
+
+#include <kiln/error.h>
+
+#include <cmath>
+#include <cstring>
+#include <mutex>
+
+namespace kiln::fuzz {
+
+using detail::Access;
+using detail::Argument;
+
+namespace {
+
+// ---- The traced function --------------------------------------------------------------------------------------------
+
+thread_local const Recipe* traced_recipe = nullptr;
+thread_local std::string traced_text;
+
+void trace_recipe(detail::Tracing& tracing, const Argument* arguments) {
+  std::vector<Array> arrays;
+  std::vector<Value> scalars;
+  for (std::size_t k = 0; k < traced_recipe->inputs.size(); ++k) arrays.push_back(*(arguments++)->array);
+  for (std::size_t k = 0; k < traced_recipe->scalars.size(); ++k) scalars.push_back(*(arguments++)->scalar);
+  Executor executor(*traced_recipe, std::move(arrays), std::move(scalars));
+  executor.run();
+  traced_text = executor.text();
+  for (const Term& x : executor.results()) {
+    if (x.is_array()) detail::trace_result(tracing, *x.array);
+    else detail::trace_result(tracing, *x.value);
+  }
+}
+
+std::vector<Argument> arguments_of(const Inputs& inputs) {
+  std::vector<Argument> list;
+  for (const Array& a : inputs.arrays()) list.push_back(detail::argument(a));
+  for (const Value& s : inputs.scalars()) list.push_back(detail::argument(s));
+  return list;
+}
+
+// ---- Outcomes -------------------------------------------------------------------------------------------------------
+
+struct Piece {
+  std::string name;
+  DType dtype;
+  std::vector<std::int64_t> extents;
+  std::vector<std::byte> bytes;
+};
+
+struct Outcome {
+  std::string error;  // the kind of exception, if the call ended in one
+  std::vector<Piece> pieces;
+};
+
+const char* kind_of(ir::Message::Kind kind) {
+  return kind == ir::Message::Kind::shape ? "ShapeError" : kind == ir::Message::Kind::index ? "IndexError" : "UsageError";
+}
+
+const char* kind_of(const Error& e) {
+  if (dynamic_cast<const ShapeError*>(&e)) return "ShapeError";
+  if (dynamic_cast<const IndexError*>(&e)) return "IndexError";
+  if (dynamic_cast<const DTypeError*>(&e)) return "DTypeError";
+  if (dynamic_cast<const UsageError*>(&e)) return "UsageError";
+  if (dynamic_cast<const CompileError*>(&e)) return "CompileError";
+  if (dynamic_cast<const InternalError*>(&e)) return "InternalError";
+  return "RuntimeError";
+}
+
+// What the code generator refuses by name, as the documentation says.
+bool is_limit(const std::string& error) { return error.starts_with("CompileError") && error.find("parallel loop") != std::string::npos; }
+
+Piece array_piece(std::string name, DType dtype, int rank, const std::byte* data, const std::int64_t* extents, const std::int64_t* strides) {
+  Piece p{std::move(name), dtype, {extents, extents + rank}, {}};
+  std::int64_t count = 1;
+  for (int k = 0; k < rank; ++k) count *= extents[k];
+  const auto size = static_cast<std::int64_t>(dtype.size());
+  p.bytes.resize(static_cast<std::size_t>(std::max<std::int64_t>(count, 0) * size));
+  for (std::int64_t e = 0; e < count; ++e) {
+    std::int64_t rest = e, offset = 0;
+    for (int k = rank; k-- > 0;) {
+      offset += rest % extents[k] * strides[k];
+      rest /= extents[k];
+    }
+    std::memcpy(p.bytes.data() + e * size, data + offset * size, dtype.size());
+  }
+  return p;
+}
+
+Piece scalar_piece(std::string name, DType dtype, const detail::Number16& number) {
+  Piece p{std::move(name), dtype.is_floating() ? f64 : i64, {}, std::vector<std::byte>(8)};
+  std::memcpy(p.bytes.data(), &number, 8);
+  return p;
+}
+
+void add_memory(const Inputs& inputs, Outcome& outcome) {
+  for (std::size_t k = 0; k < inputs.memory().size(); ++k) {
+    const Inputs::Memory& m = *inputs.memory()[k];
+    outcome.pieces.push_back({text("memory of argument buffer ", k), m.dtype, {static_cast<std::int64_t>(m.bytes.size() / m.dtype.size())}, m.bytes});
+  }
+}
+
+double half_value(DType dtype, std::uint16_t bits) {
+  const bool brain = dtype == bf16;
+  const int exponent = brain ? bits >> 7 & 0xff : bits >> 10 & 0x1f, fraction = brain ? bits & 0x7f : bits & 0x3ff;
+  return exponent == (brain ? 0xff : 0x1f) && fraction != 0 ? NAN : exponent + fraction;
+}
+
+bool is_nan(DType dtype, const std::byte* at) {
+  if (dtype == f64) {
+    double x;
+    std::memcpy(&x, at, 8);
+    return std::isnan(x);
+  }
+  if (dtype == f32) {
+    float x;
+    std::memcpy(&x, at, 4);
+    return std::isnan(x);
+  }
+  std::uint16_t x;
+  std::memcpy(&x, at, 2);
+  return std::isnan(half_value(dtype, x));
+}
+
+std::string shown(DType dtype, const std::byte* at) {
+  if (dtype == f64) {
+    double x;
+    std::memcpy(&x, at, 8);
+    return number_text(x);
+  }
+  if (dtype == f32) {
+    float x;
+    std::memcpy(&x, at, 4);
+    return number_text(static_cast<double>(x));
+  }
+  std::uint64_t x = 0;
+  std::memcpy(&x, at, dtype.size());
+  char out[32];
+  std::snprintf(out, sizeof out, "0x%llx", static_cast<unsigned long long>(x));
+  return out;
+}
+
+// Where two outcomes differ; empty where they do not.
+std::string difference(const Outcome& expected, const Outcome& got) {
+  if (expected.error != got.error)
+    return text("the call ends in '", got.error.empty() ? "no error" : got.error, "', not in '", expected.error.empty() ? "no error" : expected.error, "'");
+  if (!expected.error.empty()) return {};
+  if (expected.pieces.size() != got.pieces.size()) return "another number of results";
+  for (std::size_t k = 0; k < expected.pieces.size(); ++k) {
+    const Piece &a = expected.pieces[k], &b = got.pieces[k];
+    if (a.dtype != b.dtype) return text(a.name, ": dtype ", b.dtype, ", not ", a.dtype);
+    if (a.extents != b.extents) {
+      return text(a.name, ": shape ", std::span<const std::int64_t>(b.extents), ", not ", std::span<const std::int64_t>(a.extents));
+    }
+    const std::size_t size = a.dtype.size();
+    for (std::size_t at = 0; at < a.bytes.size(); at += size) {
+      const std::byte *x = a.bytes.data() + at, *y = b.bytes.data() + at;
+      if (std::memcmp(x, y, size) == 0) continue;
+      if (a.dtype.is_floating() && is_nan(a.dtype, x) && is_nan(a.dtype, y)) continue;
+      return text(a.name, ", element ", at / size, " of ", a.bytes.size() / size, " (", a.dtype, "): ", shown(a.dtype, y), ", expected ", shown(a.dtype, x));
+    }
+  }
+  return {};
+}
+
+// ---- Running one Program --------------------------------------------------------------------------------------------
+
+// Memory of a run, with different rubbish in each, so that reading what nobody wrote shows.
+struct RunMemory {
+  struct Block {
+    std::unique_ptr<std::byte[]> memory;
+    std::size_t bytes;
+  };
+  std::mutex mutex;
+  std::vector<Block> blocks;
+  unsigned char rubbish = 0;
+
+  static constexpr std::size_t guard = 128;
+  std::byte* allocate(std::int64_t bytes) {
+    const std::lock_guard lock(mutex);
+    const std::size_t size = static_cast<std::size_t>(std::max<std::int64_t>(bytes, 0));
+    auto memory = std::make_unique<std::byte[]>(size + 2 * guard + 64);
+    std::memset(memory.get(), rubbish, size + 2 * guard + 64);
+    // Aligned as the runtime's memory is.
+    const std::size_t shift = 64 - reinterpret_cast<std::uintptr_t>(memory.get()) % 64;
+    std::byte* const first = memory.get() + shift + guard - 64;
+    blocks.push_back({std::move(memory), size});
+    return first;
+  }
+};
+
+constexpr RuntimeServices services{
+    [](Frame* frame, std::uint32_t, std::int64_t bytes) noexcept { return static_cast<RunMemory*>(frame->owner)->allocate(bytes); },
+    [](Frame* frame, std::uint32_t, LoopBody body, void* captures, std::int64_t count, std::int64_t) noexcept { body(frame, captures, 0, count, 0); }};
+
+template <class Run>
+Outcome outcome_of(const ir::Program& program, const detail::GatheredCall& call, Inputs& inputs, unsigned char rubbish, Run&& run) {
+  Outcome outcome;
+  RunMemory memory;
+  memory.rubbish = rubbish;
+  inputs.reset();
+  std::vector<ResultSlot> results(program.results.size());
+  Frame frame{&services, call.layouts, call.scalars, results.data(), &memory, {}};
+  std::int32_t status = 0;
+  try {
+    status = run(frame);
+  } catch (const Error& e) {
+    outcome.error = text(kind_of(e), ": ", e.what());
+    return outcome;
+  }
+  if (status > 0) outcome.error = kind_of(program.messages[static_cast<std::size_t>(status - 1)].kind);
+  if (status < 0) outcome.error = "RuntimeError";
+  if (status != 0) return outcome;
+  for (std::size_t k = 0; k < results.size(); ++k) {
+    const ir::Result& r = program.results[k];
+    if (r.is_array)
+      outcome.pieces.push_back(array_piece(text("result ", k), program.roots[r.root].dtype, r.rank, results[k].data, results[k].extents, results[k].strides));
+    else outcome.pieces.push_back(scalar_piece(text("result ", k), program[r.value].type.dtype, results[k].number));
+  }
+  add_memory(inputs, outcome);
+  return outcome;
+}
+
+Verdict check_variant(const Recipe& recipe, const Ways& ways) {
+  traced_recipe = &recipe;
+  detail::Function function{&trace_recipe, Location::current(), false};
+  Inputs inputs(recipe, 0);
+  const std::vector<Argument> arguments = arguments_of(inputs);
+  const int count = static_cast<int>(arguments.size());
+  detail::GatheredCall call;
+  detail::gather(arguments.data(), count, {}, Location::current(), call);
+  std::unique_ptr<detail::Variant> v;
+  try {
+    v = detail::specialize(function, {.interpret = true}, arguments.data(), count, call, recipe.seed % 5 == 0);
+  } catch (const InternalError& e) {
+    return {Verdict::Kind::trace, e.what()};
+  } catch (const Error& e) {
+    return {dynamic_cast<const UsageError*>(&e) ? Verdict::Kind::refused : Verdict::Kind::trace, text(kind_of(e), ": ", e.what())};
+  }
+  const auto interpreted = [&](const ir::Program& program, unsigned char rubbish) {
+    return outcome_of(program, call, inputs, rubbish, [&](Frame& frame) { return interpret(program, frame); });
+  };
+  const Outcome expected = interpreted(v->traced, 0x5a);
+  if (expected.error.find(':') != std::string::npos) {
+    return {expected.error.starts_with("IndexError") ? Verdict::Kind::invalid : Verdict::Kind::trace, expected.error};
+  }
+  if (const std::string d = difference(expected, interpreted(v->scheduled, 0xa3)); !d.empty()) return {Verdict::Kind::scheduled, "after the passes: " + d};
+  const Verdict::Kind good = expected.error.empty() ? Verdict::Kind::passed : Verdict::Kind::failed_call;
+  if (ways.interpret_only) return {good, {}};
+  constexpr int widths[] = {128, 256, 512};
+  const int only_bits = widths[recipe.seed % 3], only_threads = 1 + static_cast<int>(recipe.seed / 3 % 3);
+  for (int bits : widths) {
+    if (!ways.all && bits != only_bits) continue;
+    try {
+      const std::unique_ptr<Executable> executable = cpu_backend().compile(v->scheduled, {bits});
+      for (int threads = 1; threads <= 3; ++threads) {
+        if (!ways.all && threads != only_threads) continue;
+        const Outcome got = outcome_of(v->scheduled, call, inputs, static_cast<unsigned char>(0x3c + threads),
+                                       [&](Frame& frame) { return executable->run(frame, {threads, true}, nullptr); });
+        if (const std::string d = difference(expected, got); !d.empty())
+          return {Verdict::Kind::compiled, text(bits, "-bit vectors, ", threads, " threads: ", d)};
+      }
+    } catch (const Error& e) {
+      const std::string what = text(kind_of(e), ": ", e.what());
+      return {is_limit(what) ? Verdict::Kind::refused : Verdict::Kind::compiled, text(bits, "-bit vectors: ", what)};
+    }
+  }
+  return {good, {}};
+}
+
+// ---- Calls through the dispatcher -----------------------------------------------------------------------------------
+
+Outcome called(detail::Function& function, const JitOptions& options, Inputs& inputs) {
+  Outcome outcome;
+  inputs.reset();
+  const std::vector<Argument> arguments = arguments_of(inputs);
+  detail::Results results;
+  try {
+    detail::call(function, options, arguments.data(), static_cast<int>(arguments.size()), results, Location::current());
+  } catch (const Error& e) {
+    outcome.error = kind_of(e);
+    if (outcome.error == "InternalError" || outcome.error == "CompileError") outcome.error += text(": ", e.what());
+    return outcome;
+  }
+  for (int k = 0; k < results.count(); ++k) {
+    const Array& a = results.array(k);
+    if (Access::state(a) == Access::State::undefined) {
+      const Value v = results.value(k);
+      outcome.pieces.push_back(scalar_piece(text("result ", k), v.dtype(), Access::number(v)));
+    } else {
+      outcome.pieces.push_back(
+          array_piece(text("result ", k), a.dtype(), a.rank(), Access::layout(a).data, Access::layout(a).extents, Access::layout(a).strides));
+    }
+  }
+  add_memory(inputs, outcome);
+  return outcome;
+}
+
+// The same function on every data set: what facts consulted let one specialization serve must be right for it.
+Verdict check_calls(const Recipe& recipe) {
+  traced_recipe = &recipe;
+  // Never freed, as functions are.
+  auto& oracle = *new detail::Function{&trace_recipe, Location::current(), false};
+  auto& function = *new detail::Function{&trace_recipe, Location::current(), false};
+  JitOptions options;
+  options.threads = 1 + static_cast<int>(recipe.seed % 3);
+  options.force_threads = true;
+  JitOptions interpreting;
+  interpreting.interpret = true;
+  for (int set = 0; set < data_sets; ++set) {
+    Inputs inputs(recipe, set);
+    // A function of its own for each set: no specialization is used twice.
+    auto& fresh = set == 0 ? oracle : *new detail::Function{&trace_recipe, Location::current(), false};
+    const Outcome expected = called(fresh, interpreting, inputs);
+    if (expected.error == "IndexError") return {Verdict::Kind::invalid, text("data set ", set, ": IndexError")};
+    const Outcome got = called(function, options, inputs);
+    if (is_limit(got.error)) return {Verdict::Kind::refused, got.error};
+    if (const std::string d = difference(expected, got); !d.empty())
+      return {Verdict::Kind::dispatched, text("data set ", set, ", compiled, ", options.threads, " threads: ", d)};
+    if (const std::string d = difference(expected, called(oracle, interpreting, inputs)); !d.empty())
+      return {Verdict::Kind::dispatched, text("data set ", set, ", interpreted by an older specialization: ", d)};
+  }
+  return {};
+}
+
+}  // namespace
+
+Verdict check(const Recipe& recipe, const Ways& ways) {
+  Ways chosen = ways;
+  chosen.all |= recipe.seed % 8 == 0;
+  const Verdict verdict = check_variant(recipe, chosen);
+  if (verdict.failed() || verdict.kind == Verdict::Kind::refused || ways.interpret_only || recipe.seed % 4 != 1) return verdict;
+  const Verdict calls = check_calls(recipe);
+  return calls.failed() ? calls : verdict;
+}
+
+std::string as_program(const Recipe& recipe) {
+  traced_recipe = &recipe;
+  traced_text.clear();
+  Inputs inputs(recipe, 0);
+  const std::vector<Argument> arguments = arguments_of(inputs);
+  detail::Function function{&trace_recipe, Location::current(), false};
+  detail::GatheredCall call;
+  detail::gather(arguments.data(), static_cast<int>(arguments.size()), {}, Location::current(), call);
+  std::string error;
+  try {
+    detail::specialize(function, {.interpret = true}, arguments.data(), static_cast<int>(arguments.size()), call, false);
+  } catch (const Error& e) {
+    error = text("// ", e.what(), "\n");
+  }
+  std::string parameters, list;
+  for (std::size_t k = 0; k < recipe.inputs.size(); ++k) parameters += text(k ? ", " : "", "Array a", k), list += text(k ? ", " : "", "a", k);
+  for (std::size_t k = 0; k < recipe.scalars.size(); ++k) parameters += text(", Value s", k), list += text(", s", k);
+  return error + "#include <kiln/kiln.h>\n\n#include <cmath>\n#include <iostream>\n#include <vector>\n\nusing namespace kiln;\n\n" +
+         "auto f = jit([](" + parameters + ") {\n" + traced_text + "});\n\nint main() {\n" + inputs.text() +
+         "  const auto show = [](const auto&... x) { ((std::cout << x << '\\n'), ...); };\n"
+         "  for (bool interpret : {true, false}) {\n"
+         "    std::apply(show, f.with({.interpret = interpret})(" + list + "));\n"
+         "    show(" + list + ");\n  }\n}\n";
+}
+
+std::string as_ir(const Recipe& recipe) {
+  traced_recipe = &recipe;
+  Inputs inputs(recipe, 0);
+  const std::vector<Argument> arguments = arguments_of(inputs);
+  detail::Function function{&trace_recipe, Location::current(), false};
+  detail::GatheredCall call;
+  detail::gather(arguments.data(), static_cast<int>(arguments.size()), {}, Location::current(), call);
+  try {
+    const auto v = detail::specialize(function, {.interpret = true}, arguments.data(), static_cast<int>(arguments.size()), call, recipe.seed % 5 == 0);
+    return ir::print(v->traced) + "\n" + ir::print(v->scheduled);
+  } catch (const Error& e) {
+    return e.what();
+  }
+}
+
+const char* name_of(Verdict::Kind kind) {
+  constexpr const char* names[] = {"passed", "refused", "invalid", "failed_call", "trace", "scheduled", "compiled", "dispatched"};
+  return names[static_cast<int>(kind)];
+}
+
+}  // namespace kiln::fuzz
