@@ -328,7 +328,8 @@ void DiskCache::store(const Hash128& key, std::span<const char> blob) noexcept t
     descriptor = open_private_directory(options_.directory);
   }
   const File directory(descriptor);
-  if (!directory.open()) return log(LogLevel::info, text("compiled code cannot be kept: no usable folder ", options_.directory));
+  if (!directory.open())
+    return log(LogLevel::info, text("compiled code cannot be kept: no usable folder ", options_.directory));
   const Name name = name_of(key);
   const Name temporary = temporary_name(key);
   const bool written = write_file(directory.get(), temporary.text, header_of(key, blob), blob);

@@ -87,7 +87,8 @@ Array Access::make_array(Storage* storage, DType dtype, std::span<const std::int
   return make_array(storage, dtype, static_cast<int>(extents.size()), l, false);
 }
 
-Array Access::make_traced(std::uint64_t trace, std::uint32_t symbol, DType dtype, int rank, bool read_only, const Location& where) {
+Array Access::make_traced(std::uint64_t trace, std::uint32_t symbol, DType dtype, int rank, bool read_only,
+                          const Location& where) {
   Array a(where);
   a.trace_ = trace;
   a.symbol_ = symbol;
@@ -113,17 +114,25 @@ void Access::rebind(Array& a, const Array& b) {
 }
 
 Array new_array(DType dtype, std::span<const std::int64_t> extents, const Location& where) {
-  if (extents.size() > max_rank) throw ShapeError(text("arrays have at most ", max_rank, " axes, not ", extents.size(), "; join axes with reshape"), where);
+  if (extents.size() > max_rank)
+    throw ShapeError(text("arrays have at most ", max_rank, " axes, not ", extents.size(), "; join axes with reshape"),
+                     where);
   std::int64_t bytes = static_cast<std::int64_t>(dtype.size());
   for (std::int64_t extent : extents) {
-    if (extent < 0) throw ShapeError(text("an array of ", dtype, ": an extent is negative in shape ", extents, "; extents are 0 or more"), where);
+    if (extent < 0)
+      throw ShapeError(
+          text("an array of ", dtype, ": an extent is negative in shape ", extents, "; extents are 0 or more"), where);
     if (__builtin_mul_overflow(bytes, extent, &bytes) || bytes > (std::int64_t{1} << 62))
-      throw ShapeError(text("an array of ", dtype, " and shape ", extents, " is larger than memory can be; work on fewer elements at a time"), where);
+      throw ShapeError(text("an array of ", dtype, " and shape ", extents,
+                            " is larger than memory can be; work on fewer elements at a time"),
+                       where);
   }
   try {
     return Access::make_array(Storage::allocate(static_cast<std::size_t>(bytes)), dtype, extents);
   } catch (const RuntimeError& e) {
-    throw RuntimeError(text("no memory for an array of ", dtype, " and shape ", extents, ", ", bytes, " bytes; work on fewer elements at a time (", e.what(), ")"), where);
+    throw RuntimeError(text("no memory for an array of ", dtype, " and shape ", extents, ", ", bytes,
+                            " bytes; work on fewer elements at a time (", e.what(), ")"),
+                       where);
   }
 }
 
@@ -137,9 +146,12 @@ Array array_of(const void* numbers, DType dtype, std::int64_t count, const Locat
 }  // namespace detail
 
 Array borrow(void* data, DType dtype, std::span<const std::int64_t> extents, Location l) {
-  if (extents.size() > max_rank) throw ShapeError(text("arrays have at most ", max_rank, " axes, not ", extents.size()), l);
+  if (extents.size() > max_rank)
+    throw ShapeError(text("arrays have at most ", max_rank, " axes, not ", extents.size()), l);
   for (std::int64_t extent : extents)
-    if (extent < 0) throw ShapeError(text("an array of ", dtype, ": an extent is negative in shape ", extents, "; extents are 0 or more"), l);
+    if (extent < 0)
+      throw ShapeError(
+          text("an array of ", dtype, ": an extent is negative in shape ", extents, "; extents are 0 or more"), l);
   const auto bytes = static_cast<std::size_t>(detail::element_count(extents)) * dtype.size();
   return Access::make_array(Storage::borrow(static_cast<std::byte*>(data), bytes), dtype, extents);
 }
@@ -155,31 +167,51 @@ std::uint16_t current_depth() {
 
 Array::Array(Location) : depth_(current_depth()) {}
 
-Array::Array(const void* numbers, DType dtype, std::int64_t count, Location l) : Array(detail::array_of(numbers, dtype, count, l)) {}
+Array::Array(const void* numbers, DType dtype, std::int64_t count, Location l)
+    : Array(detail::array_of(numbers, dtype, count, l)) {}
 
 Array::Array(const Array& other)
-    : layout_(other.layout_), storage_(other.storage_), trace_(other.trace_), symbol_(other.symbol_), scope_(other.scope_),
-      depth_(current_depth()), state_(other.state_), dtype_(other.dtype_), rank_(other.rank_), read_only_(other.read_only_) {
+    : layout_(other.layout_),
+      storage_(other.storage_),
+      trace_(other.trace_),
+      symbol_(other.symbol_),
+      scope_(other.scope_),
+      depth_(current_depth()),
+      state_(other.state_),
+      dtype_(other.dtype_),
+      rank_(other.rank_),
+      read_only_(other.read_only_) {
   detail::retain(storage_);
 }
 
 Array::Array(Array&& other) noexcept
-    : layout_(other.layout_), storage_(other.storage_), trace_(other.trace_), symbol_(other.symbol_), scope_(other.scope_),
-      depth_(current_depth()), state_(other.state_), dtype_(other.dtype_), rank_(other.rank_), read_only_(other.read_only_) {
+    : layout_(other.layout_),
+      storage_(other.storage_),
+      trace_(other.trace_),
+      symbol_(other.symbol_),
+      scope_(other.scope_),
+      depth_(current_depth()),
+      state_(other.state_),
+      dtype_(other.dtype_),
+      rank_(other.rank_),
+      read_only_(other.read_only_) {
   other.storage_ = nullptr;
   other.state_ = State::undefined;
 }
 
 Array::~Array() { detail::release(storage_); }
 
-// An assignment cannot take the caller's line: an error names the newest one, which the right side has just set in x = x + 1.
+// An assignment cannot take the caller's line: an error names the newest one, which the right side has just set in x =
+// x + 1.
 Array& Array::operator=(const Array& other) & {
   const Tracing* t = Tracing::checked();
   if (t && t->depth() > depth_)
-    throw UsageError(text("'=': an Array", state_ == State::undefined ? std::string() : text(" (", dtype_, ", rank ", int{rank_}, ")"),
-                          " declared outside a traced loop or branch is rebound inside it, which happens once, while tracing: "
-                          "write x(rest) = … to store into it, or kiln::swap(a, b) to exchange two"),
-                     t->last_location());
+    throw UsageError(
+        text("'=': an Array",
+             state_ == State::undefined ? std::string() : text(" (", dtype_, ", rank ", int{rank_}, ")"),
+             " declared outside a traced loop or branch is rebound inside it, which happens once, while tracing: "
+             "write x(rest) = … to store into it, or kiln::swap(a, b) to exchange two"),
+        t->last_location());
   Access::rebind(*this, other);
   return *this;
 }
@@ -192,16 +224,19 @@ namespace {
 
 int checked_axis(int axis, int rank, const Location& l) {
   const int k = axis < 0 ? axis + rank : axis;
-  if (k < 0 || k >= rank) throw IndexError(text("axis ", axis, " of an array of rank ", rank, "; axes are ", -rank, " to ", rank - 1), l);
+  if (k < 0 || k >= rank)
+    throw IndexError(text("axis ", axis, " of an array of rank ", rank, "; axes are ", -rank, " to ", rank - 1), l);
   return k;
 }
 
 // The array as numbers in memory; throws what is wrong with it otherwise.
-const Array& concrete(const Array& a, const char* what, const Location& l, const char* way_out = "read it after the call") {
-  if (Access::state(a) == Access::State::undefined) throw UsageError(text(what, ": this Array has no elements yet: assign an array to it first"), l);
+const Array& concrete(const Array& a, const char* what, const Location& l,
+                      const char* way_out = "read it after the call") {
+  if (Access::state(a) == Access::State::undefined)
+    throw UsageError(text(what, ": this Array has no elements yet: assign an array to it first"), l);
   if (Access::traced(a))
-    throw UsageError(text(what, " of an Array (", a.dtype(), ", rank ", a.rank(), ") inside a traced function, where it is a symbol without numbers; ",
-                          way_out),
+    throw UsageError(text(what, " of an Array (", a.dtype(), ", rank ", a.rank(),
+                          ") inside a traced function, where it is a symbol without numbers; ", way_out),
                      l);
   return a;
 }
@@ -248,11 +283,17 @@ std::int64_t Array::host_size() const { return detail::element_count(Access::ext
 
 void* Array::host_data(DType dtype, bool write, Location l) const {
   concrete(*this, write ? "write()" : "read()", l);
-  if (Tracing::checked()) throw UsageError("reading numbers of an array inside a traced function: pass the array as a parameter", l);
-  if (dtype != dtype_) throw DTypeError(text("reading an array of ", dtype_, " as ", dtype, "; astype(", dtype, ") converts it"), l);
-  if (write && read_only_) throw UsageError(text("write() of a read-only array (", dtype_, ", shape ", Access::extents(*this), "); copy() it first"), l);
+  if (Tracing::checked())
+    throw UsageError("reading numbers of an array inside a traced function: pass the array as a parameter", l);
+  if (dtype != dtype_)
+    throw DTypeError(text("reading an array of ", dtype_, " as ", dtype, "; astype(", dtype, ") converts it"), l);
+  if (write && read_only_)
+    throw UsageError(
+        text("write() of a read-only array (", dtype_, ", shape ", Access::extents(*this), "); copy() it first"), l);
   if (!detail::is_contiguous(*this))
-    throw ShapeError(text(write ? "write()" : "read()", " of a view (", dtype_, ", shape ", Access::extents(*this), ") whose elements do not lie side by side; copy() it first"), l);
+    throw ShapeError(text(write ? "write()" : "read()", " of a view (", dtype_, ", shape ", Access::extents(*this),
+                          ") whose elements do not lie side by side; copy() it first"),
+                     l);
   return layout_.data;
 }
 
@@ -271,19 +312,21 @@ Element Array::element(const Operand* const* indices, int count, Location l) con
   if (Tracing* t = Tracing::checked()) t->symbol_of(*this, l);  // throws: a concrete array in a trace
   concrete(*this, "an element", l);
   if (count != rank_)
-    throw IndexError(text("an element of an array of shape ", Access::extents(*this), " needs ", int{rank_}, " indices, not ", count,
-                          "; for a part of it write a(i, _) or a(i, rest)"),
+    throw IndexError(text("an element of an array of shape ", Access::extents(*this), " needs ", int{rank_},
+                          " indices, not ", count, "; for a part of it write a(i, _) or a(i, rest)"),
                      l);
   std::byte* address = layout_.data;
   for (int k = 0; k < count; ++k) {
     const Value& v = indices[k]->value;
     if (!v.dtype().is_integer())
-      throw DTypeError(text("an index must be an integer, not ", v.dtype(), "; write floordiv(a, b) for an integer quotient"), indices[k]->where);
+      throw DTypeError(
+          text("an index must be an integer, not ", v.dtype(), "; write floordiv(a, b) for an integer quotient"),
+          indices[k]->where);
     const std::int64_t given = v.as_integer(), extent = layout_.extents[k];
     const std::int64_t index = given < 0 ? given + extent : given;
     if (index < 0 || index >= extent)
-      throw IndexError(text("index ", given, " is out of bounds for axis ", k, " of an array of shape ", Access::extents(*this),
-                            valid_indices(extent)),
+      throw IndexError(text("index ", given, " is out of bounds for axis ", k, " of an array of shape ",
+                            Access::extents(*this), valid_indices(extent)),
                        indices[k]->where);
     address += index * layout_.strides[k] * static_cast<std::int64_t>(dtype_.size());
   }
@@ -308,7 +351,8 @@ Element Array::operator()(const Operand& i, const Operand& j, const Operand& k, 
   const Operand* list[] = {&i, &j, &k, &l};
   return element(list, 4, i.where);
 }
-Element Array::operator()(const Operand& i, const Operand& j, const Operand& k, const Operand& l, const Operand& m) const {
+Element Array::operator()(const Operand& i, const Operand& j, const Operand& k, const Operand& l,
+                          const Operand& m) const {
   const Operand* list[] = {&i, &j, &k, &l, &m};
   return element(list, 5, i.where);
 }
@@ -324,7 +368,9 @@ Range3 slice_axis(const Slice& s, std::int64_t n, const Location& where) {
   if (step == 0 || s.step.open) throw UsageError("the step of a slice must be an integer other than 0", where);
   for (const Bound* b : {&s.lo, &s.hi})
     if (!b->open && !b->value.dtype().is_integer())
-      throw DTypeError(text("the bound of a slice must be an integer, not ", b->value.dtype(), "; write floordiv(a, b) for an integer quotient"), where);
+      throw DTypeError(text("the bound of a slice must be an integer, not ", b->value.dtype(),
+                            "; write floordiv(a, b) for an integer quotient"),
+                       where);
   const auto clamp = [](std::int64_t x, std::int64_t lo, std::int64_t hi) { return x < lo ? lo : x > hi ? hi : x; };
   const auto from_end = [n](std::int64_t x) { return x < 0 ? x + n : x; };
   const std::int64_t low = step > 0 ? 0 : -1, high = step > 0 ? n : n - 1;
@@ -338,7 +384,8 @@ Range3 slice_axis(const Slice& s, std::int64_t n, const Location& where) {
 
 View Array::view(const IndexItem* const* items, int count) const {
   const Location where = items[0]->where;
-  if (state_ == State::traced) return Access::make_view(Tracing::required("a traced Array", where).view(*this, items, count));
+  if (state_ == State::traced)
+    return Access::make_view(Tracing::required("a traced Array", where).view(*this, items, count));
   if (Tracing* t = Tracing::checked()) t->symbol_of(*this, where);
   concrete(*this, "a view", where);
   int named = 0, rests = 0;
@@ -348,9 +395,10 @@ View Array::view(const IndexItem* const* items, int count) const {
   }
   if (rests > 1) throw IndexError("rest stands twice in one index list; it may stand once", where);
   if (named > rank_ || (rests == 0 && named < rank_))
-    throw IndexError(text("an array of shape ", Access::extents(*this), " is indexed with ", named, " positions",
-                          named < rank_ ? "; add rest for the axes not named, as in a(i, rest)" : "; newaxis makes one more axis"),
-                     where);
+    throw IndexError(
+        text("an array of shape ", Access::extents(*this), " is indexed with ", named, " positions",
+             named < rank_ ? "; add rest for the axes not named, as in a(i, rest)" : "; newaxis makes one more axis"),
+        where);
   Layout l;
   l.data = layout_.data;
   int rank = 0, axis = 0;
@@ -381,11 +429,14 @@ View Array::view(const IndexItem* const* items, int count) const {
       case IndexItem::Kind::scalar: {
         const Value& v = item.item.lo.value;
         if (!v.dtype().is_integer())
-          throw DTypeError(text("an index must be an integer, not ", v.dtype(), "; write floordiv(a, b) for an integer quotient"), item.where);
-        const std::int64_t given = v.as_integer(), extent = layout_.extents[axis], index = given < 0 ? given + extent : given;
+          throw DTypeError(
+              text("an index must be an integer, not ", v.dtype(), "; write floordiv(a, b) for an integer quotient"),
+              item.where);
+        const std::int64_t given = v.as_integer(), extent = layout_.extents[axis],
+                           index = given < 0 ? given + extent : given;
         if (index < 0 || index >= extent)
-          throw IndexError(text("index ", given, " is out of bounds for axis ", axis, " of an array of shape ", Access::extents(*this),
-                                valid_indices(extent)),
+          throw IndexError(text("index ", given, " is out of bounds for axis ", axis, " of an array of shape ",
+                                Access::extents(*this), valid_indices(extent)),
                            item.where);
         advance(index * layout_.strides[axis]);
         ++axis;
@@ -402,18 +453,23 @@ View Array::view(const IndexItem* const* items, int count) const {
 namespace {
 
 void check_writable(const Element& e, const Location& where) {
-  if (Access::read_only(e)) throw UsageError(text("'=' writes into a read-only array (", Access::stored(e), "); copy() it first"), where);
+  if (Access::read_only(e))
+    throw UsageError(text("'=' writes into a read-only array (", Access::stored(e), "); copy() it first"), where);
 }
 
 void store(const Element& e, const Operand& x) {
-  if (Access::traced(e)) return Tracing::required("a traced element", x.where).store_element(Access::element(e), x.value, x.where);
+  if (Access::traced(e))
+    return Tracing::required("a traced element", x.where).store_element(Access::element(e), x.value, x.where);
   check_writable(e, x.where);
-  if (Access::traced(x.value)) throw UsageError("a traced Value is stored into a concrete array: pass the array as a parameter", x.where);
-  write_element(Access::address(e), Access::stored(e), convert(Access::number(x.value), x.value.dtype(), Access::stored(e)));
+  if (Access::traced(x.value))
+    throw UsageError("a traced Value is stored into a concrete array: pass the array as a parameter", x.where);
+  write_element(Access::address(e), Access::stored(e),
+                convert(Access::number(x.value), x.value.dtype(), Access::stored(e)));
 }
 
 void update(const Element& e, ir::Op op, const Operand& x) {
-  if (Access::traced(e)) return Tracing::required("a traced element", x.where).update_element(Access::element(e), op, x.value, x.where);
+  if (Access::traced(e))
+    return Tracing::required("a traced element", x.where).update_element(Access::element(e), op, x.value, x.where);
   const Operand both[2] = {Operand(e, x.where), x};
   store(e, Operand(detail::apply(op, both, 2), x.where));
 }
@@ -440,7 +496,8 @@ Value Array::item(Location l) const {
     return element(list, rank_, l);
   }
   concrete(*this, "item()", l);
-  if (host_size() != 1) throw ShapeError(text("item() of an array of shape ", Access::extents(*this), "; it needs exactly one element"), l);
+  if (host_size() != 1)
+    throw ShapeError(text("item() of an array of shape ", Access::extents(*this), "; it needs exactly one element"), l);
   return Access::make({dtype_, Strength::strong}, read_element(layout_.data, dtype_));
 }
 
@@ -464,9 +521,12 @@ Shape::Shape(std::span<const std::int64_t> extents, Location l) : where_(l) {
   for (std::int64_t e : extents) append(Operand(e, l));
 }
 void Shape::append(const Operand& extent) {
-  if (rank_ == max_rank) throw ShapeError(text("arrays have at most ", max_rank, " axes; join axes with reshape"), extent.where);
+  if (rank_ == max_rank)
+    throw ShapeError(text("arrays have at most ", max_rank, " axes; join axes with reshape"), extent.where);
   if (!extent.value.dtype().is_integer())
-    throw DTypeError(text("an extent must be an integer, not ", extent.value.dtype(), "; write floordiv(a, b) for an integer quotient"), extent.where);
+    throw DTypeError(text("an extent must be an integer, not ", extent.value.dtype(),
+                          "; write floordiv(a, b) for an integer quotient"),
+                     extent.where);
   new (extents_ + static_cast<std::size_t>(rank_++) * sizeof(Value)) Value(extent.value);
 }
 const Value& Shape::operator[](int axis) const { return reinterpret_cast<const Value*>(extents_)[axis]; }

@@ -50,8 +50,10 @@ class Checks {
     std::vector<Statement> guards, others;
     std::set<NodeId> conditions;
     for (const Statement& statement : program_.blocks[0].statements) {
-      if (statement.kind != Kind::guard || !is_of_arguments(statement.condition)) others.push_back(statement);
-      else if (conditions.insert(statement.condition).second) guards.push_back(statement);
+      if (statement.kind != Kind::guard || !is_of_arguments(statement.condition))
+        others.push_back(statement);
+      else if (conditions.insert(statement.condition).second)
+        guards.push_back(statement);
     }
     guards.insert(guards.end(), others.begin(), others.end());
     program_.blocks[0].statements = std::move(guards);
@@ -275,7 +277,8 @@ class Checks {
 
   bool mentions(const Sum& sum, NodeId index) const {
     return std::any_of(sum.terms.begin(), sum.terms.end(), [&](const Sum::Term& term) {
-      return std::any_of(term.factors.begin(), term.factors.end(), [&](NodeId factor) { return mentions(factor, index); });
+      return std::any_of(term.factors.begin(), term.factors.end(),
+                         [&](NodeId factor) { return mentions(factor, index); });
     });
   }
 

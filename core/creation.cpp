@@ -20,7 +20,10 @@ Array empty(const Shape& shape, DType dtype, Location l) {
     for (int k = 0; k < shape.rank(); ++k) extents[k] = t->integer_of(shape[k], "an extent", l);
     for (int k = 0; k < shape.rank(); ++k)
       t->guard(t->build().less_equal(t->build().integer(0), extents[k]),
-               {ir::Message::Kind::shape, "an extent of a new array is negative: {}; extents are 0 or more", {extents[k]}, t->location(l)});
+               {ir::Message::Kind::shape,
+                "an extent of a new array is negative: {}; extents are 0 or more",
+                {extents[k]},
+                t->location(l)});
     return t->allocate(dtype, extents, shape.rank(), l);
   }
   std::int64_t extents[max_rank];
@@ -45,7 +48,9 @@ Array full(const Shape& shape, const Operand& x, DType dtype) { return filled(sh
 Array empty_like(const ArrayOperand& a) { return empty(a.array.shape(a.where), a.array.dtype(), a.where); }
 Array zeros_like(const ArrayOperand& a) { return filled(a.array.shape(a.where), 0, a.array.dtype(), a.where); }
 Array ones_like(const ArrayOperand& a) { return filled(a.array.shape(a.where), 1, a.array.dtype(), a.where); }
-Array full_like(const ArrayOperand& a, const Operand& x) { return filled(a.array.shape(a.where), x.value, a.array.dtype(), a.where); }
+Array full_like(const ArrayOperand& a, const Operand& x) {
+  return filled(a.array.shape(a.where), x.value, a.array.dtype(), a.where);
+}
 
 namespace {
 
@@ -74,8 +79,10 @@ Array from_index(const Value& count, DType dtype, const Location& l, F&& f) {
 Array arange_of(const Operand& begin, const Operand& end, const Operand& step) {
   const Location& l = begin.where;
   const Type type = promote(promote(Access::type(begin.value), Access::type(end.value)), Access::type(step.value));
-  if (type.dtype.is_bool() || type.dtype.is_complex()) throw DTypeError(text("arange of ", type.dtype, "; give integers or floats"), l);
-  if (!Access::traced(step.value) && step.value.as_double() == 0) throw UsageError("arange with a step of 0 never ends: the step must be other than 0", l);
+  if (type.dtype.is_bool() || type.dtype.is_complex())
+    throw DTypeError(text("arange of ", type.dtype, "; give integers or floats"), l);
+  if (!Access::traced(step.value) && step.value.as_double() == 0)
+    throw UsageError("arange with a step of 0 never ends: the step must be other than 0", l);
   const Operand span = Operand(end - begin, l);
   Value count = 0;
   if (type.dtype.is_integer()) {
@@ -88,7 +95,8 @@ Array arange_of(const Operand& begin, const Operand& end, const Operand& step) {
   // NumPy's distance between floats: that of the first two, so that the results agree bit for bit.
   Value distance = step.value;
   if (type.dtype.is_floating()) Access::set(distance, Operand(begin + step, l) - begin);
-  return from_index(count, type.dtype, l, [&](const Operand& i) { return begin + Operand(i * Operand(distance, l), l); });
+  return from_index(count, type.dtype, l,
+                    [&](const Operand& i) { return begin + Operand(i * Operand(distance, l), l); });
 }
 
 }  // namespace
@@ -99,7 +107,8 @@ Array arange(const Operand& begin, const Operand& end, const Operand& step) { re
 
 Array linspace(const Operand& first, const Operand& last, const Operand& count) {
   const Location& l = first.where;
-  if (!count.value.dtype().is_integer()) throw DTypeError(text("linspace needs an integer count, not ", count.value.dtype(), "; cast it with i64(x)"), l);
+  if (!count.value.dtype().is_integer())
+    throw DTypeError(text("linspace needs an integer count, not ", count.value.dtype(), "; cast it with i64(x)"), l);
   const Value intervals = maximum(Operand(count - Operand(1, l), l), Operand(1, l));
   const Value step = f64(Operand(Operand(last - first, l) / Operand(intervals, l), l));
   const Value begin = f64(first), end = f64(last);

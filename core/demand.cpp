@@ -166,7 +166,7 @@ class Guards {
       if (program_[statement.value].operands[0] == none) loads.push_back(statement.value);
     }
     for (const NodeId load : loads) {
-      const Demand& demand = demand_of(load);
+      const Demand demand = testable(block, load, demand_of(load));
       if (demand == always || demand.empty()) continue;
       std::vector<NodeId> needed;
       for (const Case& each : demand) {
@@ -177,6 +177,21 @@ class Guards {
       const NodeId condition = node_of(demand);
       program_[load].operands[0] = condition;
     }
+  }
+
+  // The demand without the conditions that cannot be tested before the load, such as those of a loop that comes after
+  // it: a load too many is better than one that nothing guards.
+  Demand testable(BlockId block, NodeId load, const Demand& demand) {
+    const std::size_t place = position(block, load);
+    Demand result;
+    for (Case each : demand) {
+      std::erase_if(each, [&](const Literal& literal) {
+        std::vector<NodeId> moved, path{load};
+        return !reach(block, place, literal.condition, moved, path);
+      });
+      add_case(result, std::move(each));
+    }
+    return result;
   }
 
   NodeId node_of(const Demand& demand) {

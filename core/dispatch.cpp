@@ -84,14 +84,17 @@ Variant* find_or_specialize(Function& function, const JitOptions& options, const
   const InProgress in_progress(state, call.signature);
   int same_signature = 0;
   std::string reason = reason_for(state, call, same_signature);
-  std::unique_ptr<Variant> made = specialize(function, options, arguments, count, call, same_signature >= most_variants);
-  if (same_signature >= most_variants) reason = text("the generic variant, after ", same_signature, " of this signature");
+  std::unique_ptr<Variant> made =
+      specialize(function, options, arguments, count, call, same_signature >= most_variants);
+  if (same_signature >= most_variants)
+    reason = text("the generic variant, after ", same_signature, " of this signature");
   made->reason = std::move(reason);
   Variant* v = made.release();
   last_call_state.compiled = true;
   last_call_state.lookup = v->reason.c_str();
   v->next = state.variants.load();
-  while (!state.variants.compare_exchange_weak(v->next, v, std::memory_order_release)) {}
+  while (!state.variants.compare_exchange_weak(v->next, v, std::memory_order_release)) {
+  }
   log_compile(function, *v);
   return v;
 }
@@ -135,8 +138,10 @@ std::byte* allocate(Frame* frame, std::uint32_t root, std::int64_t bytes) noexce
   auto& memory = *static_cast<LaunchMemory*>(frame->owner);
   try {
     Storage* s = Storage::allocate(static_cast<std::size_t>(bytes < 0 ? 0 : bytes));
-    if (memory.count < LaunchMemory::inline_blocks) memory.blocks[memory.count++] = s;
-    else memory.more.push_back(s);
+    if (memory.count < LaunchMemory::inline_blocks)
+      memory.blocks[memory.count++] = s;
+    else
+      memory.more.push_back(s);
     return s->data();
   } catch (...) {
     memory.refused_root = root;
@@ -146,7 +151,8 @@ std::byte* allocate(Frame* frame, std::uint32_t root, std::int64_t bytes) noexce
 }
 
 // Without a thread pool: all of a distributed loop on this thread. Devices put their own in its place.
-void run_serially(Frame* frame, std::uint32_t, LoopBody body, void* captures, std::int64_t count, std::int64_t) noexcept {
+void run_serially(Frame* frame, std::uint32_t, LoopBody body, void* captures, std::int64_t count,
+                  std::int64_t) noexcept {
   body(frame, captures, 0, count, 0);
 }
 
@@ -156,13 +162,16 @@ constexpr RuntimeServices services{&allocate, &run_serially};
   if (status == status_no_memory) {
     const auto& memory = *static_cast<const LaunchMemory*>(frame.owner);
     if (memory.refused_root == ir::none)
-      throw RuntimeError("an array that a compiled function makes is larger than memory can be; work on fewer elements at a time", where);
+      throw RuntimeError(
+          "an array that a compiled function makes is larger than memory can be; work on fewer elements at a time",
+          where);
     const ir::Program& program = v.executable ? v.scheduled : v.traced;
     const ir::Root& root = program.roots[memory.refused_root];
     const Location& line = program.locations[root.location];
-    throw RuntimeError(text("no memory for an array of ", root.dtype, " of rank ", int{root.rank}, ", ", memory.refused_bytes,
-                            " bytes, that a compiled function makes; work on fewer elements at a time"),
-                       line.line() ? line : where);
+    throw RuntimeError(
+        text("no memory for an array of ", root.dtype, " of rank ", int{root.rank}, ", ", memory.refused_bytes,
+             " bytes, that a compiled function makes; work on fewer elements at a time"),
+        line.line() ? line : where);
   }
   const ir::Message& m = v.traced.messages[static_cast<std::size_t>(status - 1)];
   std::string message = m.text;
@@ -180,7 +189,8 @@ constexpr RuntimeServices services{&allocate, &run_serially};
   throw UsageError(message, line);
 }
 
-void take_results(const Variant& v, const GatheredCall& call, const Frame& frame, LaunchMemory& memory, Results& results) {
+void take_results(const Variant& v, const GatheredCall& call, const Frame& frame, LaunchMemory& memory,
+                  Results& results) {
   for (std::size_t k = 0; k < v.traced.results.size(); ++k) {
     const ir::Result& r = v.traced.results[k];
     const ResultSlot& slot = frame.results[k];
@@ -199,11 +209,13 @@ void take_results(const Variant& v, const GatheredCall& call, const Frame& frame
       }
     }
     if (!storage) throw InternalError("a result lies in no memory of this call");
-    results.add_concrete(storage, v.traced.roots[r.root].dtype, r.rank, slot.data, slot.extents, slot.strides, read_only);
+    results.add_concrete(storage, v.traced.roots[r.root].dtype, r.rank, slot.data, slot.extents, slot.strides,
+                         read_only);
   }
 }
 
-void launch(const Variant& v, const JitOptions& options, const GatheredCall& call, Results& results, const Location& where) {
+void launch(const Variant& v, const JitOptions& options, const GatheredCall& call, Results& results,
+            const Location& where) {
   constexpr std::size_t inline_results = 8;
   union InlineSlots {
     InlineSlots() {}  // compiled code writes those it has
@@ -245,10 +257,20 @@ FunctionState& state_of(Function& function) {
   void* state = slot.load(std::memory_order_acquire);
   if (!state) {
     auto* made = new FunctionState;
-    if (slot.compare_exchange_strong(state, made)) state = made;
-    else delete made;
+    if (slot.compare_exchange_strong(state, made))
+      state = made;
+    else
+      delete made;
   }
   return *static_cast<FunctionState*>(state);
+}
+
+void locate(Function& function, const Location& where) {
+  const std::lock_guard lock(state_of(function).mutex);
+  const std::atomic_ref<bool> located(function.located);
+  if (located.load(std::memory_order_relaxed)) return;
+  function.where = where;
+  located.store(true, std::memory_order_release);
 }
 
 void call(Function& function, const JitOptions& options, const Argument* arguments, int count, Results& results,

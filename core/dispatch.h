@@ -12,7 +12,7 @@ namespace kiln::detail {
 
 struct FunctionState {
   std::atomic<Variant*> variants{nullptr};  // newest first; only ever grows
-  std::mutex mutex;                         // of what follows; never held while compiling
+  std::mutex mutex;                         // of what follows and of the function's line; never held while compiling
   std::condition_variable compiled;
   std::vector<Signature> in_progress;
 };

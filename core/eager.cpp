@@ -31,16 +31,21 @@ void trace_builtin(Tracing& tracing, const Argument* arguments) {
     }
     case Builtin::trace: return trace_result(tracing, trace(ArrayOperand(*operands[0].array, where)));
     case Builtin::dot:
-      return trace_result(tracing, dot(ArrayOperand(*operands[0].array, where), ArrayOperand(*operands[1].array, where)));
+      return trace_result(tracing,
+                          dot(ArrayOperand(*operands[0].array, where), ArrayOperand(*operands[1].array, where)));
     case Builtin::array_equal:
-      return trace_result(tracing, array_equal(ArrayOperand(*operands[0].array, where), ArrayOperand(*operands[1].array, where)));
+      return trace_result(
+          tracing, array_equal(ArrayOperand(*operands[0].array, where), ArrayOperand(*operands[1].array, where)));
     case Builtin::allclose:
-      return trace_result(tracing, traced_allclose(ArrayOperand(*operands[0].array, where), ArrayOperand(*operands[1].array, where),
-                                                   Operand(scalar(operands[2]), where), Operand(scalar(operands[3]), where)));
+      return trace_result(
+          tracing, traced_allclose(ArrayOperand(*operands[0].array, where), ArrayOperand(*operands[1].array, where),
+                                   Operand(scalar(operands[2]), where), Operand(scalar(operands[3]), where)));
     default: break;
   }
-  if (constant & has_options_bit) trace_result(tracing, traced_reduction(which, *operands[0].array, constant, where));
-  else trace_result(tracing, traced_reduction(which, *operands[0].array, where));
+  if (constant & has_options_bit)
+    trace_result(tracing, traced_reduction(which, *operands[0].array, constant, where));
+  else
+    trace_result(tracing, traced_reduction(which, *operands[0].array, where));
 }
 
 Function& builtin_function() {
@@ -54,8 +59,8 @@ template <class E>
   throw E(e.what(), where);
 }
 
-void call_builtin(Builtin which, std::span<const std::int64_t> constants, std::span<const Argument> operands, Results& results,
-                  const Location& where) {
+void call_builtin(Builtin which, std::span<const std::int64_t> constants, std::span<const Argument> operands,
+                  Results& results, const Location& where) {
   Argument list[8];
   int n = 0;
   list[n++] = {Argument::Kind::constant, nullptr, nullptr, static_cast<std::int64_t>(which)};
@@ -79,13 +84,15 @@ void call_builtin(Builtin which, std::span<const std::int64_t> constants, std::s
 
 }  // namespace
 
-Array eager_array(Builtin which, std::span<const std::int64_t> constants, std::span<const Argument> operands, const Location& where) {
+Array eager_array(Builtin which, std::span<const std::int64_t> constants, std::span<const Argument> operands,
+                  const Location& where) {
   Results results;
   call_builtin(which, constants, operands, results, where);
   return static_cast<Array&&>(results.array(0));
 }
 
-Value eager_value(Builtin which, std::span<const std::int64_t> constants, std::span<const Argument> operands, const Location& where) {
+Value eager_value(Builtin which, std::span<const std::int64_t> constants, std::span<const Argument> operands,
+                  const Location& where) {
   Results results;
   call_builtin(which, constants, operands, results, where);
   return results.value(0);
@@ -101,13 +108,17 @@ struct ReductionPlan {
 };
 
 ReductionPlan plan(Builtin which, DType dtype, const Location& where) {
-  if (dtype.is_complex()) throw DTypeError(text("reductions (sum, max, …) of an array of ", dtype, " are not supported yet; keep its real and imaginary parts in arrays of floats"),
+  if (dtype.is_complex())
+    throw DTypeError(text("reductions (sum, max, …) of an array of ", dtype,
+                          " are not supported yet; keep its real and imaginary parts in arrays of floats"),
                      where);
   const bool half = dtype == f16 || dtype == bf16;
   const DType floating = half ? f32 : dtype;
   DType integer = dtype;
-  if (dtype.is_bool() || dtype.kind() == TypeKind::signed_integer) integer = i64;
-  else if (dtype.kind() == TypeKind::unsigned_integer) integer = u64;
+  if (dtype.is_bool() || dtype.kind() == TypeKind::signed_integer)
+    integer = i64;
+  else if (dtype.kind() == TypeKind::unsigned_integer)
+    integer = u64;
   switch (which) {
     case Builtin::sum:
     case Builtin::prod: {

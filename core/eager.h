@@ -9,11 +9,26 @@
 
 namespace kiln::detail {
 
-enum class Builtin : std::int64_t { elementwise, sum, prod, min, max, mean, any, all, trace, dot, allclose, array_equal };
+enum class Builtin : std::int64_t {
+  elementwise,
+  sum,
+  prod,
+  min,
+  max,
+  mean,
+  any,
+  all,
+  trace,
+  dot,
+  allclose,
+  array_equal
+};
 
 /// Runs a builtin on arrays and scalars: `constants` are part of its key (the operation, axes …).
-Array eager_array(Builtin which, std::span<const std::int64_t> constants, std::span<const Argument> operands, const Location& where);
-Value eager_value(Builtin which, std::span<const std::int64_t> constants, std::span<const Argument> operands, const Location& where);
+Array eager_array(Builtin which, std::span<const std::int64_t> constants, std::span<const Argument> operands,
+                  const Location& where);
+Value eager_value(Builtin which, std::span<const std::int64_t> constants, std::span<const Argument> operands,
+                  const Location& where);
 
 // Options of a reduction as one constant: the axes as bits, keepdims above them, 0 for "all, a scalar".
 inline constexpr std::int64_t keepdims_bit = 1 << 16;

@@ -33,7 +33,7 @@ void release(const char* text) {
   if (counted(text)->references.fetch_sub(1, std::memory_order_acq_rel) == 1) std::free(counted(text));
 }
 
-std::string with_line(std::string_view message, const std::source_location& where) {
+std::string with_line(std::string_view message, const Location& where) {
   if (where.line() == 0) return std::string(message);
   return std::string(where.file_name()) + ":" + std::to_string(where.line()) + ": " + std::string(message);
 }
@@ -42,7 +42,7 @@ std::string with_line(std::string_view message, const std::source_location& wher
 
 Error::Error(std::string_view message) : text_(new_text(message)) {}
 
-Error::Error(std::string_view message, std::source_location where)
+Error::Error(std::string_view message, Location where)
     : text_(new_text(with_line(message, where))), file_(where.file_name()), line_(where.line()) {}
 
 Error::Error(const Error& other) noexcept

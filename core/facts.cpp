@@ -105,8 +105,7 @@ std::string describe(const Fact& f) {
     case Fact::Kind::contiguous: return text("array ", array, f.answer ? " is contiguous" : " is not contiguous");
     case Fact::Kind::overlap:
       return text("arrays ", array, " and ", axis, f.answer ? " share memory" : " share no memory");
-    case Fact::Kind::large:
-      return text("the arrays hold ", f.answer ? "at least " : "less than ", f.bytes, " bytes");
+    case Fact::Kind::large: return text("the arrays hold ", f.answer ? "at least " : "less than ", f.bytes, " bytes");
     case Fact::Kind::small_extents: return f.answer ? "every extent is below 2^31" : "an extent is 2^31 or more";
     case Fact::Kind::condition: return f.answer ? "a slice lies inside its axis" : "a slice reaches beyond its axis";
   }
@@ -137,8 +136,7 @@ bool Facts::unit_stride(int argument, int axis) {
                           nullptr);
 }
 bool Facts::contiguous(int argument) {
-  return !generic_ &&
-         ask({.kind = Fact::Kind::contiguous, .argument = static_cast<std::uint8_t>(argument)}, nullptr);
+  return !generic_ && ask({.kind = Fact::Kind::contiguous, .argument = static_cast<std::uint8_t>(argument)}, nullptr);
 }
 bool Facts::overlap(int a, int b) {
   return generic_ || ask({.kind = Fact::Kind::overlap,
@@ -146,9 +144,7 @@ bool Facts::overlap(int a, int b) {
                           .axis = static_cast<std::uint8_t>(b)},
                          nullptr);
 }
-bool Facts::large(std::size_t bytes) {
-  return !generic_ && ask({.kind = Fact::Kind::large, .bytes = bytes}, nullptr);
-}
+bool Facts::large(std::size_t bytes) { return !generic_ && ask({.kind = Fact::Kind::large, .bytes = bytes}, nullptr); }
 bool Facts::small_extents() { return !generic_ && ask({.kind = Fact::Kind::small_extents}, nullptr); }
 bool Facts::condition(const ir::Program& program, ir::NodeId node, bool& known) {
   std::int64_t value = 0;

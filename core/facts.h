@@ -1,4 +1,5 @@
-// Facts about a call's arguments that a specialization may depend on; those it consulted decide whether a later call matches.
+// Facts about a call's arguments that a specialization may depend on; those it consulted decide whether a later call
+// matches.
 #pragma once
 
 #include "core/ir.h"
@@ -15,13 +16,13 @@ namespace kiln::detail {
 /// One question and the answer that held when the specialization was made.
 struct Fact {
   enum class Kind : std::uint8_t {
-    extent_is_one,   // of axis `axis` of array `argument`
-    unit_stride,     // the stride of that axis is 1
-    contiguous,      // C order, no gaps
-    overlap,         // arrays `argument` and `axis` share memory
-    large,           // all arrays together are `bytes` long or longer
-    small_extents,   // every extent is below 2^31
-    condition,       // node `node` of the Program, on extents and integer scalars
+    extent_is_one,  // of axis `axis` of array `argument`
+    unit_stride,    // the stride of that axis is 1
+    contiguous,     // C order, no gaps
+    overlap,        // arrays `argument` and `axis` share memory
+    large,          // all arrays together are `bytes` long or longer
+    small_extents,  // every extent is below 2^31
+    condition,      // node `node` of the Program, on extents and integer scalars
   };
   Kind kind;
   std::uint8_t argument = 0, axis = 0;

@@ -10,8 +10,8 @@ namespace kiln {
 
 struct Frame;
 
-/// Compiled code of one distributed loop: the iterations first … last of its distributed space. `captures` are the values it reads
-/// from the function around it.
+/// Compiled code of one distributed loop: the iterations first … last of its distributed space. `captures` are the
+/// values it reads from the function around it.
 using LoopBody = void (*)(Frame* frame, void* captures, std::int64_t first, std::int64_t last, int thread);
 
 /// The services compiled code calls; all noexcept, failures are status values.
@@ -29,9 +29,9 @@ struct RootSlot {
 };
 
 struct ResultSlot {
-  detail::Number16 number;           // scalar results
-  std::byte* data;                   // array results: first element
-  std::uint32_t root;                // whose memory it is (after swaps: the root the memory began as)
+  detail::Number16 number;  // scalar results
+  std::byte* data;          // array results: first element
+  std::uint32_t root;       // whose memory it is (after swaps: the root the memory began as)
   std::int64_t extents[max_rank];
   std::int64_t strides[max_rank];
 };
@@ -39,11 +39,11 @@ struct ResultSlot {
 /// One call. Fields are read by compiled code at fixed offsets.
 struct Frame {
   const RuntimeServices* services;
-  const detail::Layout* const* arrays;   // the array arguments
-  const detail::Number16* scalars;       // the scalar arguments
+  const detail::Layout* const* arrays;  // the array arguments
+  const detail::Number16* scalars;      // the scalar arguments
   ResultSlot* results;
-  void* owner;                           // the dispatcher's
-  std::int64_t failed[8];                // the values a failed guard shows
+  void* owner;             // the dispatcher's
+  std::int64_t failed[8];  // the values a failed guard shows
 };
 static_assert(offsetof(Frame, services) == 0 && offsetof(Frame, arrays) == 8 && offsetof(Frame, scalars) == 16 &&
               offsetof(Frame, results) == 24 && offsetof(Frame, failed) == 40);

@@ -24,11 +24,12 @@ using ir::Op;
 
 namespace {
 
-// A number that does not fit the dtype it meets: compared as it is, else an error, as in a trace, where numbers are known too.
-// Returns whether `number` takes the operand's place.
+// A number that does not fit the dtype it meets: compared as it is, else an error, as in a trace, where numbers are
+// known too. Returns whether `number` takes the operand's place.
 bool must_widen(Op op, const MixedOperand* operands, int index, const Location& where) {
   const Value* scalar = operands[index].scalar;
-  if (!scalar || Access::traced(*scalar) || !Access::type(*scalar).weak() || !scalar->dtype().is_integer()) return false;
+  if (!scalar || Access::traced(*scalar) || !Access::type(*scalar).weak() || !scalar->dtype().is_integer())
+    return false;
   Type in[3];
   const int arity = ir::row(op).arity;
   for (int k = 0; k < arity; ++k)
@@ -56,7 +57,8 @@ Array elementwise(Op op, const MixedOperand* operands, const Location& where) {
     widened[k].scalar = &wide;
     return elementwise(op, widened, where);
   }
-  for (int k = 0; k < arity; ++k) list[k] = operands[k].array ? detail::argument(*operands[k].array) : detail::argument(*operands[k].scalar);
+  for (int k = 0; k < arity; ++k)
+    list[k] = operands[k].array ? detail::argument(*operands[k].array) : detail::argument(*operands[k].scalar);
   const std::int64_t constant = static_cast<std::int64_t>(op);
   return detail::eager_array(Builtin::elementwise, {&constant, 1}, {list, static_cast<std::size_t>(arity)}, where);
 }
@@ -72,9 +74,9 @@ Array elementwise(Op op, const Location& where, const A&... operands) {
 
 }  // namespace
 
-#define KILN_BINARY(name, op)                                                                                                   \
-  Array name(const ArrayOperand& a, const ArrayOperand& b) { return elementwise(Op::op, a.where, a, b); }                       \
-  Array name(const ArrayOperand& a, const Operand& b) { return elementwise(Op::op, a.where, a, b); }                            \
+#define KILN_BINARY(name, op)                                                                             \
+  Array name(const ArrayOperand& a, const ArrayOperand& b) { return elementwise(Op::op, a.where, a, b); } \
+  Array name(const ArrayOperand& a, const Operand& b) { return elementwise(Op::op, a.where, a, b); }      \
   Array name(const Operand& a, const ArrayOperand& b) { return elementwise(Op::op, a.where, a, b); }
 KILN_BINARY(operator+, add)
 KILN_BINARY(operator-, subtract)
@@ -117,21 +119,39 @@ Array clip(const ArrayOperand& x, const Operand& lo, const Operand& hi) {
   return minimum(ArrayOperand(low, x.where), hi);
 }
 
-Array where(const ArrayOperand& c, const ArrayOperand& x, const ArrayOperand& y) { return elementwise(Op::select, c.where, c, x, y); }
-Array where(const ArrayOperand& c, const ArrayOperand& x, const Operand& y) { return elementwise(Op::select, c.where, c, x, y); }
-Array where(const ArrayOperand& c, const Operand& x, const ArrayOperand& y) { return elementwise(Op::select, c.where, c, x, y); }
-Array where(const ArrayOperand& c, const Operand& x, const Operand& y) { return elementwise(Op::select, c.where, c, x, y); }
-Array where(const Operand& c, const ArrayOperand& x, const ArrayOperand& y) { return elementwise(Op::select, c.where, c, x, y); }
-Array where(const Operand& c, const ArrayOperand& x, const Operand& y) { return elementwise(Op::select, c.where, c, x, y); }
-Array where(const Operand& c, const Operand& x, const ArrayOperand& y) { return elementwise(Op::select, c.where, c, x, y); }
+Array where(const ArrayOperand& c, const ArrayOperand& x, const ArrayOperand& y) {
+  return elementwise(Op::select, c.where, c, x, y);
+}
+Array where(const ArrayOperand& c, const ArrayOperand& x, const Operand& y) {
+  return elementwise(Op::select, c.where, c, x, y);
+}
+Array where(const ArrayOperand& c, const Operand& x, const ArrayOperand& y) {
+  return elementwise(Op::select, c.where, c, x, y);
+}
+Array where(const ArrayOperand& c, const Operand& x, const Operand& y) {
+  return elementwise(Op::select, c.where, c, x, y);
+}
+Array where(const Operand& c, const ArrayOperand& x, const ArrayOperand& y) {
+  return elementwise(Op::select, c.where, c, x, y);
+}
+Array where(const Operand& c, const ArrayOperand& x, const Operand& y) {
+  return elementwise(Op::select, c.where, c, x, y);
+}
+Array where(const Operand& c, const Operand& x, const ArrayOperand& y) {
+  return elementwise(Op::select, c.where, c, x, y);
+}
 
 // ---- Storing into arrays --------------------------------------------------------------------------------------------
 
 namespace {
 
 void check_target(const Array& to, const Location& where) {
-  if (Access::state(to) == Access::State::undefined) throw UsageError("storing into an Array that has no elements yet: assign an array to it first", where);
-  if (Access::read_only(to)) throw UsageError(text("'=' writes into a read-only array (", to.dtype(), ", shape ", Access::extents(to), "); copy() it first"), where);
+  if (Access::state(to) == Access::State::undefined)
+    throw UsageError("storing into an Array that has no elements yet: assign an array to it first", where);
+  if (Access::read_only(to))
+    throw UsageError(
+        text("'=' writes into a read-only array (", to.dtype(), ", shape ", Access::extents(to), "); copy() it first"),
+        where);
 }
 
 // Both concrete: to[...] = from[...], broadcast.
@@ -144,12 +164,13 @@ void copy_concrete(const Array& to, const Array& from, const Location& where) {
   for (int k = rank; fits && k-- > 0;) {
     const int j = k - shift;
     l.strides[k] = j < 0 || own[static_cast<std::size_t>(j)] == 1 ? 0 : Access::layout(from).strides[j];
-    fits = j < 0 || own[static_cast<std::size_t>(j)] == 1 || own[static_cast<std::size_t>(j)] == extents[static_cast<std::size_t>(k)];
+    fits = j < 0 || own[static_cast<std::size_t>(j)] == 1 ||
+           own[static_cast<std::size_t>(j)] == extents[static_cast<std::size_t>(k)];
     l.extents[k] = extents[static_cast<std::size_t>(k)];
   }
   if (!fits)
-    throw ShapeError(text("'=': an array of ", from.dtype(), " and shape ", own, " cannot be stored into one of ", to.dtype(), " and shape ",
-                          extents, ": extents must be equal, or 1 on the right"),
+    throw ShapeError(text("'=': an array of ", from.dtype(), " and shape ", own, " cannot be stored into one of ",
+                          to.dtype(), " and shape ", extents, ": extents must be equal, or 1 on the right"),
                      where);
   detail::copy_elements(Access::layout(to), to.dtype(), l, from.dtype(), rank);
 }
@@ -159,14 +180,16 @@ void store_array(const Array& to, const ArrayOperand& x) {
     t->symbol_of(to, x.where);
     return t->copy_into(to, x.array, x.where);
   }
-  if (Access::state(x.array) == Access::State::undefined) throw UsageError("'=' of an Array that has no elements yet: assign an array to it first", x.where);
+  if (Access::state(x.array) == Access::State::undefined)
+    throw UsageError("'=' of an Array that has no elements yet: assign an array to it first", x.where);
   copy_concrete(to, x.array, x.where);
 }
 
 void store_scalar(const Array& to, const Operand& x) {
   if (Tracing* t = Tracing::checked()) return t->fill(to, x.value, x.where);
   check_target(to, x.where);
-  if (Access::traced(x.value)) throw UsageError("a traced Value is stored into a concrete array: pass the array as a parameter", x.where);
+  if (Access::traced(x.value))
+    throw UsageError("a traced Value is stored into a concrete array: pass the array as a parameter", x.where);
   const Number16 number = convert(Access::number(x.value), x.value.dtype(), to.dtype());
   detail::fill_elements(Access::layout(to), to.dtype(), Access::rank(to), number);
 }
@@ -174,8 +197,8 @@ void store_scalar(const Array& to, const Operand& x) {
 void check_update(Op op, const Array& to, const Array& result, const Location& where) {
   const bool keeps = promote(to.dtype(), result.dtype()) == to.dtype();
   if (!keeps)
-    throw DTypeError(text("'", ir::row(op).spelling, "=' gives ", result.dtype(), ", which a ", to.dtype(), " array cannot hold; write x(rest) = ",
-                          to.dtype(), "(…)"),
+    throw DTypeError(text("'", ir::row(op).spelling, "=' gives ", result.dtype(), ", which a ", to.dtype(),
+                          " array cannot hold; write x(rest) = ", to.dtype(), "(…)"),
                      where);
 }
 
@@ -196,16 +219,16 @@ void update_scalar(const Array& to, Op op, const Operand& x) {
 void View::operator=(const ArrayOperand& x) && { store_array(*this, x); }
 void View::operator=(const Operand& x) && { store_scalar(*this, x); }
 
-#define KILN_UPDATE(symbol, op)                                                    \
-  void View::operator symbol(const ArrayOperand& x) { update_array(*this, Op::op, x); } \
-  void View::operator symbol(const Operand& x) { update_scalar(*this, Op::op, x); }     \
-  Array& Array::operator symbol(const ArrayOperand& x) & {                         \
-    update_array(*this, Op::op, x);                                                \
-    return *this;                                                                  \
-  }                                                                                \
-  Array& Array::operator symbol(const Operand& x) & {                              \
-    update_scalar(*this, Op::op, x);                                               \
-    return *this;                                                                  \
+#define KILN_UPDATE(symbol, op)                                                          \
+  void View::operator symbol(const ArrayOperand & x) { update_array(*this, Op::op, x); } \
+  void View::operator symbol(const Operand & x) { update_scalar(*this, Op::op, x); }     \
+  Array& Array::operator symbol(const ArrayOperand & x)& {                               \
+    update_array(*this, Op::op, x);                                                      \
+    return *this;                                                                        \
+  }                                                                                      \
+  Array& Array::operator symbol(const Operand & x)& {                                    \
+    update_scalar(*this, Op::op, x);                                                     \
+    return *this;                                                                        \
   }
 KILN_UPDATE(+=, add)
 KILN_UPDATE(-=, subtract)
@@ -235,8 +258,12 @@ std::int64_t options_of(const char* name, const ArrayOperand& x, const Reduce& o
   for (int k = 0; k < options.axis.count; ++k) {
     const int given = options.axis.values[k], axis = given < 0 ? given + rank : given;
     if (axis < 0 || axis >= rank)
-      throw IndexError(text(name, " along axis ", given, " of an array of rank ", rank, "; axes are ", -rank, " to ", rank - 1), x.where);
-    if (bits >> axis & 1) throw IndexError(text(name, " of an array of rank ", rank, " names axis ", given, " twice; name each axis once"), x.where);
+      throw IndexError(
+          text(name, " along axis ", given, " of an array of rank ", rank, "; axes are ", -rank, " to ", rank - 1),
+          x.where);
+    if (bits >> axis & 1)
+      throw IndexError(text(name, " of an array of rank ", rank, " names axis ", given, " twice; name each axis once"),
+                       x.where);
     bits |= std::int64_t{1} << axis;
   }
   return bits;
@@ -257,8 +284,8 @@ Array reduce(Builtin which, const char* name, const ArrayOperand& x, const Reduc
 
 }  // namespace
 
-#define KILN_REDUCTION(name)                                                \
-  Value name(const ArrayOperand& x) { return reduce(Builtin::name, x); }    \
+#define KILN_REDUCTION(name)                                             \
+  Value name(const ArrayOperand& x) { return reduce(Builtin::name, x); } \
   Array name(const ArrayOperand& x, const Reduce& options) { return reduce(Builtin::name, #name, x, options); }
 KILN_REDUCTION(sum)
 KILN_REDUCTION(prod)
@@ -280,7 +307,9 @@ Value trace(const ArrayOperand& a) {
 
 Value dot(const ArrayOperand& a, const ArrayOperand& b) {
   if (Access::rank(a.array) != 1 || Access::rank(b.array) != 1)
-    throw ShapeError(text("dot takes two arrays of rank 1, not ", Access::rank(a.array), " and ", Access::rank(b.array), "; for others write sum(a * b, {.axis = …})"), a.where);
+    throw ShapeError(text("dot takes two arrays of rank 1, not ", Access::rank(a.array), " and ", Access::rank(b.array),
+                          "; for others write sum(a * b, {.axis = …})"),
+                     a.where);
   if (Tracing* t = Tracing::checked()) {
     t->check_dot(a.array, b.array, a.where);
     const Array products = a * b;
@@ -293,7 +322,8 @@ Value dot(const ArrayOperand& a, const ArrayOperand& b) {
 Value allclose(const ArrayOperand& a, const ArrayOperand& b, double rtol, double atol) {
   const Value r = rtol, t = atol;
   if (Tracing::checked()) return detail::traced_allclose(a, b, Operand(r, a.where), Operand(t, a.where));
-  const Argument operands[] = {detail::argument(a.array), detail::argument(b.array), detail::argument(r), detail::argument(t)};
+  const Argument operands[] = {detail::argument(a.array), detail::argument(b.array), detail::argument(r),
+                               detail::argument(t)};
   return detail::eager_value(Builtin::allclose, {}, operands, a.where);
 }
 
@@ -315,7 +345,8 @@ namespace {
 
 Array convert_array(const Array& a, DType dtype, const Location& where) {
   if (Tracing* t = Tracing::checked()) return t->cast(a, dtype, where);
-  if (Access::state(a) == Access::State::undefined) throw UsageError("this Array has no elements yet: assign an array to it first", where);
+  if (Access::state(a) == Access::State::undefined)
+    throw UsageError("this Array has no elements yet: assign an array to it first", where);
   const Array result = detail::new_array(dtype, Access::extents(a), where);
   detail::copy_elements(Access::layout(result), dtype, Access::layout(a), a.dtype(), Access::rank(a));
   return result;
@@ -331,7 +362,8 @@ Array DType::operator()(const ArrayOperand& x) const { return convert_array(x.ar
 
 Array Array::reshape(const Shape& shape, Location l) const {
   if (Tracing* t = Tracing::checked()) return t->reshape(*this, shape, l);
-  if (state_ == State::undefined) throw UsageError("reshape: this Array has no elements yet: assign an array to it first", l);
+  if (state_ == State::undefined)
+    throw UsageError("reshape: this Array has no elements yet: assign an array to it first", l);
   const std::int64_t count = host_size();
   std::int64_t extents[max_rank], product = 1;
   int unknown = -1;
@@ -342,14 +374,17 @@ Array Array::reshape(const Shape& shape, Location l) const {
       continue;
     }
     if (unknown >= 0)
-      throw ShapeError(text("reshape of an array of shape ", Access::extents(*this), " to a shape with -1 twice: one extent (-1) can be inferred"), l);
+      throw ShapeError(text("reshape of an array of shape ", Access::extents(*this),
+                            " to a shape with -1 twice: one extent (-1) can be inferred"),
+                       l);
     unknown = k;
   }
   if (unknown >= 0) extents[unknown] = product > 0 ? count / product : 0;
   const std::span<const std::int64_t> all{extents, static_cast<std::size_t>(shape.rank())};
   if (detail::element_count(all) != count)
-    throw ShapeError(text("reshape of an array of shape ", Access::extents(*this), " to ", all, ": ", count, " elements do not become ",
-                          detail::element_count(all), "; give extents of that product, one of them may be -1"),
+    throw ShapeError(text("reshape of an array of shape ", Access::extents(*this), " to ", all, ": ", count,
+                          " elements do not become ", detail::element_count(all),
+                          "; give extents of that product, one of them may be -1"),
                      l);
   const Array source = detail::is_contiguous(*this) ? *this : copy(l);
   detail::Layout layout;
@@ -374,7 +409,8 @@ namespace {
 
 Array permuted(const Array& a, const int* axes, const Location& where) {
   if (Tracing* t = Tracing::checked()) return t->transpose(a, axes, where);
-  if (Access::state(a) == Access::State::undefined) throw UsageError("transpose: this Array has no elements yet: assign an array to it first", where);
+  if (Access::state(a) == Access::State::undefined)
+    throw UsageError("transpose: this Array has no elements yet: assign an array to it first", where);
   detail::Layout l = Access::layout(a);
   for (int k = 0; k < Access::rank(a); ++k) {
     l.extents[k] = Access::layout(a).extents[axes[k]];
@@ -403,7 +439,8 @@ Array Array::transpose(std::initializer_list<int> list, Location l) const {
     seen |= 1u << axis;
     axes[n++] = axis;
   }
-  if (n != rank_) throw IndexError(text("transpose of an array of rank ", int{rank_}, " needs each of its axes once"), l);
+  if (n != rank_)
+    throw IndexError(text("transpose of an array of rank ", int{rank_}, " needs each of its axes once"), l);
   return permuted(*this, axes, l);
 }
 
@@ -413,7 +450,8 @@ Array Array::broadcast_to(const Shape& shape, Location l) const {
     for (int k = 0; k < shape.rank(); ++k) extents[k] = t->integer_of(shape[k], "an extent", l);
     return t->broadcast(*this, extents, shape.rank(), l);
   }
-  if (state_ == State::undefined) throw UsageError("broadcast_to: this Array has no elements yet: assign an array to it first", l);
+  if (state_ == State::undefined)
+    throw UsageError("broadcast_to: this Array has no elements yet: assign an array to it first", l);
   detail::Layout to;
   to.data = layout_.data;
   const int shift = shape.rank() - rank_;
@@ -438,7 +476,9 @@ Array Array::broadcast_to(const Shape& shape, Location l) const {
 Array diagonal(const ArrayOperand& a) {
   if (Tracing* t = Tracing::checked()) return t->diagonal(a.array, a.where);
   const int rank = Access::rank(a.array);
-  if (rank != 2) throw ShapeError(text("diagonal of an array of shape ", Access::extents(a.array), ": it needs rank 2; index the other axes, as in a(i, _, _)"),
+  if (rank != 2)
+    throw ShapeError(text("diagonal of an array of shape ", Access::extents(a.array),
+                          ": it needs rank 2; index the other axes, as in a(i, _, _)"),
                      a.where);
   const detail::Layout& from = Access::layout(a.array);
   detail::Layout l;

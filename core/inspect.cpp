@@ -44,8 +44,7 @@ Specializations::~Specializations() {
   delete[] list_;
 }
 const Specialization& Specializations::operator[](int index) const {
-  if (index < 0 || index >= count_)
-    throw IndexError(text("specialization ", index, " of ", count_));
+  if (index < 0 || index >= count_) throw IndexError(text("specialization ", index, " of ", count_));
   return *list_[index];
 }
 void Specializations::add(const Specialization& s) {
@@ -61,7 +60,8 @@ namespace detail {
 
 Specializations specializations(Function& function) {
   std::vector<const Variant*> oldest_first;
-  for (const Variant* v = state_of(function).variants.load(); v; v = v->next) oldest_first.insert(oldest_first.begin(), v);
+  for (const Variant* v = state_of(function).variants.load(); v; v = v->next)
+    oldest_first.insert(oldest_first.begin(), v);
   Specializations list;
   for (const Variant* v : oldest_first)
     list.add({Text(v->signature_text.c_str()), Text(v->reason.c_str()), v->trace_ms, v->passes_ms,
@@ -76,7 +76,8 @@ Text inspect(Function& function, const char* what) {
   if (std::strcmp(what, "scheduled") == 0) return Text(ir::print(v->scheduled).c_str());
   if (std::strcmp(what, "llvm") == 0 || std::strcmp(what, "asm") == 0)
     return Text(cpu_backend().inspect(v->scheduled, v->options, what).c_str());
-  throw UsageError(text("inspect(\"", what, "\"): give \"program\", \"scheduled\", \"llvm\" or \"asm\""), function.where);
+  throw UsageError(text("inspect(\"", what, "\"): give \"program\", \"scheduled\", \"llvm\" or \"asm\""),
+                   function.where);
 }
 
 constinit thread_local LastCallState last_call_state;

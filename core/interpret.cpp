@@ -307,7 +307,9 @@ void Interpreter::outside(RootId root, std::int64_t index, std::int64_t extent, 
     what += text("array argument ", r.argument + 1);
   else
     what += text("an array made inside the function (", r.dtype, ", rank ", static_cast<int>(r.rank), ")");
-  what += text(", which has ", extent, " elements there (allowed are 0 to extent - 1); shorten the range, or guard the access with if_ or where");
+  what +=
+      text(", which has ", extent,
+           " elements there (allowed are 0 to extent - 1); shorten the range, or guard the access with if_ or where");
   if (location < program_.locations.size()) throw IndexError(what, program_.locations[location]);
   throw IndexError(what);
 }

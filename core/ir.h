@@ -1,4 +1,5 @@
-// The Program: what tracing a C++ function records, typed expressions in structured loops, small enough to read when printed.
+// The Program: what tracing a C++ function records, typed expressions in structured loops, small enough to read when
+// printed.
 #pragma once
 
 #include "core/ops.h"
@@ -18,33 +19,34 @@ using LoopId = std::uint32_t;
 using BlockId = std::uint32_t;
 inline constexpr std::uint32_t none = 0xffffffffu;
 
-/// A typed value. Pure except for load and read_variable, which take place where an `evaluate` statement stands for them.
+/// A typed value. Pure except for load and read_variable, which take place where an `evaluate` statement stands for
+/// them.
 struct Node {
   Op op = Op::constant;
   Type type;
-  bool flat = false;                 // load: one linear element index into a C-contiguous root
+  bool flat = false;                        // load: one linear element index into a C-contiguous root
   NodeId operands[3] = {none, none, none};  // load: operands[0] is the guard (bool; none: always), false gives 0
-  std::uint32_t id = none;           // scalar_argument: its number; extent, stride, load: root; index: loop; read_variable
-  std::uint32_t axis = 0;            // extent, stride: axis; index: dimension; load: first of its indices in Program::indices
-  std::uint32_t count = 0;           // load: number of indices
-  std::uint32_t location = 0;        // into Program::locations
-  detail::Number16 number;           // constant
+  std::uint32_t id = none;     // scalar_argument: its number; extent, stride, load: root; index: loop; read_variable
+  std::uint32_t axis = 0;      // extent, stride: axis; index: dimension; load: first of its indices in Program::indices
+  std::uint32_t count = 0;     // load: number of indices
+  std::uint32_t location = 0;  // into Program::locations
+  detail::Number16 number;     // constant
 };
 
 /// Memory a Program reads or writes.
 struct Root {
   enum class Kind : std::uint8_t {
-    parameter,   // an argument; `argument` is its number among the arrays
-    allocated,   // made by an `allocate` statement; C-contiguous; temporary, or (also) a result
-    alias,       // another shape of `of`, C-contiguous both (reshape)
+    parameter,  // an argument; `argument` is its number among the arrays
+    allocated,  // made by an `allocate` statement; C-contiguous; temporary, or (also) a result
+    alias,      // another shape of `of`, C-contiguous both (reshape)
   };
   Kind kind = Kind::parameter;
   DType dtype;
   std::uint8_t rank = 0;
   bool read_only = false;
-  bool contiguous = false;       // known to be C-contiguous (a consulted fact, for parameters)
-  std::uint8_t unit_strides = 0; // axes whose stride is known to be 1 (bit k: axis k)
-  bool may_overlap = false;      // a parameter whose memory overlaps another parameter's in this specialization
+  bool contiguous = false;        // known to be C-contiguous (a consulted fact, for parameters)
+  std::uint8_t unit_strides = 0;  // axes whose stride is known to be 1 (bit k: axis k)
+  bool may_overlap = false;       // a parameter whose memory overlaps another parameter's in this specialization
   std::uint32_t argument = none;
   RootId of = none;
   std::uint32_t location = 0;
@@ -53,8 +55,8 @@ struct Root {
 
 struct Variable {
   Type type;
-  bool fixed = false;            // the user gave the dtype
-  BlockId block = 0;             // where it lives
+  bool fixed = false;  // the user gave the dtype
+  BlockId block = 0;   // where it lives
   std::uint32_t location = 0;
 };
 
@@ -64,20 +66,20 @@ struct LoopDimension {
 
 /// How generated code runs a loop; set by `schedule`.
 enum class Role : std::uint8_t {
-  sequential,   // one iteration after the other (inside lanes: all lanes in step, under a mask if the bounds vary)
-  lanes,        // parallel, last dimension across SIMD lanes; the others one after the other
-  outer,        // parallel, scalar: its body holds loops with lanes
+  sequential,  // one iteration after the other (inside lanes: all lanes in step, under a mask if the bounds vary)
+  lanes,       // parallel, last dimension across SIMD lanes; the others one after the other
+  outer,       // parallel, scalar: its body holds loops with lanes
 };
 
 struct Loop {
   bool parallel = false;
-  bool from_array = false;       // expanded from an array expression
+  bool from_array = false;  // expanded from an array expression
   bool has_break = false;
   Role role = Role::sequential;
-  bool distribute = false;       // outermost parallel loop: its iterations are shared among threads
-  std::uint8_t vectors = 1;      // lanes: native vectors in flight
-  bool streaming = false;        // stores bypass the cache
-  std::uint16_t segment = 256;   // sequential: reductions fold in segments of so many iterations, then pairwise
+  bool distribute = false;      // outermost parallel loop: its iterations are shared among threads
+  std::uint8_t vectors = 1;     // lanes: native vectors in flight
+  bool streaming = false;       // stores bypass the cache
+  std::uint16_t segment = 256;  // sequential: reductions fold in segments of so many iterations, then pairwise
   std::vector<LoopDimension> dimensions;
   std::uint32_t location = 0;
 };
@@ -100,14 +102,14 @@ struct Statement {
   };
   Kind kind = Kind::evaluate;
   Op op = Op::add;
-  bool flat = false;                // store, update: as Node::flat
+  bool flat = false;  // store, update: as Node::flat
   std::uint32_t location = 0;
   std::uint32_t target = none, other = none;
   NodeId value = none, condition = none;
   LoopId loop = none;
   std::uint32_t first_index = 0, index_count = 0;
   BlockId body = none, otherwise = none;
-  std::uint32_t message = none;     // into Program::messages
+  std::uint32_t message = none;  // into Program::messages
 };
 
 struct Block {
@@ -120,12 +122,12 @@ struct Result {
   NodeId value = none;
   RootId root = none;
   std::uint8_t rank = 0;
-  NodeId offset = none;                          // elements from the root's start
+  NodeId offset = none;  // elements from the root's start
   NodeId extents[max_rank] = {}, strides[max_rank] = {};
 };
 
-/// The error of a guard that fails. `kind` chooses the exception; the text names the operation and a way out, the values of
-/// `shown` are appended in its place-holders "{}".
+/// The error of a guard that fails. `kind` chooses the exception; the text names the operation and a way out, the
+/// values of `shown` are appended in its place-holders "{}".
 struct Message {
   enum class Kind : std::uint8_t { shape, index, usage };
   Kind kind = Kind::shape;
@@ -134,7 +136,8 @@ struct Message {
   std::uint32_t location = 0;
 };
 
-/// Adds constant-folded, hash-consed and simplified nodes to a Program; what tracing and the passes build expressions with.
+/// Adds constant-folded, hash-consed and simplified nodes to a Program; what tracing and the passes build expressions
+/// with.
 class Builder;
 
 struct Program {
@@ -143,11 +146,11 @@ struct Program {
   std::vector<Root> roots;
   std::vector<Variable> variables;
   std::vector<Loop> loops;
-  std::vector<Block> blocks;          // blocks[0] is the body
+  std::vector<Block> blocks;  // blocks[0] is the body
   std::vector<Result> results;
   std::vector<Message> messages;
-  std::vector<Location> locations;    // [0] is the function itself
-  std::vector<Type> scalar_arguments; // types of the run-time scalars
+  std::vector<Location> locations;     // [0] is the function itself
+  std::vector<Type> scalar_arguments;  // types of the run-time scalars
   std::uint32_t array_arguments = 0;
   bool contract = false, fast_math = false;
   std::string name;
@@ -160,7 +163,8 @@ struct Program {
   BlockId new_block();
 };
 
-/// Throws InternalError naming the first rule of a well-formed Program that `program` breaks, and the pass it came from.
+/// Throws InternalError naming the first rule of a well-formed Program that `program` breaks, and the pass it came
+/// from.
 void verify(const Program& program, const char* after);
 /// The Program as text; numbering follows the order of statements, not the order C++ evaluated operands in.
 std::string print(const Program& program);

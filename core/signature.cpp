@@ -19,19 +19,21 @@ std::uint64_t word(WordKind kind, std::uint64_t dtype, std::uint64_t rank_or_str
 
 void gather_array(const Array& a, const Location& where, GatheredCall& call) {
   if (!Access::concrete(a)) {
-    if (Access::traced(a)) throw UsageError("an Array of a traced function is used after its trace has ended: return it instead", where);
+    if (Access::traced(a))
+      throw UsageError("an Array of a traced function is used after its trace has ended: return it instead", where);
     throw UsageError("this Array has no elements yet: assign an array to it first", where);
   }
   call.arrays[call.array_count] = &a;
   call.layouts[call.array_count++] = &Access::layout(a);
   Signature& s = call.signature;
   const auto dtype = planted(Fault::dtype_lost_from_key) ? 0 : static_cast<std::uint64_t>(a.dtype().code());
-  s.words[s.count++] = word(WordKind::array, dtype,
-                            static_cast<std::uint64_t>(Access::rank(a)), Access::read_only(a) ? 1 : 0);
+  s.words[s.count++] =
+      word(WordKind::array, dtype, static_cast<std::uint64_t>(Access::rank(a)), Access::read_only(a) ? 1 : 0);
 }
 
 void gather_scalar(const Value& v, const Location& where, GatheredCall& call) {
-  if (Access::traced(v)) throw UsageError("a Value of a traced function is used after its trace has ended: return it instead", where);
+  if (Access::traced(v))
+    throw UsageError("a Value of a traced function is used after its trace has ended: return it instead", where);
   const Type type = Access::type(v);
   call.scalars[call.scalar_count++] = Access::number(v);
   Signature& s = call.signature;
@@ -41,10 +43,11 @@ void gather_scalar(const Value& v, const Location& where, GatheredCall& call) {
 
 }  // namespace
 
-void gather(const Argument* arguments, int count, const JitOptions& options, const Location& where, GatheredCall& call) {
+void gather(const Argument* arguments, int count, const JitOptions& options, const Location& where,
+            GatheredCall& call) {
   if (count > Signature::most_arguments)
-    throw UsageError(text("a compiled function takes at most ", Signature::most_arguments, " arguments, members of structs counted; this one has ",
-                          count),
+    throw UsageError(text("a compiled function takes at most ", Signature::most_arguments,
+                          " arguments, members of structs counted; this one has ", count),
                      where);
   Signature& s = call.signature;
   for (int k = 0; k < count; ++k) {
@@ -58,8 +61,9 @@ void gather(const Argument* arguments, int count, const JitOptions& options, con
         break;
     }
   }
-  s.words[s.count++] = word(WordKind::options, static_cast<std::uint64_t>(options.vector_bits), 0,
-                            (options.contract ? 1u : 0u) | (options.fast_math ? 2u : 0u) | (options.interpret ? 4u : 0u));
+  s.words[s.count++] =
+      word(WordKind::options, static_cast<std::uint64_t>(options.vector_bits), 0,
+           (options.contract ? 1u : 0u) | (options.fast_math ? 2u : 0u) | (options.interpret ? 4u : 0u));
   std::uint64_t hash = 0x9e3779b97f4a7c15u;
   for (int k = 0; k < s.count; ++k) {
     hash = (hash ^ s.words[k]) * 0xff51afd7ed558ccdu;
@@ -74,7 +78,9 @@ std::string describe(const Argument* arguments, int count) {
     const Argument& a = arguments[k];
     out += k ? ", " : "";
     switch (a.kind) {
-      case Argument::Kind::array: out += text(a.array->dtype(), "[", a.array->rank(), "]", Access::read_only(*a.array) ? " read-only" : ""); break;
+      case Argument::Kind::array:
+        out += text(a.array->dtype(), "[", a.array->rank(), "]", Access::read_only(*a.array) ? " read-only" : "");
+        break;
       case Argument::Kind::scalar: {
         const Type type = Access::type(*a.scalar);
         out += type.weak() ? (type.dtype.is_integer() ? "integer" : "double") : text(type.dtype);

@@ -31,7 +31,8 @@ struct TracedArguments {
   std::vector<Argument> list;
 };
 
-void make_arguments(Tracing& tracing, const Argument* arguments, int count, const Location& where, TracedArguments& out) {
+void make_arguments(Tracing& tracing, const Argument* arguments, int count, const Location& where,
+                    TracedArguments& out) {
   out.arrays.reserve(static_cast<std::size_t>(count));
   out.scalars.reserve(static_cast<std::size_t>(count));
   std::uint32_t array_count = 0, scalar_count = 0;
@@ -39,7 +40,8 @@ void make_arguments(Tracing& tracing, const Argument* arguments, int count, cons
     const Argument& a = arguments[k];
     switch (a.kind) {
       case Argument::Kind::array:
-        out.arrays.push_back(tracing.parameter(array_count++, a.array->dtype(), a.array->rank(), a.array->read_only(), where));
+        out.arrays.push_back(
+            tracing.parameter(array_count++, a.array->dtype(), a.array->rank(), a.array->read_only(), where));
         out.list.push_back(argument(out.arrays.back()));
         break;
       case Argument::Kind::scalar: {
@@ -73,15 +75,18 @@ bool trace_round(Function& function, const Argument* arguments, int count, const
   return tracing.settled_against(program);
 }
 
-ir::Program trace_until_stable(Function& function, const Argument* arguments, int count, const JitOptions& options, Facts& facts) {
+ir::Program trace_until_stable(Function& function, const Argument* arguments, int count, const JitOptions& options,
+                               Facts& facts) {
   // A dtype can only rise, bool to complex, a few steps; more rounds than that mean that it never settles.
   constexpr int most_rounds = 6;
   std::vector<Type> types;
   ir::Program program;
   for (int round = 0; round < most_rounds; ++round)
     if (trace_round(function, arguments, count, options, facts, types, program)) return program;
-  throw DTypeError("the dtypes of the Vars of this function do not settle: each trace finds others; give them dtypes, as in Var x(0.0, f32)",
-                   function.where);
+  throw DTypeError(
+      "the dtypes of the Vars of this function do not settle: each trace finds others; give them dtypes, as in Var "
+      "x(0.0, f32)",
+      function.where);
 }
 
 void check(const ir::Program& program, const char* after) {

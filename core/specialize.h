@@ -15,8 +15,8 @@ namespace kiln::detail {
 /// One compiled form of a function; never changed or freed once made.
 struct Variant {
   Signature signature;
-  std::vector<Fact> facts;              // must hold again for a call to use it
-  ir::Program traced;                   // orders fixed, nothing else done: what the interpreter runs
+  std::vector<Fact> facts;  // must hold again for a call to use it
+  ir::Program traced;       // orders fixed, nothing else done: what the interpreter runs
   ir::Program scheduled;
   std::unique_ptr<Executable> executable;  // null: interpreted
   CompileOptions options;
@@ -25,8 +25,8 @@ struct Variant {
   Variant* next = nullptr;
 };
 
-/// Traces, runs the passes and compiles. `generic`: as few facts as possible. Throws what the user's function throws, UsageError,
-/// CompileError.
+/// Traces, runs the passes and compiles. `generic`: as few facts as possible. Throws what the user's function throws,
+/// UsageError, CompileError.
 std::unique_ptr<Variant> specialize(Function& function, const JitOptions& options, const Argument* arguments, int count,
                                     const GatheredCall& call, bool generic);
 

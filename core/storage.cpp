@@ -26,9 +26,12 @@ Storage* Storage::borrow(std::byte* data, std::size_t bytes) { return new Storag
 
 void Storage::release() noexcept {
   // Who holds the only reference needs no atomic update: nobody else can make a second one.
-  if (references_.load(std::memory_order_acquire) != 1 && references_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
-  if (inside_) cpu_backend().deallocate(this, bytes_ + header_bytes);
-  else delete this;
+  if (references_.load(std::memory_order_acquire) != 1 && references_.fetch_sub(1, std::memory_order_acq_rel) != 1)
+    return;
+  if (inside_)
+    cpu_backend().deallocate(this, bytes_ + header_bytes);
+  else
+    delete this;
 }
 
 void retain(Storage* storage) noexcept {

@@ -1,8 +1,6 @@
 // Tracing: scopes, values and variables.
 #include "core/trace.h"
 
-#include "core/apply.h"
-
 #include "core/access.h"
 #include "core/error_text.h"
 #include "core/host_ops.h"
@@ -11,6 +9,7 @@
 
 #include <atomic>
 #include <exception>
+#include <utility>
 
 namespace kiln::detail {
 
@@ -48,8 +47,9 @@ Tracing* Tracing::checked() {
 Tracing& Tracing::required(const char* what, const Location& where) {
   Tracing* t = checked();
   if (!t)
-    throw UsageError(text(what, " works only inside a traced function (jit, vectorize); plain C++ code uses C++'s own "
-                                "control flow"),
+    throw UsageError(text(what,
+                          " works only inside a traced function (jit, vectorize); plain C++ code uses C++'s own "
+                          "control flow"),
                      where);
   return *t;
 }
@@ -121,8 +121,7 @@ void Tracing::count_operation(std::uint32_t location, const Location& where) {
 
 std::uint32_t Tracing::location(const Location& where) {
   last_location_ = where;
-  const std::uint64_t key = (reinterpret_cast<std::uintptr_t>(where.file_name()) << 32) ^
-                            (std::uint64_t{where.line()} << 10) ^ where.column();
+  const std::uint64_t key = (reinterpret_cast<std::uintptr_t>(where.file_name()) << 24) ^ where.line();
   const auto [it, fresh] = location_index_.emplace(key, static_cast<std::uint32_t>(program_.locations.size()));
   if (fresh) {
     program_.locations.push_back(where);
@@ -133,9 +132,7 @@ std::uint32_t Tracing::location(const Location& where) {
 
 // ---- Values ---------------------------------------------------------------------------------------------------------
 
-Value Tracing::value_of(NodeId node) {
-  return Access::make_traced(program_[node].type, node, scopes_.back().id, id_);
-}
+Value Tracing::value_of(NodeId node) { return Access::make_traced(program_[node].type, node, scopes_.back().id, id_); }
 
 NodeId Tracing::node_of(const Value& v, const Location& where) {
   if (!Access::traced(v)) {
@@ -143,12 +140,14 @@ NodeId Tracing::node_of(const Value& v, const Location& where) {
     return build_.constant(type.dtype, Access::number(v), type.strength);
   }
   if (Access::trace(v) != id_)
-    throw UsageError(text("this Value (", Access::type(v).dtype, ") belongs to another traced function's run: pass it as a parameter"),
+    throw UsageError(text("this Value (", Access::type(v).dtype,
+                          ") belongs to another traced function's run: pass it as a parameter"),
                      where);
   if (!alive(Access::scope(v)))
-    throw UsageError(text("this Value (", Access::type(v).dtype,
-                          ") was made inside a loop or branch that has ended; carry it out in a Var declared before it"),
-                     where);
+    throw UsageError(
+        text("this Value (", Access::type(v).dtype,
+             ") was made inside a loop or branch that has ended; carry it out in a Var declared before it"),
+        where);
   return Access::node(v);
 }
 
@@ -156,8 +155,9 @@ NodeId Tracing::converted(const Value& v, DType dtype, const Location& where) {
   const Type type = Access::type(v);
   if (!Access::traced(v) && type.weak() && type.dtype.is_integer() && dtype.is_integer() &&
       !fits(Access::number(v).i, dtype))
-    throw DTypeError(text("the number ", Access::number(v).i, " does not fit ", dtype, "; cast the other operand, as in i64(x)"),
-                     where);
+    throw DTypeError(
+        text("the number ", Access::number(v).i, " does not fit ", dtype, "; cast the other operand, as in i64(x)"),
+        where);
   build_.at(location(where));
   return build_.convert(node_of(v, where), {dtype, Strength::strong});
 }
@@ -165,10 +165,11 @@ NodeId Tracing::converted(const Value& v, DType dtype, const Location& where) {
 NodeId Tracing::integer_of(const Value& v, const char* what, const Location& where) {
   const DType dtype = Access::type(v).dtype;
   if (!dtype.is_integer())
-    throw DTypeError(text(what, " must be an integer, not ", dtype,
-                          dtype.is_floating() ? ": integer / integer is a float, write floordiv(a, b), or cast with i64(x)"
-                                              : "; cast it with i64(x)"),
-                     where);
+    throw DTypeError(
+        text(what, " must be an integer, not ", dtype,
+             dtype.is_floating() ? ": integer / integer is a float, write floordiv(a, b), or cast with i64(x)"
+                                 : "; cast it with i64(x)"),
+        where);
   build_.at(location(where));
   return build_.convert(node_of(v, where), {i64, Strength::weak});
 }
@@ -205,7 +206,31 @@ DType operand_dtype(ir::Op op, const ir::OpTypes& types, int index) {
   return op == ir::Op::select && index == 0 ? bool_ : types.operand.dtype;
 }
 
+bool compares_exactly(ir::Op op, const Operand* operands, const ir::OpTypes& types) {
+  if (ir::row(op).rule != ir::Rule::comparison) return false;
+  const Type in[2] = {Access::type(operands[0].value), Access::type(operands[1].value)};
+  return Tracing::compares_exactly(op, in, types);
+}
+
+// Unsigned against signed: a negative number is less than all unsigned ones.
+bool exact_fold(ir::Op op, const Value& a, const Value& b) {
+  const std::int64_t x = Access::number(a).i, y = Access::number(b).i;
+  const bool unsigned_first = a.dtype() == u64;
+  const bool less = unsigned_first ? std::cmp_less(static_cast<std::uint64_t>(x), y)
+                                   : std::cmp_less(x, static_cast<std::uint64_t>(y));
+  const bool equal = x == y && x >= 0;
+  switch (op) {
+    case ir::Op::less: return less;
+    case ir::Op::less_equal: return less || equal;
+    case ir::Op::greater: return !less && !equal;
+    case ir::Op::greater_equal: return !less;
+    case ir::Op::equal: return equal;
+    default: return !equal;
+  }
+}
+
 Value fold(ir::Op op, const ir::OpTypes& types, const Operand* operands, int count) {
+  if (compares_exactly(op, operands, types)) return exact_fold(op, operands[0].value, operands[1].value);
   Number16 in[3];
   for (int k = 0; k < count; ++k) {
     const Value& v = operands[k].value;
@@ -216,17 +241,41 @@ Value fold(ir::Op op, const ir::OpTypes& types, const Operand* operands, int cou
 
 }  // namespace
 
+bool Tracing::compares_exactly(ir::Op op, const Type* in, const ir::OpTypes& types) {
+  return ir::row(op).rule == ir::Rule::comparison && types.operand.dtype == f64 && in[0].dtype.is_integer() &&
+         in[1].dtype.is_integer();
+}
+
+NodeId Tracing::exact_comparison(ir::Op op, NodeId a, NodeId b) {
+  const bool unsigned_first = program_[a].type.dtype == u64;
+  const Type truth{bool_}, wide{u64}, narrow{i64};
+  const NodeId number = build_.convert(unsigned_first ? b : a, narrow);
+  const NodeId negative = build_.node(ir::Op::less, truth, {number, build_.constant(i64, Number16{})});
+  const NodeId same_sign = build_.convert(number, wide);
+  const NodeId compared = build_.node(op, truth, {unsigned_first ? a : same_sign, unsigned_first ? same_sign : b});
+  const bool less = op == ir::Op::less || op == ir::Op::less_equal;
+  const bool greater = op == ir::Op::greater || op == ir::Op::greater_equal;
+  const bool if_negative = op == ir::Op::not_equal || (unsigned_first ? greater : less);
+  if (if_negative) return build_.node(ir::Op::logical_or, truth, {negative, compared});
+  return build_.node(ir::Op::logical_and, truth, {build_.node(ir::Op::logical_not, truth, {negative}), compared});
+}
+
 Value Tracing::apply(ir::Op op, const Operand* operands, int count) {
   const ir::OpTypes types = infer_types(op, operands, count);
   bool any_traced = false;
   for (int k = 0; k < count; ++k) any_traced |= Access::traced(operands[k].value);
   if (!any_traced) return fold(op, types, operands, count);
   NodeId in[3] = {none, none, none};
-  for (int k = 0; k < count; ++k) in[k] = converted(operands[k].value, operand_dtype(op, types, k), operands[k].where);
+  const bool exactly = detail::compares_exactly(op, operands, types);
+  for (int k = 0; k < count; ++k) {
+    const DType dtype = exactly ? operands[k].value.dtype() : operand_dtype(op, types, k);
+    in[k] = converted(operands[k].value, dtype, operands[k].where);
+  }
   const std::uint32_t where = location(operands[0].where);
   count_operation(where, operands[0].where);
   build_.at(where);
-  const NodeId node = count == 1   ? build_.node(op, types.result, {in[0]})
+  const NodeId node = exactly      ? exact_comparison(op, in[0], in[1])
+                      : count == 1 ? build_.node(op, types.result, {in[0]})
                       : count == 2 ? build_.node(op, types.result, {in[0], in[1]})
                                    : build_.node(op, types.result, {in[0], in[1], in[2]});
   Value result = value_of(node);
@@ -238,7 +287,8 @@ Value apply(ir::Op op, const Operand* operands, int count) {
   if (Tracing* t = Tracing::checked()) return t->apply(op, operands, count);
   for (int k = 0; k < count; ++k)
     if (Access::traced(operands[k].value))
-      throw UsageError("a Value of a traced function is used after its trace has ended: return it instead", operands[k].where);
+      throw UsageError("a Value of a traced function is used after its trace has ended: return it instead",
+                       operands[k].where);
   return fold(op, infer_types(op, operands, count), operands, count);
 }
 
@@ -299,8 +349,9 @@ void Tracing::update(std::uint32_t variable, ir::Op op, const Value& x, const Lo
   const Type type = program_.variables[variable].type;
   const Operand both[2] = {Operand(Access::make(type, {}), where), Operand(x, where)};
   const ir::OpTypes types = infer_types(op, both, 2);
-  const bool can_reduce = op == ir::Op::add || op == ir::Op::multiply || op == ir::Op::bit_and || op == ir::Op::bit_or ||
-                          op == ir::Op::bit_xor || op == ir::Op::minimum || op == ir::Op::maximum;
+  const bool can_reduce = op == ir::Op::add || op == ir::Op::multiply || op == ir::Op::bit_and ||
+                          op == ir::Op::bit_or || op == ir::Op::bit_xor || op == ir::Op::minimum ||
+                          op == ir::Op::maximum;
   const bool half = type.dtype == f16 || type.dtype == bf16;
   if (!can_reduce || half || types.result.dtype != type.dtype) {
     const Operand operands[2] = {Operand(read(variable, where), where), Operand(x, where)};
@@ -335,13 +386,16 @@ void Tracing::run(Function& function, const Argument* arguments, int count, Resu
   bool broadcasts = false;
   if (function.broadcast)
     for (int k = 0; k < count; ++k) broadcasts |= arguments[k].kind == Argument::Kind::array;
-  if (broadcasts) run_broadcast(function, arguments, count, where);
-  else function.trace(*this, arguments);
+  if (broadcasts)
+    run_broadcast(function, arguments, count, where);
+  else
+    function.trace(*this, arguments);
 }
 
 void Tracing::add_result(const Array& a) {
   if (Access::state(a) == Access::State::undefined)
-    throw UsageError("a traced function returns an Array that has no elements yet: assign an array to it first", program_.locations[0]);
+    throw UsageError("a traced function returns an Array that has no elements yet: assign an array to it first",
+                     program_.locations[0]);
   symbol_of(a, program_.locations[0]);
   sink_->add(a);
 }
@@ -369,8 +423,7 @@ void Tracing::hand_over(Results& results, const Location& where) {
         const NodeId stride = build_.stride(s.root, static_cast<std::uint32_t>(axis));
         const AxisMap& map = s.maps[axis];
         r.offset = build_.add(r.offset, build_.mul(map.base, stride));
-        if (map.axis >= 0)
-          r.strides[map.axis] = build_.add(r.strides[map.axis], build_.mul(map.step, stride));
+        if (map.axis >= 0) r.strides[map.axis] = build_.add(r.strides[map.axis], build_.mul(map.step, stride));
       }
     } else {
       r.value = node_of(results.value(k), where);

@@ -99,6 +99,10 @@ class Tracing {
   void update_element(std::uint32_t element, ir::Op op, const Value& x, const Location& where);
   Array view(const Array& a, const IndexItem* const* items, int count);
   Array elementwise(ir::Op op, const MixedOperand* operands, int count, const Location& where);
+  /// Whether two integers have no common dtype, u64 and a signed one, so that they are compared as they are, not as
+  /// f64.
+  static bool compares_exactly(ir::Op op, const Type* in, const ir::OpTypes& types);
+  ir::NodeId exact_comparison(ir::Op op, ir::NodeId a, ir::NodeId b);
   /// to[…] = from (an array that broadcasts to it, or a scalar), as through a temporary.
   void copy_into(const Array& to, const Array& from, const Location& where);
   void fill(const Array& to, const Value& x, const Location& where);
@@ -177,7 +181,8 @@ class Tracing {
   Array materialise(const Array& a, const Location& where);
   void run_broadcast(Function& function, const Argument* arguments, int count, const Location& where);
   bool is_one(ir::NodeId extent);
-  /// Whether the extent may turn out to be 1 in another call of the variant being made: only the generic one asks no facts.
+  /// Whether the extent may turn out to be 1 in another call of the variant being made: only the generic one asks no
+  /// facts.
   bool may_be_one(ir::NodeId extent);
   /// 0 where the extent is 1, else 1: what an index along an axis that may have to repeat is multiplied by.
   ir::NodeId step_unless_one(ir::NodeId extent);

@@ -14,21 +14,25 @@ using ir::Statement;
 
 const Symbol& Tracing::symbol_of(const Array& a, const Location& where) {
   switch (Access::state(a)) {
-    case Access::State::undefined: throw UsageError("this Array has no elements yet: assign an array to it first", where);
+    case Access::State::undefined:
+      throw UsageError("this Array has no elements yet: assign an array to it first", where);
     case Access::State::concrete:
-      throw UsageError(text("a concrete array (", a.dtype(), " ", Access::extents(a),
-                            ") is mixed into a traced function, which would freeze it at the first call: pass it as a parameter"),
-                       where);
+      throw UsageError(
+          text("a concrete array (", a.dtype(), " ", Access::extents(a),
+               ") is mixed into a traced function, which would freeze it at the first call: pass it as a parameter"),
+          where);
     case Access::State::traced: break;
   }
   if (Access::trace(a) != id_)
-    throw UsageError(text("this Array (", a.dtype(), ", rank ", a.rank(), ") belongs to another traced function's run: pass it as a parameter"),
+    throw UsageError(text("this Array (", a.dtype(), ", rank ", a.rank(),
+                          ") belongs to another traced function's run: pass it as a parameter"),
                      where);
   const Symbol& s = symbols_[Access::symbol(a)];
   if (!alive(s.scope))
-    throw UsageError(text("this Array (", a.dtype(), ", rank ", a.rank(),
-                          ") was made inside a loop or branch that has ended; make it before, and store into it with x(rest) = …"),
-                     where);
+    throw UsageError(
+        text("this Array (", a.dtype(), ", rank ", a.rank(),
+             ") was made inside a loop or branch that has ended; make it before, and store into it with x(rest) = …"),
+        where);
   return s;
 }
 
@@ -130,7 +134,9 @@ Value Tracing::load(const Symbol& s, const NodeId* indices, const Location& wher
 
 void Tracing::written(const Symbol& s, const char* operation, const Location& where) {
   if (s.read_only)
-    throw UsageError(text("'", operation, "' writes into a read-only array (", s.dtype, ", rank ", s.rank, "); copy() it first"), where);
+    throw UsageError(
+        text("'", operation, "' writes into a read-only array (", s.dtype, ", rank ", s.rank, "); copy() it first"),
+        where);
   const RootId target = base(s.root);
   if (program_.roots[target].kind != ir::Root::Kind::parameter) return;
   const std::uint32_t argument = program_.roots[target].argument;
@@ -200,8 +206,9 @@ void Tracing::update_element(std::uint32_t element, ir::Op op, const Value& x, c
   const DType dtype = program_.roots[access.root].dtype;
   bool in_parallel = false;
   for (const Scope& scope : scopes_) in_parallel |= scope.kind == Scope::Kind::parallel;
-  const bool can_update = op == ir::Op::add || op == ir::Op::multiply || op == ir::Op::minimum || op == ir::Op::maximum ||
-                          op == ir::Op::bit_and || op == ir::Op::bit_or || op == ir::Op::bit_xor;
+  const bool can_update = op == ir::Op::add || op == ir::Op::multiply || op == ir::Op::minimum ||
+                          op == ir::Op::maximum || op == ir::Op::bit_and || op == ir::Op::bit_or ||
+                          op == ir::Op::bit_xor;
   Symbol s = whole(build_, access.root);
   s.read_only = access.read_only;
   const Operand both[2] = {Operand(Access::make({dtype, Strength::strong}, {}), where), Operand(x, where)};
@@ -232,7 +239,8 @@ void Tracing::update_element(std::uint32_t element, ir::Op op, const Value& x, c
 
 namespace {
 
-// Replaces axis `axis` of the view: where it was indexed by i, it is now indexed by base + step * (new axis `to`, or none).
+// Replaces axis `axis` of the view: where it was indexed by i, it is now indexed by base + step * (new axis `to`, or
+// none).
 void remap(ir::Builder& build, Symbol& s, const Symbol& from, int axis, NodeId base, NodeId step, int to) {
   const int root_rank = build.program().roots[s.root].rank;
   for (int k = 0; k < root_rank; ++k) {
@@ -253,8 +261,7 @@ struct Bounds {
 static Bounds slice_bounds(Tracing& t, NodeId n, const IndexItem& item) {
   ir::Builder& b = t.build();
   const auto step = b.constant_value(t.integer_of(item.item.step.value, "the step of a slice", item.where));
-  if (!step || *step == 0)
-    throw UsageError("the step of a slice must be a C++ integer other than 0", item.where);
+  if (!step || *step == 0) throw UsageError("the step of a slice must be a C++ integer other than 0", item.where);
   const auto bound = [&](const Bound& x, NodeId open) {
     if (x.open) return open;
     const NodeId node = t.integer_of(x.value, "the bound of a slice", item.where);
@@ -299,7 +306,8 @@ Array Tracing::view(const Array& a, const IndexItem* const* items, int count) {
   if (rests > 1) throw IndexError("rest stands twice in one index list; it may stand once", where);
   if (named > from.rank || (rests == 0 && named < from.rank))
     throw IndexError(text("an array of rank ", from.rank, " is indexed with ", named, " positions",
-                          named < from.rank ? "; add rest for the axes not named, as in a(i, rest)" : "; newaxis makes one more axis"),
+                          named < from.rank ? "; add rest for the axes not named, as in a(i, rest)"
+                                            : "; newaxis makes one more axis"),
                      where);
   Symbol s = from;
   s.rank = 0;
@@ -328,7 +336,8 @@ Array Tracing::view(const Array& a, const IndexItem* const* items, int count) {
       }
       case IndexItem::Kind::scalar: {
         NodeId index = integer_of(item.item.lo.value, "an index", item.where);
-        if (const auto known = build_.constant_value(index); known && *known < 0) index = build_.add(from.extents[axis], index);
+        if (const auto known = build_.constant_value(index); known && *known < 0)
+          index = build_.add(from.extents[axis], index);
         remap(build_, s, from, axis, index, build_.integer(0), -1);
         ++axis;
         break;
@@ -351,7 +360,10 @@ Array Tracing::transpose(const Array& a, const int* axes, const Location& where)
 
 Array Tracing::diagonal(const Array& a, const Location& where) {
   const Symbol from = symbol_of(a, where);
-  if (from.rank != 2) throw ShapeError(text("diagonal of an array of rank ", from.rank, ": it needs rank 2; index the other axes, as in a(i, _, _)"), where);
+  if (from.rank != 2)
+    throw ShapeError(
+        text("diagonal of an array of rank ", from.rank, ": it needs rank 2; index the other axes, as in a(i, _, _)"),
+        where);
   build_.at(location(where));
   Symbol s = from;
   s.rank = 1;
@@ -370,7 +382,9 @@ Array Tracing::broadcast(const Array& a, const NodeId* extents, int rank, const 
   NodeId result[max_rank];
   const int result_rank = broadcast_extents(both, 2, result, "broadcast_to", where);
   if (result_rank != rank)
-    throw ShapeError(text("broadcast_to of rank ", from.rank, " to rank ", rank, " would drop axes; index them, as in a(0, rest)"), where);
+    throw ShapeError(
+        text("broadcast_to of rank ", from.rank, " to rank ", rank, " would drop axes; index them, as in a(0, rest)"),
+        where);
   Symbol s = from;
   s.rank = rank;
   s.read_only = true;
@@ -386,7 +400,9 @@ Array Tracing::broadcast(const Array& a, const NodeId* extents, int rank, const 
     if (k < shift) continue;
     const NodeId own = from.extents[k - shift];
     const bool same = build_.same(own, extents[k]), repeats = !same && is_one(own);
-    const NodeId step = repeats ? build_.integer(0) : !same && may_be_one(own) ? step_unless_one(own) : build_.integer(1);
+    const NodeId step = repeats                    ? build_.integer(0)
+                        : !same && may_be_one(own) ? step_unless_one(own)
+                                                   : build_.integer(1);
     remap(build_, s, from, k - shift, build_.integer(0), step, repeats ? -1 : k);
   }
   return make(s, where);
@@ -412,9 +428,10 @@ Array Tracing::reshape(const Array& a, const Shape& shape, const Location& where
     product = build_.mul(product, extents[unknown]);
   }
   if (!build_.same(product, count))
-    guard(build_.equal(product, count),
-          {ir::Message::Kind::shape, "reshape from {} elements to {}: the number of elements must stay", {count, product},
-           location(where)});
+    guard(build_.equal(product, count), {ir::Message::Kind::shape,
+                                         "reshape from {} elements to {}: the number of elements must stay",
+                                         {count, product},
+                                         location(where)});
   // A whole contiguous root is renamed; anything else is copied first.
   bool whole_root = program_.roots[from.root].rank == from.rank;
   for (int k = 0; k < from.rank && whole_root; ++k)
@@ -423,8 +440,10 @@ Array Tracing::reshape(const Array& a, const Shape& shape, const Location& where
                  build_.same(from.extents[k], build_.extent(from.root, static_cast<std::uint32_t>(k)));
   const ir::Root& r = program_.roots[from.root];
   if (whole_root && r.kind == ir::Root::Kind::parameter && !r.contiguous) {
-    if (facts_.contiguous(static_cast<int>(r.argument))) program_.roots[from.root].contiguous = true;
-    else whole_root = false;
+    if (facts_.contiguous(static_cast<int>(r.argument)))
+      program_.roots[from.root].contiguous = true;
+    else
+      whole_root = false;
   }
   const Array source = whole_root ? a : materialise(a, where);
   ir::Root alias;
@@ -445,17 +464,20 @@ void Tracing::check_dot(const Array& a, const Array& b, const Location& where) {
   const NodeId x = symbol_of(a, where).extents[0], y = symbol_of(b, where).extents[0];
   if (build_.same(x, y)) return;
   build_.at(location(where));
-  guard(build_.equal(x, y), {ir::Message::Kind::shape,
-                             text("dot of arrays of ", a.dtype(), " and ", b.dtype(),
-                                  " with {} and {} elements: both must have as many; slice the longer one, as in a(slice(_, n))"),
-                             {x, y}, location(where)});
+  guard(build_.equal(x, y),
+        {ir::Message::Kind::shape,
+         text("dot of arrays of ", a.dtype(), " and ", b.dtype(),
+              " with {} and {} elements: both must have as many; slice the longer one, as in a(slice(_, n))"),
+         {x, y},
+         location(where)});
 }
 
 void Tracing::swap(Array& a, Array& b, const Location& where) {
   const Symbol x = symbol_of(a, where), y = symbol_of(b, where);
   const ir::Root &rx = program_.roots[x.root], &ry = program_.roots[y.root];
   if (rx.kind == ir::Root::Kind::alias || ry.kind == ir::Root::Kind::alias || x.rank != rx.rank || y.rank != ry.rank)
-    throw UsageError("swap exchanges whole arrays: parameters and arrays made in this function, not views of them", where);
+    throw UsageError("swap exchanges whole arrays: parameters and arrays made in this function, not views of them",
+                     where);
   if (x.dtype != y.dtype || x.rank != y.rank)
     throw ShapeError(text("swap of ", x.dtype, " of rank ", x.rank, " and ", y.dtype, " of rank ", y.rank,
                           ": both must have one dtype and shape"),
@@ -463,7 +485,9 @@ void Tracing::swap(Array& a, Array& b, const Location& where) {
   for (int k = 0; k < x.rank; ++k)
     if (!build_.same(x.extents[k], y.extents[k]))
       guard(build_.equal(x.extents[k], y.extents[k]),
-            {ir::Message::Kind::shape, "swap of arrays whose extents differ, {} and {}: both must have one shape", {x.extents[k], y.extents[k]},
+            {ir::Message::Kind::shape,
+             "swap of arrays whose extents differ, {} and {}: both must have one shape",
+             {x.extents[k], y.extents[k]},
              location(where)});
   // Only the memory changes hands, so both must lie in it alike.
   for (int k = 0; k < x.rank; ++k) {
@@ -471,8 +495,10 @@ void Tracing::swap(Array& a, Array& b, const Location& where) {
     const NodeId sx = build_.stride(x.root, axis), sy = build_.stride(y.root, axis);
     if (!build_.same(sx, sy))
       guard(build_.equal(sx, sy),
-            {ir::Message::Kind::usage, "swap of arrays that lie differently in memory (strides {} and {}); copy() one of them",
-             {sx, sy}, location(where)});
+            {ir::Message::Kind::usage,
+             "swap of arrays that lie differently in memory (strides {} and {}); copy() one of them",
+             {sx, sy},
+             location(where)});
   }
   Statement& s = emit(Statement::Kind::swap, where);
   s.target = x.root;

@@ -29,7 +29,10 @@ void Tracing::open_loop(bool parallel, const Dimension* dimensions, int count, V
     if (step == 0) throw UsageError("range with a step of 0 never ends: the step must be other than 0", where);
     if (!step)
       guard(build_.logical_not(build_.equal(d.step, build_.integer(0))),
-            {ir::Message::Kind::usage, "range with a step of 0 never ends: the step must be other than 0", {}, loop.location});
+            {ir::Message::Kind::usage,
+             "range with a step of 0 never ends: the step must be other than 0",
+             {},
+             loop.location});
     loop.dimensions.push_back(d);
   }
   const auto id = static_cast<ir::LoopId>(program_.loops.size());
@@ -59,9 +62,9 @@ void Tracing::open_while(const Location& where) {
 
 void Tracing::while_condition(const Operand& condition) {
   if (Access::type(condition.value).dtype != bool_)
-    throw DTypeError(text("while_ needs a bool condition, not ", Access::type(condition.value).dtype,
-                          "; compare it, as in x != 0"),
-                     condition.where);
+    throw DTypeError(
+        text("while_ needs a bool condition, not ", Access::type(condition.value).dtype, "; compare it, as in x != 0"),
+        condition.where);
   const NodeId node = node_of(condition.value, condition.where);
   const BlockId condition_block = scopes_.back().block;
   scopes_.pop_back();
@@ -122,7 +125,8 @@ void Tracing::leave(Statement::Kind kind, const Location& where) {
     if (s.kind == Scope::Kind::condition) break;
     if (s.kind == Scope::Kind::parallel && is_break)
       throw UsageError(
-          "break_ inside prange: its iterations run at the same time, none is the last; use range, or continue_ to skip "
+          "break_ inside prange: its iterations run at the same time, none is the last; use range, or continue_ to "
+          "skip "
           "one iteration",
           where);
     if (s.kind == Scope::Kind::sequential || s.kind == Scope::Kind::parallel || s.kind == Scope::Kind::loop_body) {
@@ -131,7 +135,9 @@ void Tracing::leave(Statement::Kind kind, const Location& where) {
       return;
     }
   }
-  throw UsageError(text(is_break ? "break_" : "continue_", " stands outside every traced loop: it belongs inside range or while_"), where);
+  throw UsageError(
+      text(is_break ? "break_" : "continue_", " stands outside every traced loop: it belongs inside range or while_"),
+      where);
 }
 
 void Tracing::guard(NodeId condition, ir::Message message) {
@@ -158,9 +164,11 @@ void close_loop() {
 
 void abandon_loop(const Location& where) noexcept {
   if (Tracing* t = Tracing::current())
-    t->poison("this traced loop was left with a C++ break, return or goto, which happens once, while tracing; write break_(), "
-              "break_if(c), or assign a Var",
-              where);
+    t->poison(
+        "this traced loop was left with a C++ break, return or goto, which happens once, while tracing; write "
+        "break_(), "
+        "break_if(c), or assign a Var",
+        where);
 }
 
 void open_while(const Location& where) { Tracing::required("while_", where).open_while(where); }
@@ -185,9 +193,7 @@ Value read_branch_result(std::uint32_t variable, const Location& where) {
 
 }  // namespace detail
 
-void break_(Location where) {
-  detail::Tracing::required("break_", where).leave(ir::Statement::Kind::break_, where);
-}
+void break_(Location where) { detail::Tracing::required("break_", where).leave(ir::Statement::Kind::break_, where); }
 void continue_(Location where) {
   detail::Tracing::required("continue_", where).leave(ir::Statement::Kind::continue_, where);
 }

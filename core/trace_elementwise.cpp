@@ -67,8 +67,9 @@ int Tracing::broadcast_extents(const Symbol* const* symbols, int count, NodeId* 
       }
       ir::Message m{ir::Message::Kind::shape, text("'", operation, "': the shapes "), {}, location(where)};
       for (int j = 0; j < count; ++j) m.text += text(j ? " and " : "", shape_text(*symbols[j], m.shown));
-      m.text += " do not broadcast: extents must be equal or 1, counted from the last axis; a newaxis may be missing, as in "
-                "a(_, newaxis)";
+      m.text +=
+          " do not broadcast: extents must be equal or 1, counted from the last axis; a newaxis may be missing, as in "
+          "a(_, newaxis)";
       NodeId condition = build_.equal(result, extent);
       NodeId broadcast = result;
       if (may_be_one(extent)) condition = build_.logical_or(condition, build_.equal(extent, build_.integer(1)));
@@ -122,8 +123,10 @@ NodeId Tracing::load_broadcast(const Symbol& s, const ElementLoop& loop, const N
     const NodeId own = s.extents[k];
     indices[k] = loop.indices[k + shift];
     if (build_.same(own, extents[k + shift])) continue;
-    if (is_one(own)) indices[k] = build_.integer(0);
-    else if (may_be_one(own)) indices[k] = build_.mul(indices[k], step_unless_one(own));
+    if (is_one(own))
+      indices[k] = build_.integer(0);
+    else if (may_be_one(own))
+      indices[k] = build_.mul(indices[k], step_unless_one(own));
   }
   return Access::node(load(s, indices, where));
 }
@@ -147,7 +150,8 @@ Array Tracing::elementwise(ir::Op op, const MixedOperand* operands, int count, c
   if (!ir::infer(op, in, count, types, reason)) {
     std::string dtypes;
     for (int k = 0; k < count; ++k)
-      dtypes += text(k ? " and " : "", in[k].dtype, operands[k].array ? text(" array of rank ", symbols[k].rank) : " scalar");
+      dtypes +=
+          text(k ? " and " : "", in[k].dtype, operands[k].array ? text(" array of rank ", symbols[k].rank) : " scalar");
     throw DTypeError(text("'", ir::row(op).spelling, "' of ", dtypes, ": ", reason), where);
   }
   if (ir::row(op).rule == ir::Rule::comparison && types.operand.dtype.is_integer())
@@ -155,7 +159,10 @@ Array Tracing::elementwise(ir::Op op, const MixedOperand* operands, int count, c
       if (!operands[k].array && !Access::traced(*operands[k].scalar) && in[k].weak() && in[k].dtype.is_integer() &&
           !fits(Access::number(*operands[k].scalar).i, types.operand.dtype))
         types.operand = {wide_comparison(types.operand.dtype), Strength::strong};
-  const auto operand_dtype = [&](int k) { return op == ir::Op::select && k == 0 ? bool_ : types.operand.dtype; };
+  const bool exactly = compares_exactly(op, in, types);
+  const auto operand_dtype = [&](int k) {
+    return exactly ? in[k].dtype : op == ir::Op::select && k == 0 ? bool_ : types.operand.dtype;
+  };
   NodeId extents[max_rank], in_nodes[3] = {none, none, none};
   const int rank = broadcast_extents(arrays, array_count, extents, ir::row(op).spelling, where);
   for (int k = 0; k < count; ++k)
@@ -164,9 +171,11 @@ Array Tracing::elementwise(ir::Op op, const MixedOperand* operands, int count, c
   const ElementLoop loop = open_elements(extents, rank, where);
   for (int k = 0; k < count; ++k)
     if (operands[k].array)
-      in_nodes[k] = build_.convert(load_broadcast(symbols[k], loop, extents, rank, where), {operand_dtype(k), Strength::strong});
+      in_nodes[k] =
+          build_.convert(load_broadcast(symbols[k], loop, extents, rank, where), {operand_dtype(k), Strength::strong});
   const Type type{types.result.dtype, Strength::strong};
-  const NodeId value = count == 1   ? build_.node(op, type, {in_nodes[0]})
+  const NodeId value = exactly      ? exact_comparison(op, in_nodes[0], in_nodes[1])
+                       : count == 1 ? build_.node(op, type, {in_nodes[0]})
                        : count == 2 ? build_.node(op, type, {in_nodes[0], in_nodes[1]})
                                     : build_.node(op, type, {in_nodes[0], in_nodes[1], in_nodes[2]});
   store(symbol_of(result, where), loop.indices, value, where);
@@ -198,22 +207,21 @@ void Tracing::copy_into(const Array& to, const Array& from, const Location& wher
   const Symbol target = symbol_of(to, where);
   const ir::Root::Kind source_kind = program_.roots[symbol_of(from, where).root].kind;
   // A view may be of the very memory that is written: read all of it first. Where nothing overlaps the copies fuse.
-  const Array source = source_kind == ir::Root::Kind::allocated &&
-                               symbol_of(from, where).root != target.root
+  const Array source = source_kind == ir::Root::Kind::allocated && symbol_of(from, where).root != target.root
                            ? from
                            : materialise(from, where);
   const Symbol s = symbol_of(source, where);
   const Symbol* both[2] = {&target, &s};
   if (s.rank > target.rank)
-    throw ShapeError(text("'=': an array of ", s.dtype, " of rank ", s.rank, " cannot be stored into one of ", target.dtype, " of rank ",
-                          target.rank, "; reduce or index the axes that are too many"),
+    throw ShapeError(text("'=': an array of ", s.dtype, " of rank ", s.rank, " cannot be stored into one of ",
+                          target.dtype, " of rank ", target.rank, "; reduce or index the axes that are too many"),
                      where);
   for (int k = 0; k < s.rank; ++k) {
     const NodeId own = s.extents[k], wanted = target.extents[k + target.rank - s.rank];
     if (build_.same(own, wanted) || is_one(own)) continue;
     ir::Message m{ir::Message::Kind::shape, text("'=': an array of ", s.dtype, " and shape "), {}, location(where)};
-    m.text += shape_text(*both[1], m.shown) + text(" cannot be stored into one of ", target.dtype, " and shape ") + shape_text(*both[0], m.shown) +
-              ": extents must be equal, or 1 on the right";
+    m.text += shape_text(*both[1], m.shown) + text(" cannot be stored into one of ", target.dtype, " and shape ") +
+              shape_text(*both[0], m.shown) + ": extents must be equal, or 1 on the right";
     const NodeId equal = build_.equal(own, wanted);
     guard(may_be_one(own) ? build_.logical_or(equal, build_.equal(own, build_.integer(1))) : equal, std::move(m));
   }
@@ -240,12 +248,15 @@ Value Tracing::reduce_all(ir::Op op, const Array& a, DType accumulator, const Lo
   const Symbol s = symbol_of(a, where);
   build_.at(location(where));
   if (op == ir::Op::minimum || op == ir::Op::maximum) {
-    ir::Message m{ir::Message::Kind::shape, text("'", op == ir::Op::minimum ? "min" : "max", "' of an empty array, shape "), {},
+    ir::Message m{ir::Message::Kind::shape,
+                  text("'", op == ir::Op::minimum ? "min" : "max", "' of an empty array, shape "),
+                  {},
                   location(where)};
     m.text += shape_text(s, m.shown) + ": it has no smallest or largest element; test size() first";
     guard(build_.less_equal(build_.integer(1), element_count(s)), std::move(m));
   }
-  const std::uint32_t variable = declare(Access::make({accumulator, Strength::strong}, start(op, accumulator)), where, &accumulator);
+  const std::uint32_t variable =
+      declare(Access::make({accumulator, Strength::strong}, start(op, accumulator)), where, &accumulator);
   const ElementLoop loop = open_elements(s.extents, s.rank, where);
   const NodeId value = build_.convert(Access::node(load(s, loop.indices, where)), {accumulator, Strength::strong});
   Statement& r = emit(Statement::Kind::reduce, where);
@@ -257,7 +268,8 @@ Value Tracing::reduce_all(ir::Op op, const Array& a, DType accumulator, const Lo
   return read(variable, where);
 }
 
-Array Tracing::reduce_axes(ir::Op op, const Array& a, DType accumulator, unsigned axes, bool keepdims, const Location& where) {
+Array Tracing::reduce_axes(ir::Op op, const Array& a, DType accumulator, unsigned axes, bool keepdims,
+                           const Location& where) {
   const Symbol s = symbol_of(a, where);
   build_.at(location(where));
   NodeId kept[max_rank], reduced[max_rank], indices[max_rank], result_extents[max_rank];
@@ -275,7 +287,9 @@ Array Tracing::reduce_axes(ir::Op op, const Array& a, DType accumulator, unsigne
   }
   if (op == ir::Op::minimum || op == ir::Op::maximum)
     for (int k = 0; k < reduced_rank; ++k) {
-      ir::Message m{ir::Message::Kind::shape, text("'", op == ir::Op::minimum ? "min" : "max", "' along an empty axis, shape "), {},
+      ir::Message m{ir::Message::Kind::shape,
+                    text("'", op == ir::Op::minimum ? "min" : "max", "' along an empty axis, shape "),
+                    {},
                     location(where)};
       m.text += shape_text(s, m.shown) + ": it has no smallest or largest element; test the extents first";
       guard(build_.less_equal(build_.integer(1), reduced[k]), std::move(m));
@@ -285,8 +299,10 @@ Array Tracing::reduce_axes(ir::Op op, const Array& a, DType accumulator, unsigne
   ElementLoop outer{};
   if (!all) outer = open_elements(kept, kept_rank, where);
   for (int k = 0; k < kept_rank; ++k) indices[kept_axes[k]] = outer.indices[k];
-  const std::uint32_t variable = declare(Access::make({accumulator, Strength::strong}, start(op, accumulator)), where, &accumulator);
-  // Along the last axes the elements lie side by side: lanes fold a row. Along others each lane has an element of its own.
+  const std::uint32_t variable =
+      declare(Access::make({accumulator, Strength::strong}, start(op, accumulator)), where, &accumulator);
+  // Along the last axes the elements lie side by side: lanes fold a row. Along others each lane has an element of its
+  // own.
   const bool rows = all || reduced_axes[reduced_rank - 1] == s.rank - 1;
   int scopes = 0;
   ir::LoopId reduction = none;
@@ -324,8 +340,10 @@ Array Tracing::reduce_axes(ir::Op op, const Array& a, DType accumulator, unsigne
   NodeId at[max_rank];
   int next = 0;
   for (int k = 0, kept_index = 0; k < s.rank; ++k) {
-    if (!(axes >> k & 1)) at[next++] = outer.indices[kept_index++];
-    else if (keepdims) at[next++] = build_.integer(0);
+    if (!(axes >> k & 1))
+      at[next++] = outer.indices[kept_index++];
+    else if (keepdims)
+      at[next++] = build_.integer(0);
   }
   const NodeId total = Access::node(read(variable, where));
   store(symbol_of(result, where), at, total, where);
@@ -355,7 +373,8 @@ void Tracing::run_broadcast(Function& function, const Argument* arguments, int c
     const std::size_t at = static_cast<std::size_t>(k);
     if (arguments[k].kind == Argument::Kind::array)
       values.push_back(value_of(load_broadcast(symbols[at], loop, extents, rank, where)));
-    else values.push_back(*arguments[k].scalar);
+    else
+      values.push_back(*arguments[k].scalar);
   }
   std::vector<Argument> scalars;
   for (const Value& v : values) scalars.push_back(argument(v));

@@ -54,15 +54,19 @@ Tracing* trace_of_read(const Var& v, const Location& where) {
                           ") is used after its trace has ended: return its value instead"),
                      where);
   if (Access::trace(current) != t->id())
-    throw UsageError(text("this Var (", Access::type(current).dtype, ") belongs to another traced function's run: pass a Value"), where);
+    throw UsageError(
+        text("this Var (", Access::type(current).dtype, ") belongs to another traced function's run: pass a Value"),
+        where);
   return t;
 }
 
 }  // namespace
 
 Value::Value(const Var& var, Location where) {
-  if (Tracing* t = trace_of_read(var, where)) Access::set(*this, t->read(Access::variable(var), where));
-  else Access::set(*this, Access::current(var));
+  if (Tracing* t = trace_of_read(var, where))
+    Access::set(*this, t->read(Access::variable(var), where));
+  else
+    Access::set(*this, Access::current(var));
 }
 
 double Value::as_double(Location where) const { return number_of(*this, f64, where).re; }
@@ -92,10 +96,11 @@ void start(Var& v, const Operand& x, const DType* dtype) {
 Tracing* trace_of(const Var& v, const Location& where) {
   const Value& current = Access::current(v);
   if (!Access::traced(current) && Tracing::checked())
-    throw UsageError(text("a Var of plain C++ code (", Access::type(current).dtype,
-                          ") is assigned inside a traced function, which would happen once, while tracing: declare a Var inside and "
-                          "return its value"),
-                     where);
+    throw UsageError(
+        text("a Var of plain C++ code (", Access::type(current).dtype,
+             ") is assigned inside a traced function, which would happen once, while tracing: declare a Var inside and "
+             "return its value"),
+        where);
   return trace_of_read(v, where);
 }
 
@@ -113,15 +118,17 @@ Var::Var(const Operand& x) : current_(0) { start(*this, x, nullptr); }
 Var::Var(const Operand& x, DType dtype) : current_(0) { start(*this, x, &dtype); }
 
 Var& Var::operator=(const Operand& x) & {
-  if (Tracing* t = trace_of(*this, x.where)) t->assign(variable_, x.value, x.where);
-  else Access::set(current_, x.value);
+  if (Tracing* t = trace_of(*this, x.where))
+    t->assign(variable_, x.value, x.where);
+  else
+    Access::set(current_, x.value);
   return *this;
 }
 
-#define KILN_VAR_UPDATE(symbol, op)               \
-  Var& Var::operator symbol(const Operand& x) {   \
-    update(*this, Op::op, x);                     \
-    return *this;                                 \
+#define KILN_VAR_UPDATE(symbol, op)              \
+  Var& Var::operator symbol(const Operand & x) { \
+    update(*this, Op::op, x);                    \
+    return *this;                                \
   }
 KILN_VAR_UPDATE(+=, add)
 KILN_VAR_UPDATE(-=, subtract)

@@ -29,17 +29,19 @@ constexpr const char* code_version = "kiln code 3";
 void* resolve(const char* name) {
   if (void* math = resolve_math_symbol(name)) return math;
   // What LLVM itself may call.
-  if (std::strcmp(name, "memcpy") == 0) return reinterpret_cast<void*>(static_cast<void* (*)(void*, const void*, std::size_t)>(&std::memcpy));
-  if (std::strcmp(name, "memmove") == 0) return reinterpret_cast<void*>(static_cast<void* (*)(void*, const void*, std::size_t)>(&std::memmove));
-  if (std::strcmp(name, "memset") == 0) return reinterpret_cast<void*>(static_cast<void* (*)(void*, int, std::size_t)>(&std::memset));
+  if (std::strcmp(name, "memcpy") == 0)
+    return reinterpret_cast<void*>(static_cast<void* (*)(void*, const void*, std::size_t)>(&std::memcpy));
+  if (std::strcmp(name, "memmove") == 0)
+    return reinterpret_cast<void*>(static_cast<void* (*)(void*, const void*, std::size_t)>(&std::memmove));
+  if (std::strcmp(name, "memset") == 0)
+    return reinterpret_cast<void*>(static_cast<void* (*)(void*, int, std::size_t)>(&std::memset));
   return nullptr;
 }
 
 class CpuExecutable final : public Executable {
  public:
   CpuExecutable(std::unique_ptr<LoadedObject> object, std::size_t loops)
-      : object_(std::move(object)), costs_(loops),
-        entry_(reinterpret_cast<EntryPoint>(object_->find("kiln_entry"))) {
+      : object_(std::move(object)), costs_(loops), entry_(reinterpret_cast<EntryPoint>(object_->find("kiln_entry"))) {
     if (!entry_) throw CompileError("compiled code has no entry point");
   }
 
@@ -80,7 +82,8 @@ class CpuBackend final : public Backend {
     }
     executable->from_disk = from_disk;
     executable->vector_bits = target.vector_bits;
-    executable->codegen_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+    executable->codegen_ms =
+        std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
     return executable;
   }
 
@@ -95,8 +98,8 @@ class CpuBackend final : public Backend {
 
   void* allocate(std::size_t bytes) override { return cpu::allocate(bytes); }
   void deallocate(void* memory, std::size_t bytes) noexcept override { cpu::deallocate(memory, bytes); }
-  // Half of the last-level cache: below it a reader finds the stores still cached (0.6 to 0.9 of the speed with streaming
-  // stores), above it they gain 1.2 to 1.5 times.
+  // Half of the last-level cache: below it a reader finds the stores still cached (0.6 to 0.9 of the speed with
+  // streaming stores), above it they gain 1.2 to 1.5 times.
   std::size_t streaming_bytes() const override { return host_target().last_level_cache_bytes / 2; }
 
  private:
@@ -105,7 +108,8 @@ class CpuBackend final : public Backend {
   }
 
   static backends::Hash128 key_of(const ir::Program& program, const Target& target) {
-    std::string bytes = text(code_version, "\n", version(), "\n", target.cpu, "\n", target.features, "\n", target.vector_bits, "\n");
+    std::string bytes =
+        text(code_version, "\n", version(), "\n", target.cpu, "\n", target.features, "\n", target.vector_bits, "\n");
     bytes += backends::program_bytes(program);
     return backends::hash128(bytes);
   }

@@ -56,6 +56,7 @@ Varying::Varying(const ir::Program& program, const Statement& loop)
     : program_(program),
       loop_(loop),
       nodes_(program.nodes.size(), State::unknown),
+      inside_(program.nodes.size()),
       variables_(program.variables.size()),
       masked_(program.blocks.size()),
       narrow_(program.nodes.size()),
@@ -80,7 +81,10 @@ void Varying::enter(BlockId block, BlockId parent, BlockId loop_body) {
     switch (s.kind) {
       case Kind::assign:
       case Kind::reduce: assigns_.emplace_back(block, &s); break;
-      case Kind::evaluate: reads_.emplace_back(block, &s); break;
+      case Kind::evaluate:
+        reads_.emplace_back(block, &s);
+        inside_[s.value] = true;
+        break;
       case Kind::loop: enter(s.body, block, s.body); break;
       case Kind::while_:
         whiles_.emplace_back(block, &s);
@@ -189,8 +193,9 @@ bool Varying::evaluate(NodeId id) {
       }
       break;
     }
-    case Op::read_variable: varies = variables_[node.id]; break;
-    case Op::load: varies = load_varies(node); break;
+    // Read before the loop it is one number, whatever the loop does to the variable.
+    case Op::read_variable: varies = inside_[id] && variables_[node.id]; break;
+    case Op::load: varies = inside_[id] && load_varies(node); break;
     default:
       for (const NodeId operand : node.operands) varies = evaluate(operand) || varies;
   }

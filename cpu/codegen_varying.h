@@ -65,6 +65,7 @@ class Varying {
   const ir::Program& program_;
   const ir::Statement& loop_;
   std::vector<State> nodes_;
+  std::vector<bool> inside_;  // loads and reads that take place in the loop
   std::vector<bool> variables_, masked_, narrow_, narrow_variables_, escapes_;
   std::vector<ir::BlockId> parents_;      // block around a block, none outside the loop
   std::vector<ir::BlockId> loop_bodies_;  // body of the innermost loop around a block

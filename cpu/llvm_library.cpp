@@ -28,7 +28,8 @@ std::string beside_this_library() {
 Entry open_library() {
   const std::string path = beside_this_library();
   void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (!library) throw RuntimeError(text("cannot open Kiln's compiler, ", path, ": ", dlerror(), "; it belongs beside libkiln.so"));
+  if (!library)
+    throw RuntimeError(text("cannot open Kiln's compiler, ", path, ": ", dlerror(), "; it belongs beside libkiln.so"));
   void* entry = dlsym(library, "kiln_llvm_plugin");
   if (!entry) throw RuntimeError(text(path, " is no Kiln compiler: ", dlerror()));
   return reinterpret_cast<Entry>(entry);

@@ -5,8 +5,8 @@
 
 namespace kiln::cpu {
 
-/// Compiles through libkiln-llvm.so, which lies beside this library. Throws CompileError; RuntimeError if the plug-in cannot be
-/// opened, with the system's reason.
+/// Compiles through libkiln-llvm.so, which lies beside this library. Throws CompileError; RuntimeError if the plug-in
+/// cannot be opened, with the system's reason.
 void compile_with_llvm(const CompileRequest& request, CompileResult& result);
 
 }  // namespace kiln::cpu

@@ -1,4 +1,5 @@
-// Array programs: slices, overlap, aliasing, swaps, broadcasting, functions of functions; in every way against plain C++.
+// Array programs: slices, overlap, aliasing, swaps, broadcasting, functions of functions; in every way against plain
+// C++.
 #include "tests/conformance/everywhere.h"
 #include "tests/conformance/layouts.h"
 
@@ -26,7 +27,8 @@ TEST(Arrays, OverlapBehavesAsThroughATemporary) {
   static const auto reverse = jit([](Array a) { a(rest) = a(slice(_, _, -1)); });
   static const auto add_forward = jit([](Array a) { a(slice(1, _)) += a(slice(0, -1)); });
   static const auto add_backward = jit([](Array a) { a(slice(0, -1)) += 2 * a(slice(1, _)); });
-  static const auto every_other = jit([](Array a) { a(slice(0, floordiv(a.size(), 2))) = a(slice(0, 2 * floordiv(a.size(), 2), 2)); });
+  static const auto every_other =
+      jit([](Array a) { a(slice(0, floordiv(a.size(), 2))) = a(slice(0, 2 * floordiv(a.size(), 2), 2)); });
   for (const std::int64_t n : lengths) {
     SCOPED_TRACE(n);
     const Integers a = counted(n);
@@ -82,7 +84,8 @@ TEST(Arrays, TransposedIntoItself) {
 
 TEST(Arrays, InnerSlicesOfAMatrix) {
   static const auto program = jit([](Array a, Array b) {
-    a(slice(1, -1), slice(1, -1)) = b(slice(0, -2), slice(1, -1)) + b(slice(2, _), slice(1, -1)) + b(slice(1, -1), slice(0, -2)) + b(slice(1, -1), slice(2, _));
+    a(slice(1, -1), slice(1, -1)) = b(slice(0, -2), slice(1, -1)) + b(slice(2, _), slice(1, -1)) +
+                                    b(slice(1, -1), slice(0, -2)) + b(slice(1, -1), slice(2, _));
     a(0, _) += 5;
     a(slice(_, _, 2), -1) *= 2;
     a(-1, slice(_, _, -1)) -= b(0, _);
@@ -99,7 +102,8 @@ TEST(Arrays, InnerSlicesOfAMatrix) {
   Integers x = a;
   const auto at = [](std::int64_t i, std::int64_t j) { return static_cast<std::size_t>(i * w + j); };
   for (std::int64_t i = 1; i < h - 1; ++i)
-    for (std::int64_t j = 1; j < w - 1; ++j) x[at(i, j)] = b[at(i - 1, j)] + b[at(i + 1, j)] + b[at(i, j - 1)] + b[at(i, j + 1)];
+    for (std::int64_t j = 1; j < w - 1; ++j)
+      x[at(i, j)] = b[at(i - 1, j)] + b[at(i + 1, j)] + b[at(i, j - 1)] + b[at(i, j + 1)];
   for (std::int64_t j = 0; j < w; ++j) x[at(0, j)] += 5;
   for (std::int64_t i = 0; i < h; i += 2) x[at(i, w - 1)] *= 2;
   for (std::int64_t j = 0; j < w; ++j) x[at(h - 1, w - 1 - j)] -= b[at(0, j)];
@@ -182,16 +186,20 @@ TEST(Arrays, ParametersThatOverlapInPart) {
         return numbers<std::int64_t>(everywhere(function, [&](const auto& f) {
           Array x = array(a);
           Array low = x(slice(0, -1)), high = x(slice(1, _));
-          if (shift > 0) f(high, low);
-          else f(low, high);
+          if (shift > 0)
+            f(high, low);
+          else
+            f(low, high);
           return results(x);
         })[0]);
       };
       Integers sums = a, loop = a;
       const auto m = static_cast<std::size_t>(n - 1);
       for (std::size_t k = 0; k < m; ++k) {
-        if (shift > 0) sums[k + 1] = a[k] + a[k + 1], loop[k + 1] = loop[k] + 1;
-        else sums[k] = a[k] + a[k + 1], loop[k] = loop[k + 1] + 1;
+        if (shift > 0)
+          sums[k + 1] = a[k] + a[k + 1], loop[k + 1] = loop[k] + 1;
+        else
+          sums[k] = a[k] + a[k + 1], loop[k] = loop[k + 1] + 1;
       }
       EXPECT_EQ(run(shifted_sum), sums);
       EXPECT_EQ(run(in_a_loop), loop);
@@ -276,7 +284,8 @@ const auto scale_and_shift = vectorize([](Value x, Value factor, Value shift) { 
 TEST(Arrays, VectorizeBroadcasts) {
   const auto a = numbers<float>(hashed_array(30, f32, 4)), b = numbers<float>(hashed_array(6, f32, 5));
   auto r = everywhere(scale_and_shift, [&](const auto& f) {
-    return results(f(array_from(a, {5, 6}), array(b), 2.0), f(array_from(a, {5, 6, 1}), 3.0, array(b)), f(array_from(b, {6, 1}), array(b), array(b)));
+    return results(f(array_from(a, {5, 6}), array(b), 2.0), f(array_from(a, {5, 6, 1}), 3.0, array(b)),
+                   f(array_from(b, {6, 1}), array(b), array(b)));
   });
   const auto x = numbers<float>(r[0]), y = numbers<float>(r[1]), z = numbers<float>(r[2]);
   for (std::size_t i = 0; i < 30; ++i) {
@@ -288,14 +297,16 @@ TEST(Arrays, VectorizeBroadcasts) {
 }
 
 TEST(Arrays, VectorizeWithControlFlow) {
-  static const auto clipped = vectorize([](Value x, Value low, Value high) { return where(x < low, low, where(x > high, high, x)); });
+  static const auto clipped =
+      vectorize([](Value x, Value low, Value high) { return where(x < low, low, where(x > high, high, x)); });
   static const auto root = vectorize([](Value x) {
     Var low = 0.0, high = maximum(x, 1.0), turns = 0;
-    while_([&] { return high - low > 1e-9 * high && turns < 100; }, [&] {
-      Value middle = (low + high) / 2;
-      if_(middle * middle < x, [&] { low = middle; }, [&] { high = middle; });
-      turns += 1;
-    });
+    while_([&] { return high - low > 1e-9 * high && turns < 100; },
+           [&] {
+             Value middle = (low + high) / 2;
+             if_(middle * middle < x, [&] { low = middle; }, [&] { high = middle; });
+             turns += 1;
+           });
     return low;
   });
   const Array a = abs(hashed_array(103, f64, 6));
@@ -391,8 +402,8 @@ TEST(Arrays, ShapesInATrace) {
   static const auto program = jit([](Array a, Value n) {
     Array table = arange(n * 6).reshape({n, 2, 3}), grid = table.transpose({2, 0, 1});
     Array wide = broadcast_to(a, {n, a.shape(0)}), line = linspace(0.0, 1.0, n), one = eye(n, i32);
-    return std::tuple(grid.copy(), wide + line(_, newaxis), trace(one + 2), diagonal(one).copy(), clip(a, -1, 1), a.reshape({a.size(), 1}) + a(newaxis, _),
-                      sum(grid.ravel()));
+    return std::tuple(grid.copy(), wide + line(_, newaxis), trace(one + 2), diagonal(one).copy(), clip(a, -1, 1),
+                      a.reshape({a.size(), 1}) + a(newaxis, _), sum(grid.ravel()));
   });
   const Array a = hashed_array(9, f64, 11);
   for (const int n : {1, 2, 5, 40}) {
@@ -426,12 +437,16 @@ TEST(Arrays, StridedParametersOfEveryKind) {
     for (auto [i, j] : prange(a.shape(0), a.shape(1))) out(i, j) += a(i, j) * b(i, a.shape(1) - 1 - j);
     return std::tuple(out, sum(out, {.axis = 0}), max(a));
   });
-  const Array a = hashed_array(11 * 37, f32, 12).reshape({11, 37}), b = hashed_array(11 * 37, f32, 13).reshape({11, 37});
+  const Array a = hashed_array(11 * 37, f32, 12).reshape({11, 37}),
+              b = hashed_array(11 * 37, f32, 13).reshape({11, 37});
   const auto wanted = program.with({.interpret = true})(a, b);
   for (int k = 0; k < static_cast<int>(Placement::count); ++k)
     for (int j = 0; j < static_cast<int>(Placement::count); j += 3) {
-      const auto r = everywhere(program, [&](const auto& f) { return results(f(placed(a, static_cast<Placement>(k)), placed(b, static_cast<Placement>(j)))); });
-      EXPECT_TRUE(same_bits(r[0], std::get<0>(wanted))) << name_of(static_cast<Placement>(k)) << " and " << name_of(static_cast<Placement>(j));
+      const auto r = everywhere(program, [&](const auto& f) {
+        return results(f(placed(a, static_cast<Placement>(k)), placed(b, static_cast<Placement>(j))));
+      });
+      EXPECT_TRUE(same_bits(r[0], std::get<0>(wanted)))
+          << name_of(static_cast<Placement>(k)) << " and " << name_of(static_cast<Placement>(j));
     }
   const Array row = b(slice(0, 1), _).broadcast_to({11, 37});
   const auto r = everywhere(program, [&](const auto& f) { return results(f(a, row)); });

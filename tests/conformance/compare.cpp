@@ -50,9 +50,12 @@ bool same_number(const Number16& x, const Number16& y, DType dtype) {
 
 std::string shown(const Number16& x, DType dtype) {
   std::ostringstream out;
-  if (dtype.is_floating()) out << std::setprecision(17) << x.re << " (" << std::hexfloat << x.re << ")";
-  else if (dtype == u64) out << static_cast<std::uint64_t>(x.i);
-  else out << x.i;
+  if (dtype.is_floating())
+    out << std::setprecision(17) << x.re << " (" << std::hexfloat << x.re << ")";
+  else if (dtype == u64)
+    out << static_cast<std::uint64_t>(x.i);
+  else
+    out << x.i;
   return out.str();
 }
 
@@ -63,7 +66,8 @@ testing::AssertionResult same_shape(const Array& actual, const Array& expected) 
     return testing::AssertionFailure() << "rank " << actual.rank() << " instead of " << expected.rank();
   for (int k = 0; k < actual.rank(); ++k)
     if (actual.extent(k) != expected.extent(k))
-      return testing::AssertionFailure() << "extent " << actual.extent(k) << " instead of " << expected.extent(k) << " of axis " << k;
+      return testing::AssertionFailure() << "extent " << actual.extent(k) << " instead of " << expected.extent(k)
+                                         << " of axis " << k;
   return testing::AssertionSuccess();
 }
 
@@ -71,7 +75,8 @@ testing::AssertionResult same_shape(const Array& actual, const Array& expected) 
 bool same_memory(const Array& a, const Array& b) {
   if (!detail::is_contiguous(a) || !detail::is_contiguous(b)) return false;
   const std::int64_t count = detail::element_count(Access::extents(a));
-  return count == 0 || std::memcmp(Access::layout(a).data, Access::layout(b).data, static_cast<std::size_t>(count) * a.dtype().size()) == 0;
+  return count == 0 || std::memcmp(Access::layout(a).data, Access::layout(b).data,
+                                   static_cast<std::size_t>(count) * a.dtype().size()) == 0;
 }
 
 template <class Accept>
@@ -84,16 +89,19 @@ testing::AssertionResult compare(const Array& actual, const Array& expected, Acc
   for (std::size_t k = 0; k < x.size(); ++k) {
     if (accept(x[k], y[k])) continue;
     if (++wrong <= 4)
-      text += "\n  element " + std::to_string(k) + ": " + shown(x[k], actual.dtype()) + " instead of " + shown(y[k], actual.dtype());
+      text += "\n  element " + std::to_string(k) + ": " + shown(x[k], actual.dtype()) + " instead of " +
+              shown(y[k], actual.dtype());
   }
   if (wrong == 0) return testing::AssertionSuccess();
-  return testing::AssertionFailure() << wrong << " of " << x.size() << " elements of " << actual.dtype() << " are wrong" << text;
+  return testing::AssertionFailure() << wrong << " of " << x.size() << " elements of " << actual.dtype() << " are wrong"
+                                     << text;
 }
 
 }  // namespace
 
 double distance(double x, double y, DType dtype) {
-  if (std::isnan(x) || std::isnan(y)) return std::isnan(x) && std::isnan(y) ? 0 : std::numeric_limits<double>::infinity();
+  if (std::isnan(x) || std::isnan(y))
+    return std::isnan(x) && std::isnan(y) ? 0 : std::numeric_limits<double>::infinity();
   return std::abs(static_cast<double>(place(x, dtype)) - static_cast<double>(place(y, dtype)));
 }
 
@@ -113,7 +121,8 @@ testing::AssertionResult same_bits(const Value& actual, const Value& expected) {
 testing::AssertionResult within_ulp(const Array& actual, const Array& expected, double ulp) {
   const DType dtype = actual.dtype();
   if (!dtype.is_floating()) return same_bits(actual, expected);
-  return compare(actual, expected, [&](const Number16& x, const Number16& y) { return distance(x.re, y.re, dtype) <= ulp; });
+  return compare(actual, expected,
+                 [&](const Number16& x, const Number16& y) { return distance(x.re, y.re, dtype) <= ulp; });
 }
 
 std::uint64_t hashed(std::uint64_t k, std::uint64_t seed) {
@@ -130,8 +139,11 @@ Array hashed_array(std::int64_t count, DType dtype, std::uint64_t seed) {
   for (std::int64_t k = 0; k < count; ++k, to += dtype.size()) {
     const std::uint64_t h = hashed(static_cast<std::uint64_t>(k), seed);
     Number16 x;
-    if (dtype.is_floating()) x.re = std::ldexp(static_cast<double>(static_cast<std::int64_t>(h >> 11)) / 0x1p53, 2 - static_cast<int>(h & 7)) * (h & 8 ? 1 : -1);
-    else x.i = dtype.is_bool() ? (h & 3) != 0 : static_cast<std::int64_t>(h);
+    if (dtype.is_floating())
+      x.re = std::ldexp(static_cast<double>(static_cast<std::int64_t>(h >> 11)) / 0x1p53, 2 - static_cast<int>(h & 7)) *
+             (h & 8 ? 1 : -1);
+    else
+      x.i = dtype.is_bool() ? (h & 3) != 0 : static_cast<std::int64_t>(h);
     write_element(to, dtype, x);
   }
   return a;

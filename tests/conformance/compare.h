@@ -25,7 +25,8 @@ testing::AssertionResult within_ulp(const Array& actual, const Array& expected, 
 
 /// Numbers that look random and are the same everywhere: the k-th of a seed.
 std::uint64_t hashed(std::uint64_t k, std::uint64_t seed);
-/// A 1-d array of them: floats from -4 to 4 with a wide spread of exponents, integers over all their range, bools mixed.
+/// A 1-d array of them: floats from -4 to 4 with a wide spread of exponents, integers over all their range, bools
+/// mixed.
 Array hashed_array(std::int64_t count, DType dtype, std::uint64_t seed);
 
 }  // namespace kiln::conformance

@@ -1,5 +1,5 @@
-// Compiled code against the interpreter, bit for bit: every row of the operation table, every dtype, every layout, on 1 to 3
-// threads and at each vector width.
+// Compiled code against the interpreter, bit for bit: every row of the operation table, every dtype, every layout, on 1
+// to 3 threads and at each vector width.
 #include "tests/conformance/compare.h"
 #include "tests/conformance/layouts.h"
 #include "tests/conformance/operations.h"
@@ -72,7 +72,10 @@ struct Operands {
   Array condition, a, b, c;
 
   explicit Operands(DType dtype)
-      : condition(hashed_array(operand_count, bool_, 7)), a(operand("a", dtype, 1)), b(operand("b", dtype, 2)), c(operand("c", dtype, 3)) {}
+      : condition(hashed_array(operand_count, bool_, 7)),
+        a(operand("a", dtype, 1)),
+        b(operand("b", dtype, 2)),
+        c(operand("c", dtype, 3)) {}
 };
 
 // The interpreter's results for all operands, a list per group; elementwise, so that every layout's are among them.
@@ -80,20 +83,23 @@ class Compiled : public testing::TestWithParam<DType> {
  protected:
   Compiled() {
     for (int group = 0; group < group_count(dtype); ++group)
-      expected.push_back(as_list(eight_rows.with({.interpret = true})(operands.condition, operands.a, operands.b, operands.c, group)));
+      expected.push_back(
+          as_list(eight_rows.with({.interpret = true})(operands.condition, operands.a, operands.b, operands.c, group)));
   }
 
   // Elements first … of every operand, placed so; the results must be the same elements of the interpreter's.
-  void check(const JitOptions& options, int group, std::int64_t first, std::int64_t length, Placement condition_at, Placement a_at,
-             Placement b_at, Placement c_at) {
+  void check(const JitOptions& options, int group, std::int64_t first, std::int64_t length, Placement condition_at,
+             Placement a_at, Placement b_at, Placement c_at) {
     if (!begin(group, options.vector_bits)) return;
     const Slice part = slice(first, first + length);
-    const auto actual = as_list(eight_rows.with(options)(placed(operands.condition(part), condition_at), placed(operands.a(part), a_at),
-                                                         placed(operands.b(part), b_at), placed(operands.c(part), c_at), group));
+    const auto actual =
+        as_list(eight_rows.with(options)(placed(operands.condition(part), condition_at), placed(operands.a(part), a_at),
+                                         placed(operands.b(part), b_at), placed(operands.c(part), c_at), group));
     for (std::size_t k = 0; k < group_size; ++k)
       EXPECT_TRUE(same_bits(actual[k], expected[static_cast<std::size_t>(group)][k](part)))
-          << row_names(dtype, group, k) << " of " << dtype << ", elements " << first << " to " << first + length << ", a " << name_of(a_at)
-          << ", b " << name_of(b_at) << ", c " << name_of(c_at) << ", " << options.vector_bits << " bits, " << options.threads << " threads";
+          << row_names(dtype, group, k) << " of " << dtype << ", elements " << first << " to " << first + length
+          << ", a " << name_of(a_at) << ", b " << name_of(b_at) << ", c " << name_of(c_at) << ", "
+          << options.vector_bits << " bits, " << options.threads << " threads";
   }
   void check(const JitOptions& options, int group, std::int64_t first, std::int64_t length, Placement at) {
     check(options, group, first, length, at, at, at, at);
@@ -112,9 +118,7 @@ class Compiled : public testing::TestWithParam<DType> {
   std::vector<std::array<Array, group_size>> expected;
 
  private:
-  static int failures() {
-    return testing::UnitTest::GetInstance()->current_test_info()->result()->total_part_count();
-  }
+  static int failures() { return testing::UnitTest::GetInstance()->current_test_info()->result()->total_part_count(); }
   std::set<std::pair<int, int>> wrong_;
   std::pair<int, int> last_{-1, -1};
   int failures_before_ = 0;
@@ -126,11 +130,13 @@ TEST_P(Compiled, LengthsAndOffsets) {
   for (const int bits : widths)
     for (int group = 0; group < group_count(dtype); ++group) {
       const JitOptions options{.vector_bits = bits};
-      for (std::int64_t length = 0; length <= 67; ++length) check(options, group, length % 5, length, Placement::contiguous);
+      for (std::int64_t length = 0; length <= 67; ++length)
+        check(options, group, length % 5, length, Placement::contiguous);
       // The same elements wherever the array begins in memory: no copy, the views themselves.
       for (std::int64_t offset = 0; offset < 32 && begin(group, bits); ++offset) {
         const Slice part = slice(offset, offset + 131);
-        const auto actual = as_list(eight_rows.with(options)(operands.condition(part), operands.a(part), operands.b(part), operands.c(part), group));
+        const auto actual = as_list(eight_rows.with(options)(operands.condition(part), operands.a(part),
+                                                             operands.b(part), operands.c(part), group));
         for (std::size_t k = 0; k < group_size; ++k)
           EXPECT_TRUE(same_bits(actual[k], expected[static_cast<std::size_t>(group)][k](part)))
               << row_names(dtype, group, k) << " of " << dtype << " at offset " << offset << ", " << bits << " bits";
@@ -146,20 +152,23 @@ TEST_P(Compiled, Placements) {
       for (const Placement at : {Placement::stride_2, Placement::stride_3, Placement::reversed, Placement::reversed_2})
         for (const std::int64_t length : {1, 31, 64, 165}) check(options, group, length % 7, length, at);
       check(options, group, 3, 150, Placement::contiguous, Placement::stride_2, Placement::reversed, Placement::offset);
-      check(options, group, 5, 97, Placement::reversed_2, Placement::offset, Placement::contiguous, Placement::stride_3);
+      check(options, group, 5, 97, Placement::reversed_2, Placement::offset, Placement::contiguous,
+            Placement::stride_3);
     }
 }
 
 TEST_P(Compiled, Matrices) {
   for (int group = 0; group < group_count(dtype); ++group)
     for (const int bits : {0, 512})
-      for (const Placement at : {Placement::contiguous, Placement::fortran, Placement::column, Placement::reversed, Placement::stride_2}) {
+      for (const Placement at :
+           {Placement::contiguous, Placement::fortran, Placement::column, Placement::reversed, Placement::stride_2}) {
         if (!begin(group, bits)) continue;
         const JitOptions options{.vector_bits = bits};
         const auto matrix = [](const Array& a) { return Array(a(slice(0, 13 * 29)).reshape({13, 29})); };
         const Placement other = at == Placement::fortran ? Placement::contiguous : at;
-        const auto actual = as_list(eight_rows.with(options)(matrix(operands.condition), placed(matrix(operands.a), at),
-                                                             placed(matrix(operands.b), other), placed(matrix(operands.c), at), group));
+        const auto actual =
+            as_list(eight_rows.with(options)(matrix(operands.condition), placed(matrix(operands.a), at),
+                                             placed(matrix(operands.b), other), placed(matrix(operands.c), at), group));
         for (std::size_t k = 0; k < group_size; ++k)
           EXPECT_TRUE(same_bits(actual[k], matrix(expected[static_cast<std::size_t>(group)][k])))
               << row_names(dtype, group, k) << " of " << dtype << ", " << name_of(at) << ", " << bits << " bits";
@@ -169,7 +178,8 @@ TEST_P(Compiled, Matrices) {
 // Operands of other shapes: a row, a column, one number of rank 0.
 TEST_P(Compiled, Broadcast) {
   for (int group = 0; group < group_count(dtype); ++group) {
-    const Array a = operands.a(slice(0, 21)).reshape({7, 3}), row = operands.b(slice(4, 7)), column = operands.c(slice(1, 8)).reshape({7, 1});
+    const Array a = operands.a(slice(0, 21)).reshape({7, 3}), row = operands.b(slice(4, 7)),
+                column = operands.c(slice(1, 8)).reshape({7, 1});
     const Array one = operands.b(slice(9, 10)).reshape(Shape({})), condition = operands.condition(slice(0, 3));
     const Array repeated = operands.c(slice(2, 3)).broadcast_to({7, 3});
     const auto compare = [&](const Array& x, const Array& y, const Array& z) {
@@ -178,7 +188,8 @@ TEST_P(Compiled, Broadcast) {
         if (!begin(group, bits)) continue;
         const auto actual = as_list(eight_rows.with({.vector_bits = bits})(condition, x, y, z, group));
         for (std::size_t k = 0; k < group_size; ++k)
-          EXPECT_TRUE(same_bits(actual[k], wanted[k])) << row_names(dtype, group, k) << " of " << dtype << ", " << bits << " bits";
+          EXPECT_TRUE(same_bits(actual[k], wanted[k]))
+              << row_names(dtype, group, k) << " of " << dtype << ", " << bits << " bits";
       }
     };
     compare(a, row, column);
@@ -192,7 +203,8 @@ TEST_P(Compiled, RankZero) {
   for (int group = 0; group < group_count(dtype); ++group) {
     const auto one = [](const Array& a, int k) { return Array(a(slice(k, k + 1)).reshape(Shape({}))); };
     for (int k = 0; k < 40; k += 3) {
-      const auto actual = as_list(eight_rows(one(operands.condition, k), one(operands.a, k), one(operands.b, k), one(operands.c, k), group));
+      const auto actual = as_list(
+          eight_rows(one(operands.condition, k), one(operands.a, k), one(operands.b, k), one(operands.c, k), group));
       for (std::size_t j = 0; j < group_size; ++j)
         EXPECT_TRUE(same_bits(actual[j], one(expected[static_cast<std::size_t>(group)][j], k)))
             << row_names(dtype, group, j) << " of " << dtype << ", element " << k;
@@ -206,9 +218,11 @@ TEST_P(Compiled, Threads) {
     return Array(a.reshape({1, operand_count}).broadcast_to({50, operand_count}).copy().reshape({50 * operand_count}));
   };
   for (int group = 0; group < group_count(dtype); ++group) {
-    const Array condition = longer(operands.condition), a = longer(operands.a), b = longer(operands.b), c = longer(operands.c);
+    const Array condition = longer(operands.condition), a = longer(operands.a), b = longer(operands.b),
+                c = longer(operands.c);
     for (const int threads : {1, 2, 3}) {
-      const auto actual = as_list(eight_rows.with({.threads = threads, .force_threads = true})(condition, a, b, c, group));
+      const auto actual =
+          as_list(eight_rows.with({.threads = threads, .force_threads = true})(condition, a, b, c, group));
       EXPECT_EQ(last_call().threads, threads) << last_call().threads_reason;
       for (std::size_t k = 0; k < group_size; ++k)
         EXPECT_TRUE(same_bits(actual[k], longer(expected[static_cast<std::size_t>(group)][k])))
@@ -228,8 +242,10 @@ TEST_P(Compiled, Casts) {
     for (const int bits : widths) {
       const JitOptions options{.vector_bits = bits};
       EXPECT_TRUE(same_bits(cast.with(options)(x, to), wanted)) << dtype << " to " << to << ", " << bits << " bits";
-      EXPECT_TRUE(same_bits(cast.with(options)(placed(x, Placement::reversed_2), to), wanted)) << dtype << " to " << to << ", reversed";
-      EXPECT_TRUE(same_bits(cast.with(options)(x(slice(0, 37)), to), wanted(slice(0, 37)))) << dtype << " to " << to << ", 37 elements";
+      EXPECT_TRUE(same_bits(cast.with(options)(placed(x, Placement::reversed_2), to), wanted))
+          << dtype << " to " << to << ", reversed";
+      EXPECT_TRUE(same_bits(cast.with(options)(x(slice(0, 37)), to), wanted(slice(0, 37))))
+          << dtype << " to " << to << ", 37 elements";
     }
   }
 }

@@ -12,7 +12,8 @@ using Integers = std::vector<std::int64_t>;
 
 Integers hashed_integers(std::size_t count, std::uint64_t seed, std::int64_t below) {
   Integers out;
-  for (std::size_t k = 0; k < count; ++k) out.push_back(static_cast<std::int64_t>(hashed(k, seed) % static_cast<std::uint64_t>(below)));
+  for (std::size_t k = 0; k < count; ++k)
+    out.push_back(static_cast<std::int64_t>(hashed(k, seed) % static_cast<std::uint64_t>(below)));
   return out;
 }
 
@@ -25,11 +26,12 @@ TEST(Control, CollatzEachLaneStopsByItself) {
     Array steps = empty({start.size()}, i64), peak = empty({start.size()}, i64);
     for (Value i : prange(start.size())) {
       Var n = start(i), count = 0, top = start(i);
-      while_([&] { return n > 1; }, [&] {
-        if_(n % 2 == 0, [&] { n = floordiv(n, 2); }, [&] { n = 3 * n + 1; });
-        top.max(n);
-        count += 1;
-      });
+      while_([&] { return n > 1; },
+             [&] {
+               if_(n % 2 == 0, [&] { n = floordiv(n, 2); }, [&] { n = 3 * n + 1; });
+               top.max(n);
+               count += 1;
+             });
       steps(i) = count;
       peak(i) = top;
     }
@@ -54,7 +56,8 @@ TEST(Control, CollatzEachLaneStopsByItself) {
 }
 
 template <class T>
-std::vector<std::int64_t> mandelbrot_counts(std::int64_t rows, std::int64_t columns, T low, T high, std::int64_t limit) {
+std::vector<std::int64_t> mandelbrot_counts(std::int64_t rows, std::int64_t columns, T low, T high,
+                                            std::int64_t limit) {
   std::vector<std::int64_t> out;
   for (std::int64_t row = 0; row < rows; ++row)
     for (std::int64_t column = 0; column < columns; ++column) {
@@ -79,12 +82,13 @@ TEST(Control, Mandelbrot) {
       Value cr = low + (high - low) * column / image.shape(1);
       Value ci = low + (high - low) * row / image.shape(0);
       Var zr = 0.0, zi = 0.0, n = 0;
-      while_([&] { return zr * zr + zi * zi < 4.0 && n < limit; }, [&] {
-        Value t = zr * zr - zi * zi + cr;
-        zi = 2.0 * zr * zi + ci;
-        zr = t;
-        n += 1;
-      });
+      while_([&] { return zr * zr + zi * zi < 4.0 && n < limit; },
+             [&] {
+               Value t = zr * zr - zi * zi + cr;
+               zi = 2.0 * zr * zi + ci;
+               zr = t;
+               n += 1;
+             });
       image(row, column) = n;
     }
   });
@@ -104,17 +108,18 @@ TEST(Control, BreakAndContinueInWhile) {
     Array out = empty({a.size()}, i64);
     for (Value i : prange(a.size())) {
       Var n = 0, s = 0;
-      while_([&] { return n < 50; }, [&] {
-        n += 1;
-        continue_if((n + a(i)) % 3 == 0);
-        s += n;
-        if_(s > 100 + a(i), [&] {
-          s = -s;
-          break_();
-        });
-        if_(n % 7 == 0, [&] { continue_(); });
-        s += 1;
-      });
+      while_([&] { return n < 50; },
+             [&] {
+               n += 1;
+               continue_if((n + a(i)) % 3 == 0);
+               s += n;
+               if_(s > 100 + a(i), [&] {
+                 s = -s;
+                 break_();
+               });
+               if_(n % 7 == 0, [&] { continue_(); });
+               s += 1;
+             });
       out(i) = s * 1000 + n;
     }
     return out;
@@ -154,10 +159,11 @@ TEST(Control, NestedLoopsOfVaryingLength) {
         for (Value k : range(j, a(i), 3)) {
           break_if(k - j > 9 + i % 5);
           Var inner = k;
-          while_([&] { return inner > 0; }, [&] {
-            s += inner;
-            inner = floordiv(inner, 3);
-          });
+          while_([&] { return inner > 0; },
+                 [&] {
+                   s += inner;
+                   inner = floordiv(inner, 3);
+                 });
         }
         if_(s > 5000, [&] { break_(); });
       }
@@ -219,7 +225,8 @@ TEST(Control, RangesThatStepBackwards) {
 
 TEST(Control, FourDimensions) {
   static const auto program = jit([](Array out) {
-    for (auto [i, j, k, l] : prange(out.shape(0), range(out.shape(1) - 1, -1, -2), out.shape(2), range(1, out.shape(3))))
+    for (auto [i, j, k, l] :
+         prange(out.shape(0), range(out.shape(1) - 1, -1, -2), out.shape(2), range(1, out.shape(3))))
       out(i, j, k, l) = i * 1000 + j * 100 + k * 10 + l;
   });
   const auto r = everywhere(program, [&](const auto& f) {
@@ -232,7 +239,8 @@ TEST(Control, FourDimensions) {
   for (int i = 0; i < 3; ++i)
     for (int j = 0; j < 5; ++j)
       for (int k = 0; k < 2; ++k)
-        for (int l = 0; l < 7; ++l, ++at) EXPECT_EQ(out[at], j % 2 == 0 && l > 0 ? i * 1000 + j * 100 + k * 10 + l : -1);
+        for (int l = 0; l < 7; ++l, ++at)
+          EXPECT_EQ(out[at], j % 2 == 0 && l > 0 ? i * 1000 + j * 100 + k * 10 + l : -1);
 }
 
 TEST(Control, ContinueInAPrange) {
@@ -271,15 +279,20 @@ TEST(Control, BranchesInBranches) {
     Array out = empty({a.size()}, a.dtype());
     for (Value i : prange(a.size())) {
       Var y = a(i);
-      if_(y > 0, [&] {
-        if_(y > 2, [&] { y = y - 2; }, [&] {
-          y = y * 2;
-          if_(y > 3, [&] { y += 10; });
-        });
-      }, [&] {
-        Value z = if_(y < -2, [&] { return y + 2; }, [&] { return -y; });
-        y = z * 3;
-      });
+      if_(
+          y > 0,
+          [&] {
+            if_(
+                y > 2, [&] { y = y - 2; },
+                [&] {
+                  y = y * 2;
+                  if_(y > 3, [&] { y += 10; });
+                });
+          },
+          [&] {
+            Value z = if_(y < -2, [&] { return y + 2; }, [&] { return -y; });
+            y = z * 3;
+          });
       out(i) = y;
     }
     return out;
@@ -290,7 +303,8 @@ TEST(Control, BranchesInBranches) {
     std::vector<float> wanted;
     for (float y : numbers<float>(a)) {
       if (y > 0) {
-        if (y > 2) y = y - 2;
+        if (y > 2)
+          y = y - 2;
         else {
           y = y * 2;
           if (y > 3) y += 10;
@@ -330,11 +344,14 @@ TEST(Control, ReductionsInBranches) {
   static const auto program = jit([](Array a) {
     Var positive = 0.0, count = 0, smallest = 1e9, none = 5.0;
     for (Value i : prange(a.size())) {
-      if_(a(i) > 0, [&] {
-        positive += a(i);
-        count += 1;
-        if_(a(i) < 0.5, [&] { smallest.min(a(i)); });
-      }, [&] { positive += 0.25; });
+      if_(
+          a(i) > 0,
+          [&] {
+            positive += a(i);
+            count += 1;
+            if_(a(i) < 0.5, [&] { smallest.min(a(i)); });
+          },
+          [&] { positive += 0.25; });
       if_(a(i) > 1e6, [&] { none += 1.0; });
     }
     return std::tuple(positive, count, smallest, none);
@@ -363,10 +380,11 @@ TEST(Control, InsertionSort) {
     for (Value i : range(1, a.size())) {
       Value key = a(i);
       Var j = i - 1;
-      while_([&] { return j >= 0 && a(j) > key; }, [&] {
-        a(j + 1) = a(j);
-        j -= 1;
-      });
+      while_([&] { return j >= 0 && a(j) > key; },
+             [&] {
+               a(j + 1) = a(j);
+               j -= 1;
+             });
       a(j + 1) = key;
     }
   });
@@ -389,10 +407,11 @@ TEST(Control, SortedRowsInAPrange) {
       for (Value i : range(1, a.shape(1))) {
         Value key = a(row, i);
         Var j = i - 1;
-        while_([&] { return j >= 0 && a(row, j) > key; }, [&] {
-          a(row, j + 1) = a(row, j);
-          j -= 1;
-        });
+        while_([&] { return j >= 0 && a(row, j) > key; },
+               [&] {
+                 a(row, j + 1) = a(row, j);
+                 j -= 1;
+               });
         a(row, j + 1) = key;
       }
   });
@@ -455,11 +474,12 @@ TEST(Control, GreatestCommonDivisorOfEveryWidth) {
     Array out = empty({a.size()}, a.dtype());
     for (Value i : prange(a.size())) {
       Var x = a(i), y = b(i);
-      while_([&] { return y != 0; }, [&] {
-        Value rest_of = x % y;
-        x = y;
-        y = rest_of;
-      });
+      while_([&] { return y != 0; },
+             [&] {
+               Value rest_of = x % y;
+               x = y;
+               y = rest_of;
+             });
       out(i) = x;
     }
     return out;
@@ -470,7 +490,8 @@ TEST(Control, GreatestCommonDivisorOfEveryWidth) {
     if (dtype == i16) continue;  // signs are the remainder's
     const auto x = elements(a), y = elements(b), out = elements(r[0]);
     for (std::size_t k = 0; k < x.size(); ++k)
-      EXPECT_EQ(static_cast<std::uint64_t>(out[k].i), std::gcd(static_cast<std::uint64_t>(x[k].i), static_cast<std::uint64_t>(y[k].i)));
+      EXPECT_EQ(static_cast<std::uint64_t>(out[k].i),
+                std::gcd(static_cast<std::uint64_t>(x[k].i), static_cast<std::uint64_t>(y[k].i)));
   }
 }
 
@@ -499,7 +520,8 @@ TEST(Control, NarrowIntegersWrap) {
 
 TEST(Control, MixedWidthsInOneLoop) {
   static const auto mixed = jit([](Array bytes, Array singles, Array longs, Array flags) {
-    Array a = empty({bytes.size()}, f32), b = empty({bytes.size()}, i64), c = empty({bytes.size()}, u8), d = empty({bytes.size()}, f64);
+    Array a = empty({bytes.size()}, f32), b = empty({bytes.size()}, i64), c = empty({bytes.size()}, u8),
+          d = empty({bytes.size()}, f64);
     for (Value i : prange(bytes.size())) {
       Value x = bytes(i) * singles(i);
       a(i) = where(flags(i), x, -x);
@@ -511,7 +533,8 @@ TEST(Control, MixedWidthsInOneLoop) {
   });
   for (const std::int64_t n : {0, 1, 15, 64, 333})
     everywhere(mixed, [&](const auto& f) {
-      return results(f(hashed_array(n, u8, 17), hashed_array(n, f32, 18), hashed_array(n, i64, 19), hashed_array(n, bool_, 20)));
+      return results(
+          f(hashed_array(n, u8, 17), hashed_array(n, f32, 18), hashed_array(n, i64, 19), hashed_array(n, bool_, 20)));
     });
 }
 

@@ -29,7 +29,8 @@ Results results(const std::tuple<T...>& all) {
 }
 
 inline std::string text_of(const JitOptions& o) {
-  return std::to_string(o.vector_bits) + " bits, " + (o.force_threads ? std::to_string(o.threads) : "any number of") + " threads";
+  return std::to_string(o.vector_bits) + " bits, " + (o.force_threads ? std::to_string(o.threads) : "any number of") +
+         " threads";
 }
 
 constexpr JitOptions compiled_ways[] = {
@@ -43,8 +44,8 @@ constexpr JitOptions compiled_ways[] = {
     {.vector_bits = 512, .threads = 5, .force_threads = true},
 };
 
-/// Calls `run` with the function interpreted and compiled in all ways; every result must be the same, bit for bit. `run` makes
-/// its inputs anew each time. Returns what the interpreter gave.
+/// Calls `run` with the function interpreted and compiled in all ways; every result must be the same, bit for bit.
+/// `run` makes its inputs anew each time. Returns what the interpreter gave.
 template <class F, class Run>
 Results everywhere(const F& f, Run&& run) {
   const Results wanted = run(f.with({.interpret = true}));

@@ -8,13 +8,15 @@ namespace kiln::conformance {
 using detail::Access;
 
 const char* name_of(Placement placement) {
-  constexpr const char* names[] = {"contiguous", "offset", "stride 2", "stride 3", "reversed", "reversed by 2", "Fortran order", "column"};
+  constexpr const char* names[] = {"contiguous", "offset",        "stride 2",      "stride 3",
+                                   "reversed",   "reversed by 2", "Fortran order", "column"};
   return names[static_cast<int>(placement)];
 }
 
 namespace {
 
-// A view whose elements lie `step` apart along the last axis (backwards if negative) in new memory with `offset` in front.
+// A view whose elements lie `step` apart along the last axis (backwards if negative) in new memory with `offset` in
+// front.
 Array spread(const Array& logical, std::int64_t step, std::int64_t offset) {
   const auto extents = Access::extents(logical);
   const std::int64_t width = step < 0 ? -step : step, count = detail::element_count(extents);
@@ -46,7 +48,8 @@ Array in_wider_rows(const Array& logical) {
   const auto extents = Access::extents(logical);
   std::int64_t wide[max_rank];
   for (int k = 0; k < logical.rank(); ++k) wide[k] = extents[static_cast<std::size_t>(k)] + 1;
-  const Array memory = detail::new_array(logical.dtype(), {wide, static_cast<std::size_t>(logical.rank())}, Location::current());
+  const Array memory =
+      detail::new_array(logical.dtype(), {wide, static_cast<std::size_t>(logical.rank())}, Location::current());
   memory(rest) = 1;
   detail::Layout l = Access::layout(memory);
   for (int k = 0; k < logical.rank(); ++k) l.extents[k] = extents[static_cast<std::size_t>(k)];

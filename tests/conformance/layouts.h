@@ -10,7 +10,8 @@ namespace kiln::conformance {
 enum class Placement { contiguous, offset, stride_2, stride_3, reversed, reversed_2, fortran, column, count };
 
 const char* name_of(Placement placement);
-/// A copy of `logical`, equal element by element, whose memory lies as `placement` says. `offset` elements lie before it.
+/// A copy of `logical`, equal element by element, whose memory lies as `placement` says. `offset` elements lie before
+/// it.
 Array placed(const Array& logical, Placement placement, int offset = 1);
 
 }  // namespace kiln::conformance

@@ -1,5 +1,5 @@
-// Runs the tests with code generated anew (what an older build left in the disk cache must not stand in for it) and with
-// five threads, however many cores there are.
+// Runs the tests with code generated anew (what an older build left in the disk cache must not stand in for it) and
+// with five threads, however many cores there are.
 #include <gtest/gtest.h>
 #include <kiln/kiln.h>
 

@@ -47,7 +47,8 @@ Value reduced(Array x, Which which) {
   }
 }
 
-const auto reduce_axes = jit([](Array x, Which which, int axes, bool keepdims) { return reduced(x, which, axes, keepdims); });
+const auto reduce_axes =
+    jit([](Array x, Which which, int axes, bool keepdims) { return reduced(x, which, axes, keepdims); });
 const auto reduce_all = jit([](Array x, Which which) { return reduced(x, which); });
 
 // The result's dtype: NumPy's, which for sums and means of floats is the array's own.
@@ -57,8 +58,8 @@ DType result_dtype(Which which, const Array& x, const Array& expected) {
   return expected.dtype();
 }
 
-// A sum of n terms in any order has an error of at most (n - 1) u sum|x|, to first order; a product (n - 1) u |product|.
-// Halves are summed in f32 and rounded once.
+// A sum of n terms in any order has an error of at most (n - 1) u sum|x|, to first order; a product (n - 1) u
+// |product|. Halves are summed in f32 and rounded once.
 double error_bound(Which which, DType dtype, double expected, double sum_abs, std::int64_t count) {
   const double unit = dtype == f64 ? 0x1p-53 : 0x1p-24, n = static_cast<double>(count);
   const double rounded = dtype == f16 ? 0x1p-11 * std::abs(expected) + 0x1p-25 : 0;
@@ -70,7 +71,8 @@ void expect_close(const Array& actual, const Array& expected, const Array& sum_a
   const auto x = elements(actual), y = elements(expected), a = elements(sum_abs);
   ASSERT_EQ(x.size(), y.size());
   for (std::size_t k = 0; k < x.size(); ++k)
-    EXPECT_LE(std::abs(x[k].re - y[k].re), error_bound(which, actual.dtype(), y[k].re, a[k].re, count)) << "element " << k;
+    EXPECT_LE(std::abs(x[k].re - y[k].re), error_bound(which, actual.dtype(), y[k].re, a[k].re, count))
+        << "element " << k;
 }
 
 Array as_array(const Value& v) {
@@ -93,7 +95,8 @@ void expect_reduction(const Array& actual, const Array& x, Which which, const Ax
   const Array expected = reference("reductions", which_names[static_cast<int>(which)] + suffix);
   ASSERT_EQ(actual.dtype(), result_dtype(which, x, expected));
   ASSERT_EQ(actual.rank(), expected.rank());
-  const bool inexact = which == Which::mean || (x.dtype().is_floating() && (which == Which::sum || which == Which::prod));
+  const bool inexact =
+      which == Which::mean || (x.dtype().is_floating() && (which == Which::sum || which == Which::prod));
   if (!inexact) {
     EXPECT_TRUE(same_bits(actual, expected));
   } else if (!x.dtype().is_floating()) {  // mean of integers: sums of f64
@@ -129,8 +132,10 @@ TEST_P(NumPyReductions, NotANumberWins) {
   const std::string name = GetParam().name();
   const Array x = reference("reductions", "nan/" + name);
   for (const AxesCase& c : axes_cases) {
-    EXPECT_TRUE(same_bits(reduce_axes.with(interpreted)(x, Which::min, c.bits, false), reference("reductions", "nan_min/" + name + "/" + c.name)));
-    EXPECT_TRUE(same_bits(reduce_axes.with(interpreted)(x, Which::max, c.bits, false), reference("reductions", "nan_max/" + name + "/" + c.name)));
+    EXPECT_TRUE(same_bits(reduce_axes.with(interpreted)(x, Which::min, c.bits, false),
+                          reference("reductions", "nan_min/" + name + "/" + c.name)));
+    EXPECT_TRUE(same_bits(reduce_axes.with(interpreted)(x, Which::max, c.bits, false),
+                          reference("reductions", "nan_max/" + name + "/" + c.name)));
   }
 }
 
@@ -170,7 +175,9 @@ void expect_arange(const char* family, std::initializer_list<std::array<T, 3>> c
 }
 
 TEST(NumPyCreation, Arange) {
-  expect_arange<std::int64_t>("arange_integer", {{0, 5, 1}, {0, 0, 1}, {0, -3, 1}, {2, 9, 1}, {9, 2, 1}, {9, 2, -2}, {0, 10, 3}, {0, 9, 3}, {1, -8, -3}});
+  expect_arange<std::int64_t>(
+      "arange_integer",
+      {{0, 5, 1}, {0, 0, 1}, {0, -3, 1}, {2, 9, 1}, {9, 2, 1}, {9, 2, -2}, {0, 10, 3}, {0, 9, 3}, {1, -8, -3}});
   expect_arange<double>("arange_floating", {{0, 4.0, 1},
                                             {0.1, 1.0, 0.3},
                                             {0.0, 1.0, 0.1},
@@ -214,8 +221,10 @@ Bound bound(int x) {
   if (x == open_end) return _;
   return x;
 }
-const auto traced_slice = jit([](Array x, int low, int high, int step) { return x(slice(bound(low), bound(high), step)).copy(); });
-const auto traced_bounds = jit([](Array x, Value low, Value high, int step) { return x(slice(low, high, step)).copy(); });
+const auto traced_slice =
+    jit([](Array x, int low, int high, int step) { return x(slice(bound(low), bound(high), step)).copy(); });
+const auto traced_bounds =
+    jit([](Array x, Value low, Value high, int step) { return x(slice(low, high, step)).copy(); });
 
 void expect_slice(const Array& actual, std::int64_t length, std::int64_t first, int step) {
   const auto x = elements(actual);
@@ -233,18 +242,22 @@ TEST(NumPySlices, EveryShortAxis) {
     for (const int low : ends)
       for (const int high : ends)
         for (const int step : {1, 2, 3, -1, -2}) {
-          SCOPED_TRACE("arange(" + std::to_string(n) + ")[" + std::to_string(low) + ":" + std::to_string(high) + ":" + std::to_string(step) + "]");
+          SCOPED_TRACE("arange(" + std::to_string(n) + ")[" + std::to_string(low) + ":" + std::to_string(high) + ":" +
+                       std::to_string(step) + "]");
           const std::int64_t length = expected[at++].i, first = expected[at++].i;
           expect_slice(x(slice(bound(low), bound(high), step)), length, first, step);
-          // Traced: bounds as constants, a specialization each, so only some; as run-time numbers, where negative ones do
-          // not count from the end, all others.
-          if (n == 5 && (low + 3 * high) % 2 == 0) expect_slice(traced_slice.with(interpreted)(x, low, high, step), length, first, step);
-          if (low >= 0 && low != open_end && high >= 0 && high != open_end) expect_slice(traced_bounds.with(interpreted)(x, low, high, step), length, first, step);
+          // Traced: bounds as constants, a specialization each, so only some; as run-time numbers, where negative ones
+          // do not count from the end, all others.
+          if (n == 5 && (low + 3 * high) % 2 == 0)
+            expect_slice(traced_slice.with(interpreted)(x, low, high, step), length, first, step);
+          if (low >= 0 && low != open_end && high >= 0 && high != open_end)
+            expect_slice(traced_bounds.with(interpreted)(x, low, high, step), length, first, step);
           if (HasFailure()) return;
         }
   }
   EXPECT_EQ(at, expected.size());
-  EXPECT_EQ(traced_bounds.with(interpreted)(arange(5), -2, 3, 1).extent(0), 3) << "a run-time bound below 0 is clamped to 0";
+  EXPECT_EQ(traced_bounds.with(interpreted)(arange(5), -2, 3, 1).extent(0), 3)
+      << "a run-time bound below 0 is clamped to 0";
 }
 
 // ---- Broadcasting ---------------------------------------------------------------------------------------------------
@@ -255,7 +268,8 @@ TEST(NumPyBroadcasting, Shapes) {
   for (int k = 0; k < 11; ++k) {
     SCOPED_TRACE(k);
     const std::string number = std::to_string(k);
-    const Array left = reference("shapes", "broadcast_left/" + number), right = reference("shapes", "broadcast_right/" + number);
+    const Array left = reference("shapes", "broadcast_left/" + number),
+                right = reference("shapes", "broadcast_right/" + number);
     const Array expected = reference("shapes", "broadcast/" + number);
     EXPECT_TRUE(same_bits(add.with(interpreted)(left, right), expected));
     EXPECT_TRUE(same_bits(add.with(interpreted)(right, left), expected));

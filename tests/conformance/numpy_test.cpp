@@ -17,7 +17,9 @@ std::string named(const std::string& a, DType dtype) { return a + "/" + dtype.na
 
 // The operands an operation has in the files, as many as its result has elements.
 std::vector<Array> operands_of(const Operation& operation, DType dtype, std::int64_t count) {
-  const auto operand = [&](const char* label) { return Array(reference("operations", named(label, dtype))(slice(0, count))); };
+  const auto operand = [&](const char* label) {
+    return Array(reference("operations", named(label, dtype))(slice(0, count)));
+  };
   if (operation.op == ir::Op::select) return {operand("condition"), operand("a"), operand("b")};
   if (operation.arity == 1) return {operand("x")};
   if (operation.arity == 2) return {operand("a"), operand("b")};
@@ -44,8 +46,10 @@ TEST_P(NumPy, Operations) {
     // Halves compute in f32 with the same function and round once.
     const double ulp = expected.dtype() == f16 && ir::row(operation.op).ulp > 0 ? 1 : ir::row(operation.op).ulp;
     const Array actual = operation.call(interpreted, operands.data());
-    if (ulp == 0) EXPECT_TRUE(same_bits(actual, expected));
-    else EXPECT_TRUE(within_ulp(actual, expected, ulp));
+    if (ulp == 0)
+      EXPECT_TRUE(same_bits(actual, expected));
+    else
+      EXPECT_TRUE(within_ulp(actual, expected, ulp));
     ++compared;
   }
   EXPECT_GT(compared, 45);
@@ -84,7 +88,8 @@ TEST_P(NumPy, MixedDtypes) {
   }
 }
 
-// Kiln is stricter than NumPy in what language.md calls traps: a bool against a number in comparisons and bit operations.
+// Kiln is stricter than NumPy in what language.md calls traps: a bool against a number in comparisons and bit
+// operations.
 bool refused_on_purpose(ir::Op op, DType left, DType right) {
   const ir::Rule rule = ir::row(op).rule;
   return (rule == ir::Rule::comparison || rule == ir::Rule::bitwise) && left.is_bool() != right.is_bool();
@@ -110,7 +115,8 @@ TEST_P(NumPy, ResultDtypes) {
       const bool expected = code != 255 && !refused_on_purpose(operation.op, left, dtypes[j]);
       EXPECT_EQ(taken, expected) << operation.name << " of " << left << " and " << dtypes[j] << ": " << reason;
       if (taken && expected) {
-        EXPECT_EQ(types.result.dtype, DType(static_cast<TypeCode>(code))) << operation.name << " of " << left << " and " << dtypes[j];
+        EXPECT_EQ(types.result.dtype, DType(static_cast<TypeCode>(code)))
+            << operation.name << " of " << left << " and " << dtypes[j];
       }
       ++compared;
     }
@@ -119,12 +125,35 @@ TEST_P(NumPy, ResultDtypes) {
 }
 
 TEST(NumPyEdges, UnsignedAgainstSignedComparesExactly) {
-  const Array operands[] = {reference("mixed", "sharp/i64"), reference("mixed", "sharp/u64")};
-  for (const Operation& operation : operations()) {
-    if (ir::row(operation.op).rule != ir::Rule::comparison) continue;
-    SCOPED_TRACE(operation.name);
-    EXPECT_TRUE(same_bits(operation.call(interpreted, operands), reference("mixed", std::string("sharp/") + operation.name)));
-  }
+  static const auto scalars = jit([](Array a, Array b, Array out, int which) {
+    const auto compare = [&](const auto& x, const auto& y) {
+      const Value all[] = {x<y, x <= y, x> y, x >= y, x == y, x != y};
+      return all[which];
+    };
+    for (Value i : prange(a.size())) out(i) = compare(a(i), b(i));
+  });
+  const Array a = reference("mixed", "sharp/i64"), b = reference("mixed", "sharp/u64");
+  const Array operands[] = {a, b}, swapped[] = {b, a};
+  constexpr ir::Op rows[] = {ir::Op::less,          ir::Op::less_equal, ir::Op::greater,
+                             ir::Op::greater_equal, ir::Op::equal,      ir::Op::not_equal};
+  constexpr int mirrored[] = {2, 3, 0, 1, 4, 5};
+  for (int k = 0; k < 6; ++k)
+    for (const Operation& operation : operations()) {
+      if (operation.op != rows[k]) continue;
+      SCOPED_TRACE(operation.name);
+      const Array expected = reference("mixed", std::string("sharp/") + operation.name);
+      const Array other_way = reference("mixed", std::string("sharp/") + ir::row(rows[mirrored[k]]).name);
+      for (const JitOptions& options : {interpreted, JitOptions{}}) {
+        EXPECT_TRUE(same_bits(operation.call(options, operands), expected));
+        EXPECT_TRUE(same_bits(operation.call(options, swapped), other_way));
+        const Array out = empty({4}, bool_);
+        scalars.with(options)(a, b, out, k);
+        EXPECT_TRUE(same_bits(out, expected));
+      }
+      EXPECT_TRUE(same_bits(operation.apply(operands), expected)) << "eager";
+    }
+  EXPECT_FALSE((Value(a(0)) == Value(b(0))).as_bool());
+  EXPECT_TRUE((Value(a(2)) < Value(b(2))).as_bool());
 }
 
 // Every row of the table has a value from NumPy for at least one dtype, so that a new row cannot be forgotten.

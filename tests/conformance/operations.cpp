@@ -6,10 +6,10 @@ namespace {
 
 // How a row is written in C++; the table's spelling decides for operators.
 #define KILN_ROW_OPERATORS_1(row) row(negative, -) row(bit_not, ~) row(logical_not, !)
-#define KILN_ROW_OPERATORS_2(row)                                                                                          \
-  row(add, +) row(subtract, -) row(multiply, *) row(divide, /) row(mod, %) row(bit_and, &) row(bit_or, |) row(bit_xor, ^)  \
-  row(left_shift, <<) row(right_shift, >>) row(less, <) row(less_equal, <=) row(greater, >) row(greater_equal, >=)         \
-  row(equal, ==) row(not_equal, !=) row(logical_and, &&) row(logical_or, ||)
+#define KILN_ROW_OPERATORS_2(row)                                                                               \
+  row(add, +) row(subtract, -) row(multiply, *) row(divide, /) row(mod, %) row(bit_and, &) row(bit_or, |)       \
+      row(bit_xor, ^) row(left_shift, <<) row(right_shift, >>) row(less, <) row(less_equal, <=) row(greater, >) \
+          row(greater_equal, >=) row(equal, ==) row(not_equal, !=) row(logical_and, &&) row(logical_or, ||)
 
 namespace written {
 #define KILN_ROW(name, symbol) \
@@ -65,7 +65,7 @@ const Operation table[] = {
 #define KILN_ROW(name, symbol) make<written::name>(#name, ir::Op::name),
     KILN_ROW_OPERATORS_1(KILN_ROW) KILN_ROW_OPERATORS_2(KILN_ROW)
 #undef KILN_ROW
-    make<written::select>("select", ir::Op::select),
+        make<written::select>("select", ir::Op::select),
 #define KILN_OPERATOR(name, spelling, arity, rule, cuda, ulp, cost)
 #define KILN_FUNCTION(name, spelling, arity, rule, cuda, ulp, cost) KILN_ROW_##arity(name)
 #define KILN_ROW_1(name) make<written::name>(#name, ir::Op::name),

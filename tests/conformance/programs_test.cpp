@@ -13,14 +13,16 @@ using Doubles = std::vector<double>;
 
 Integers hashed_integers(std::size_t count, std::uint64_t seed, std::int64_t below) {
   Integers out;
-  for (std::size_t k = 0; k < count; ++k) out.push_back(static_cast<std::int64_t>(hashed(k, seed) % static_cast<std::uint64_t>(below)));
+  for (std::size_t k = 0; k < count; ++k)
+    out.push_back(static_cast<std::int64_t>(hashed(k, seed) % static_cast<std::uint64_t>(below)));
   return out;
 }
 
 void expect_near(const Array& actual, const Doubles& wanted, double relative) {
   const Doubles x = numbers<double>(actual);
   ASSERT_EQ(x.size(), wanted.size());
-  for (std::size_t k = 0; k < x.size(); ++k) EXPECT_NEAR(x[k], wanted[k], relative * (1 + std::abs(wanted[k]))) << "element " << k;
+  for (std::size_t k = 0; k < x.size(); ++k)
+    EXPECT_NEAR(x[k], wanted[k], relative * (1 + std::abs(wanted[k]))) << "element " << k;
 }
 
 TEST(Programs, Tutorial) {
@@ -51,7 +53,8 @@ TEST(Programs, BlackScholes) {
   static const auto black_scholes = jit([](Array S, Array K, Array T, Value r, Value sigma) {
     Array call = empty_like(S), put = empty_like(S);
     for (Value i : prange(S.size())) {
-      Value root = sqrt(T(i)), d1 = (log(S(i) / K(i)) + (r + sigma * sigma / 2) * T(i)) / (sigma * root), d2 = d1 - sigma * root;
+      Value root = sqrt(T(i)), d1 = (log(S(i) / K(i)) + (r + sigma * sigma / 2) * T(i)) / (sigma * root),
+            d2 = d1 - sigma * root;
       Value discounted = K(i) * exp(-r * T(i));
       call(i) = S(i) * normal_cdf(d1) - discounted * normal_cdf(d2);
       put(i) = discounted * normal_cdf(-d2) - S(i) * normal_cdf(-d1);
@@ -68,17 +71,21 @@ TEST(Programs, BlackScholes) {
     S.push_back(5 + static_cast<double>(hashed(k, 2) % 2500) / 100);
     K.push_back(1 + static_cast<double>(hashed(k, 3) % 9900) / 100);
     T.push_back(0.25 + static_cast<double>(hashed(k, 4) % 975) / 100);
-    const double root = std::sqrt(T[k]), d1 = (std::log(S[k] / K[k]) + (0.02 + 0.3 * 0.3 / 2) * T[k]) / (0.3 * root), d2 = d1 - 0.3 * root;
+    const double root = std::sqrt(T[k]), d1 = (std::log(S[k] / K[k]) + (0.02 + 0.3 * 0.3 / 2) * T[k]) / (0.3 * root),
+                 d2 = d1 - 0.3 * root;
     const double discounted = K[k] * std::exp(-0.02 * T[k]);
     call.push_back(S[k] * normal_cdf(d1) - discounted * normal_cdf(d2));
     put.push_back(discounted * normal_cdf(-d2) - S[k] * normal_cdf(-d1));
   }
-  const auto r = everywhere(black_scholes, [&](const auto& f) { return results(f(array(S), array(K), array(T), 0.02, 0.3)); });
+  const auto r =
+      everywhere(black_scholes, [&](const auto& f) { return results(f(array(S), array(K), array(T), 0.02, 0.3)); });
   expect_near(r[0], call, 1e-12);
   expect_near(r[1], put, 1e-12);
-  const auto q = everywhere(call_price, [&](const auto& f) { return results(f(array(S), array(K), array(T), 0.02, 0.3)); });
+  const auto q =
+      everywhere(call_price, [&](const auto& f) { return results(f(array(S), array(K), array(T), 0.02, 0.3)); });
   expect_near(q[0], call, 1e-12);
-  everywhere(black_scholes, [&](const auto& f) { return results(f(f32(array(S)), f32(array(K)), f32(array(T)), 0.02, 0.3)); });
+  everywhere(black_scholes,
+             [&](const auto& f) { return results(f(f32(array(S)), f32(array(K)), f32(array(T)), 0.02, 0.3)); });
   everywhere(call_price, [&](const auto& f) { return results(f(f32(array(S)), 40.0, 2.0, 0.02, 0.3)); });
 }
 
@@ -124,7 +131,8 @@ TEST(Programs, KMeans) {
       double best_distance = 1e300;
       for (std::size_t c = 0; c < k; ++c) {
         double distance = 0;
-        for (std::size_t x = 0; x < d; ++x) distance += std::pow(static_cast<double>(points[i * d + x]) - centres[c * d + x], 2);
+        for (std::size_t x = 0; x < d; ++x)
+          distance += std::pow(static_cast<double>(points[i * d + x]) - centres[c * d + x], 2);
         if (distance < best_distance) best = c, best_distance = distance;
       }
       label[i] = static_cast<std::int64_t>(best);
@@ -132,7 +140,9 @@ TEST(Programs, KMeans) {
       for (std::size_t x = 0; x < d; ++x) total[best * d + x] += points[i * d + x];
     }
     for (std::size_t c = 0; c < k; ++c)
-      for (std::size_t x = 0; x < d; ++x) centres[c * d + x] = static_cast<double>(total[c * d + x]) / static_cast<double>(std::max<std::int64_t>(count[c], 1));
+      for (std::size_t x = 0; x < d; ++x)
+        centres[c * d + x] =
+            static_cast<double>(total[c * d + x]) / static_cast<double>(std::max<std::int64_t>(count[c], 1));
   }
   EXPECT_EQ(numbers<std::int64_t>(r[0]), label);
   EXPECT_EQ(numbers<double>(r[1]), centres);
@@ -260,7 +270,8 @@ TEST(Programs, RaggedGraph) {
     row.push_back(static_cast<std::int64_t>(column.size()));
   }
   Doubles rank = numbers<double>(abs(hashed_array(n, f64, 11)));
-  const auto r = everywhere(step, [&](const auto& f) { return results(f(Graph{array(row), array(column)}, array(rank), 0.85)); });
+  const auto r =
+      everywhere(step, [&](const auto& f) { return results(f(Graph{array(row), array(column)}, array(rank), 0.85)); });
   Doubles next;
   Integers strongest;
   double moved = 0;
@@ -296,10 +307,11 @@ TEST(Programs, Search) {
     Array out = empty({keys.size()}, i64);
     for (Value i : prange(keys.size())) {
       Var low = 0, high = sorted.size();
-      while_([&] { return low < high; }, [&] {
-        Value middle = floordiv(low + high, 2);
-        if_(sorted(middle) < keys(i), [&] { low = middle + 1; }, [&] { high = middle; });
-      });
+      while_([&] { return low < high; },
+             [&] {
+               Value middle = floordiv(low + high, 2);
+               if_(sorted(middle) < keys(i), [&] { low = middle + 1; }, [&] { high = middle; });
+             });
       out(i) = low;
     }
     return out;
@@ -323,22 +335,24 @@ TEST(Programs, JacobiUntilItStands) {
   static const auto solve = jit([](Array A, Array b, Value tolerance, Value limit) {
     Array x = zeros_like(b), d = diagonal(A), next = empty_like(b);
     Var change = 1.0, turns = 0;
-    while_([&] { return change > tolerance && turns < limit; }, [&] {
-      for (Value i : prange(b.size())) {
-        Var s = 0.0;
-        for (Value j : range(b.size())) s += A(i, j) * x(j);
-        next(i) = (b(i) - s + d(i) * x(i)) / d(i);
-      }
-      change = max(abs(next - x));
-      x(rest) = next;
-      turns += 1;
-    });
+    while_([&] { return change > tolerance && turns < limit; },
+           [&] {
+             for (Value i : prange(b.size())) {
+               Var s = 0.0;
+               for (Value j : range(b.size())) s += A(i, j) * x(j);
+               next(i) = (b(i) - s + d(i) * x(i)) / d(i);
+             }
+             change = max(abs(next - x));
+             x(rest) = next;
+             turns += 1;
+           });
     return std::tuple(x, turns, change);
   });
   constexpr std::size_t n = 24;
   Doubles A = numbers<double>(hashed_array(n * n, f64, 14)), b = numbers<double>(hashed_array(n, f64, 15));
   for (std::size_t i = 0; i < n; ++i) A[i * n + i] = 60;
-  const auto r = everywhere(solve, [&](const auto& f) { return results(f(array_from(A, {n, n}), array(b), 1e-12, 200)); });
+  const auto r =
+      everywhere(solve, [&](const auto& f) { return results(f(array_from(A, {n, n}), array(b), 1e-12, 200)); });
   const Doubles x = numbers<double>(r[0]);
   for (std::size_t i = 0; i < n; ++i) {
     double s = 0;
@@ -348,17 +362,19 @@ TEST(Programs, JacobiUntilItStands) {
   const std::int64_t turns = numbers<std::int64_t>(r[1])[0];
   EXPECT_GT(turns, 3);
   EXPECT_LT(turns, 200);
-  const auto cut = everywhere(solve, [&](const auto& f) { return results(f(array_from(A, {n, n}), array(b), 1e-12, 2)); });
+  const auto cut =
+      everywhere(solve, [&](const auto& f) { return results(f(array_from(A, {n, n}), array(b), 1e-12, 2)); });
   EXPECT_EQ(numbers<std::int64_t>(cut[1])[0], 2);
 }
 
 TEST(Programs, FixedPointOfTheCosine) {
   static const auto cosine = vectorize([](Value start) {
     Var x = start, last = start + 1.0;
-    while_([&] { return abs(x - last) > 1e-12; }, [&] {
-      last = x;
-      x = cos(x);
-    });
+    while_([&] { return abs(x - last) > 1e-12; },
+           [&] {
+             last = x;
+             x = cos(x);
+           });
     return x;
   });
   const auto r = everywhere(cosine, [&](const auto& f) { return results(f(hashed_array(45, f64, 16))); });
@@ -377,7 +393,8 @@ TEST(Programs, MatrixProduct) {
   });
   constexpr std::size_t n = 17, m = 40, l = 23;
   const Doubles A = numbers<double>(hashed_array(n * l, f64, 17)), B = numbers<double>(hashed_array(l * m, f64, 18));
-  const auto r = everywhere(product, [&](const auto& f) { return results(f(array_from(A, {n, l}), array_from(B, {l, m}))); });
+  const auto r =
+      everywhere(product, [&](const auto& f) { return results(f(array_from(A, {n, l}), array_from(B, {l, m}))); });
   Doubles wanted;
   for (std::size_t i = 0; i < n; ++i)
     for (std::size_t j = 0; j < m; ++j) {
@@ -386,7 +403,8 @@ TEST(Programs, MatrixProduct) {
       wanted.push_back(0.0 + s);
     }
   EXPECT_EQ(numbers<double>(r[0]), wanted);
-  everywhere(product, [&](const auto& f) { return results(f(f32(array_from(A, {l, n})).T(), f32(array_from(B, {m, l})).T())); });
+  everywhere(product,
+             [&](const auto& f) { return results(f(f32(array_from(A, {l, n})).T(), f32(array_from(B, {m, l})).T())); });
 }
 
 TEST(Programs, SoftmaxOfRows) {
@@ -464,7 +482,8 @@ TEST(Programs, BlockScan) {
       for (Value t : prange(T)) buffer[0](t) = where(b * T + t < x.size(), x(b * T + t), 0);
       int current = 0;
       for (int d = 1; d < T; d *= 2, current ^= 1)
-        for (Value t : prange(T)) buffer[current ^ 1](t) = buffer[current](t) + where(t >= d, buffer[current](t - d), 0);
+        for (Value t : prange(T))
+          buffer[current ^ 1](t) = buffer[current](t) + where(t >= d, buffer[current](t - d), 0);
       for (Value t : prange(T)) if_(b * T + t < x.size(), [&] { x(b * T + t) = buffer[current](t); });
       sums(b) = buffer[current](T - 1);
     }

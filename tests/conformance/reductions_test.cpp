@@ -1,5 +1,5 @@
-// Reductions have one order: the same bits on any number of threads and any vector width as in the interpreter, and as in the
-// plain C++ below that follows the order's definition.
+// Reductions have one order: the same bits on any number of threads and any vector width as in the interpreter, and as
+// in the plain C++ below that follows the order's definition.
 #include "tests/conformance/everywhere.h"
 #include "tests/conformance/layouts.h"
 
@@ -29,7 +29,8 @@ T wide(const std::vector<T>& terms, T identity, F&& join) {
   std::vector<T> sums;
   for (std::size_t first = 0; first < terms.size(); first += block) {
     std::vector<T> lane(lanes, identity);
-    for (std::size_t k = first; k < std::min(first + block, terms.size()); ++k) lane[(k - first) % lanes] = join(lane[(k - first) % lanes], terms[k]);
+    for (std::size_t k = first; k < std::min(first + block, terms.size()); ++k)
+      lane[(k - first) % lanes] = join(lane[(k - first) % lanes], terms[k]);
     for (std::size_t half = lanes / 2; half > 0; half /= 2)
       for (std::size_t k = 0; k < half; ++k) lane[k] = join(lane[k], lane[k + half]);
     sums.push_back(lane[0]);
@@ -53,12 +54,15 @@ constexpr auto plus = [](auto x, auto y) { return static_cast<decltype(x)>(x + y
 constexpr auto times = [](auto x, auto y) { return static_cast<decltype(x)>(x * y); };
 
 // 1 … 1e6, around rows and blocks.
-const std::vector<std::int64_t> sizes = {0,    1,    2,    3,    5,    7,    8,    15,   16,   17,   31,   32,    33,    63,    64,     65,     127,    128,   129,
-                                         255,  256,  257,  511,  513,  1000, 1023, 1024, 1025, 2047, 2048, 2049,  3071,  3072,  3073,   4095,   4096,   4097,  5000,
-                                         6143, 6144, 6145, 8191, 8192, 8193, 9999, 16383, 16385, 65535, 65536, 65537, 100'003, 131'072, 262'145, 1'000'000};
+const std::vector<std::int64_t> sizes = {
+    0,    1,    2,    3,     5,     7,     8,     15,    16,      17,      31,      32,       33,   63,
+    64,   65,   127,  128,   129,   255,   256,   257,   511,     513,     1000,    1023,     1024, 1025,
+    2047, 2048, 2049, 3071,  3072,  3073,  4095,  4096,  4097,    5000,    6143,    6144,     6145, 8191,
+    8192, 8193, 9999, 16383, 16385, 65535, 65536, 65537, 100'003, 131'072, 262'145, 1'000'000};
 
 const auto total = jit([](Array a) { return sum(a); });
-const auto everything = jit([](Array a) { return std::tuple(sum(a), prod(a), min(a), max(a), any(a), all(a), mean(a)); });
+const auto everything =
+    jit([](Array a) { return std::tuple(sum(a), prod(a), min(a), max(a), any(a), all(a), mean(a)); });
 
 template <class T>
 class SameBits : public testing::Test {};
@@ -74,7 +78,8 @@ TYPED_TEST_SUITE(SameBits, Numbers, NumberNames);
 
 // Sums of integers are i64 or u64.
 template <class T>
-using Total = std::conditional_t<std::is_floating_point_v<T>, T, std::conditional_t<std::is_signed_v<T>, std::int64_t, std::uint64_t>>;
+using Total = std::conditional_t<std::is_floating_point_v<T>, T,
+                                 std::conditional_t<std::is_signed_v<T>, std::int64_t, std::uint64_t>>;
 
 TYPED_TEST(SameBits, SumsOfEverySize) {
   using T = TypeParam;
@@ -91,7 +96,8 @@ TYPED_TEST(SameBits, SumsOfEverySize) {
     }
     for (const int threads : {1, 2, 3, 5})
       for (const int bits : {128, 256, 512})
-        EXPECT_TRUE(same_bits(as_array(total.with({.vector_bits = bits, .threads = threads, .force_threads = true})(a)), expected))
+        EXPECT_TRUE(same_bits(as_array(total.with({.vector_bits = bits, .threads = threads, .force_threads = true})(a)),
+                              expected))
             << threads << " threads, " << bits << " bits";
     if (this->HasFailure()) return;
   }
@@ -102,7 +108,8 @@ TEST(SameBitsOrder, ProductsFollowTheDefinition) {
   static const auto product = jit([](Array a) { return prod(a); });
   for (const std::int64_t n : {1, 33, 1024, 1025, 5000, 70'000}) {
     std::vector<double> terms;
-    for (std::int64_t k = 0; k < n; ++k) terms.push_back(1 + (static_cast<double>(hashed(static_cast<std::uint64_t>(k), 3) >> 11) / 0x1p53 - 0.5) * 1e-3);
+    for (std::int64_t k = 0; k < n; ++k)
+      terms.push_back(1 + (static_cast<double>(hashed(static_cast<std::uint64_t>(k), 3) >> 11) / 0x1p53 - 0.5) * 1e-3);
     const Array a = array(terms);
     const auto r = everywhere(product, [&](const auto& f) { return results(f(a)); });
     EXPECT_EQ(numbers<double>(r[0])[0], wide(terms, 1.0, times)) << n;
@@ -120,11 +127,14 @@ TYPED_TEST(SameBits, EveryReductionTogether) {
 }
 
 TYPED_TEST(SameBits, AlongAxes) {
-  static const auto axis = jit([](Array a, int k) { return std::tuple(sum(a, {.axis = k}), max(a, {.axis = k}), mean(a, {.axis = k})); });
-  static const auto two_axes = jit([](Array a) { return std::tuple(sum(a, {.axis = {0, 2}}), prod(a, {.axis = {1, 2}, .keepdims = true})); });
+  static const auto axis =
+      jit([](Array a, int k) { return std::tuple(sum(a, {.axis = k}), max(a, {.axis = k}), mean(a, {.axis = k})); });
+  static const auto two_axes =
+      jit([](Array a) { return std::tuple(sum(a, {.axis = {0, 2}}), prod(a, {.axis = {1, 2}, .keepdims = true})); });
   struct {
     std::int64_t rows, columns;
-  } const shapes[] = {{1, 1}, {3, 1}, {1, 5}, {2, 3}, {17, 33}, {64, 64}, {5, 2049}, {2049, 5}, {130, 70}, {600, 3}, {3, 4100}};
+  } const shapes[] = {{1, 1},    {3, 1},    {1, 5},    {2, 3},   {17, 33}, {64, 64},
+                      {5, 2049}, {2049, 5}, {130, 70}, {600, 3}, {3, 4100}};
   for (const auto& [rows, columns] : shapes) {
     SCOPED_TRACE(std::to_string(rows) + " by " + std::to_string(columns));
     const Array a = hashed_array(rows * columns, dtype_of<TypeParam>(), 17).reshape({rows, columns});
@@ -167,7 +177,8 @@ TEST(SameBitsOrder, DotFollowsTheDefinition) {
   for (const std::int64_t n : {1, 100, 1024, 1025, 40'000}) {
     const Array a = hashed_array(n, f64, 31), b = hashed_array(n, f64, 37);
     std::vector<double> terms;
-    for (std::int64_t k = 0; k < n; ++k) terms.push_back(a.read<double>()[static_cast<std::size_t>(k)] * b.read<double>()[static_cast<std::size_t>(k)]);
+    for (std::int64_t k = 0; k < n; ++k)
+      terms.push_back(a.read<double>()[static_cast<std::size_t>(k)] * b.read<double>()[static_cast<std::size_t>(k)]);
     const auto r = everywhere(product, [&](const auto& f) { return results(f(a, b)); });
     EXPECT_EQ(numbers<double>(r[0])[0], 0.0 + wide(terms, -0.0, plus)) << n;
     EXPECT_EQ(static_cast<double>(dot(a, b)), 0.0 + wide(terms, -0.0, plus)) << n << ", eager";
@@ -247,7 +258,8 @@ TEST(SameBitsOrder, SpacesOfSeveralDimensions) {
   std::vector<double> terms;
   for (std::int64_t i = 0; i < 6; ++i)
     for (std::int64_t j = 1; j < 31; j += 2)
-      for (std::int64_t k = 44; k >= 0; --k) terms.push_back(a.read<double>()[static_cast<std::size_t>((i * 31 + j) * 45 + k)]);
+      for (std::int64_t k = 44; k >= 0; --k)
+        terms.push_back(a.read<double>()[static_cast<std::size_t>((i * 31 + j) * 45 + k)]);
   EXPECT_EQ(numbers<double>(r[0])[0], 0.0 + wide(terms, -0.0, plus));
   EXPECT_EQ(numbers<std::int64_t>(r[1])[0], 6 * 15 * 45);
 }

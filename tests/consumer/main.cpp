@@ -1,5 +1,5 @@
 // A user's program against the installed Kiln: one compiled function, its result checked.
-#include <kiln/kiln.h>
+#include "shared_kernel.h"
 
 #include <cstdio>
 
@@ -15,8 +15,15 @@ static bool kiln_computes(kiln::DType dtype) {
   return kiln::allclose(result, expected).as_bool() && result.dtype() == dtype;
 }
 
+static bool files_share_a_kernel() {
+  const kiln::Array a = kiln::arange(5).astype(kiln::f64);
+  const bool same = kiln::allclose(scaled(a, 3.0), scaled_elsewhere(a, 3.0)).as_bool();
+  const bool once = scaled.specializations().size() == 1;
+  return same && once && kiln::allclose(scaled.with({.interpret = true})(a, 2.0), a + a).as_bool();
+}
+
 int main() {
-  bool passed = true;
+  bool passed = files_share_a_kernel();
 #ifdef KILN_CONSUMER_OTHER_LLVM
   passed = other_llvm_compiles() && passed;
 #endif

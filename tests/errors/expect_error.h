@@ -6,7 +6,6 @@
 #include <kiln/kiln.h>
 
 #include <functional>
-#include <source_location>
 #include <string>
 #include <typeinfo>
 #include <vector>
@@ -28,14 +27,11 @@ struct Announced {
 inline Announced announced;
 
 /// The line after this call is the one that an error must name. Works in traced functions, which capture nothing.
-inline void next_line_is_wrong(std::source_location here = std::source_location::current()) {
-  announced = {here.file_name(), here.line() + 1};
-}
+inline void next_line_is_wrong(Location here = Location::current()) { announced = {here.file_name(), here.line() + 1}; }
 
 /// The error that `action` raises is exactly an E, names the announced line and contains every part of the message.
 template <class E>
-void expect_error(const Message& message, const std::function<void()>& action,
-                  std::source_location test = std::source_location::current()) {
+void expect_error(const Message& message, const std::function<void()>& action, Location test = Location::current()) {
   const testing::ScopedTrace trace(test.file_name(), static_cast<int>(test.line()), "expect_error");
   ASSERT_FALSE(message.operation.empty() || message.way_out.empty()) << "a test demands the operation and a way out";
   announced = {};

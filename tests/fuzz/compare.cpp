@@ -37,8 +37,10 @@ void trace_recipe(detail::Tracing& tracing, const Argument* arguments) {
   executor.run();
   traced_text = executor.text();
   for (const Term& x : executor.results()) {
-    if (x.is_array()) detail::trace_result(tracing, *x.array);
-    else detail::trace_result(tracing, *x.value);
+    if (x.is_array())
+      detail::trace_result(tracing, *x.array);
+    else
+      detail::trace_result(tracing, *x.value);
   }
 }
 
@@ -64,7 +66,9 @@ struct Outcome {
 };
 
 const char* kind_of(ir::Message::Kind kind) {
-  return kind == ir::Message::Kind::shape ? "ShapeError" : kind == ir::Message::Kind::index ? "IndexError" : "UsageError";
+  return kind == ir::Message::Kind::shape   ? "ShapeError"
+         : kind == ir::Message::Kind::index ? "IndexError"
+                                            : "UsageError";
 }
 
 const char* kind_of(const Error& e) {
@@ -78,9 +82,12 @@ const char* kind_of(const Error& e) {
 }
 
 // What the code generator refuses by name, as the documentation says.
-bool is_limit(const std::string& error) { return error.starts_with("CompileError") && error.find("parallel loop") != std::string::npos; }
+bool is_limit(const std::string& error) {
+  return error.starts_with("CompileError") && error.find("parallel loop") != std::string::npos;
+}
 
-Piece array_piece(std::string name, DType dtype, int rank, const std::byte* data, const std::int64_t* extents, const std::int64_t* strides) {
+Piece array_piece(std::string name, DType dtype, int rank, const std::byte* data, const std::int64_t* extents,
+                  const std::int64_t* strides) {
   Piece p{std::move(name), dtype, {extents, extents + rank}, {}};
   std::int64_t count = 1;
   for (int k = 0; k < rank; ++k) count *= extents[k];
@@ -106,7 +113,10 @@ Piece scalar_piece(std::string name, DType dtype, const detail::Number16& number
 void add_memory(const Inputs& inputs, Outcome& outcome) {
   for (std::size_t k = 0; k < inputs.memory().size(); ++k) {
     const Inputs::Memory& m = *inputs.memory()[k];
-    outcome.pieces.push_back({text("memory of argument buffer ", k), m.dtype, {static_cast<std::int64_t>(m.bytes.size() / m.dtype.size())}, m.bytes});
+    outcome.pieces.push_back({text("memory of argument buffer ", k),
+                              m.dtype,
+                              {static_cast<std::int64_t>(m.bytes.size() / m.dtype.size())},
+                              m.bytes});
   }
 }
 
@@ -153,21 +163,24 @@ std::string shown(DType dtype, const std::byte* at) {
 // Where two outcomes differ; empty where they do not.
 std::string difference(const Outcome& expected, const Outcome& got) {
   if (expected.error != got.error)
-    return text("the call ends in '", got.error.empty() ? "no error" : got.error, "', not in '", expected.error.empty() ? "no error" : expected.error, "'");
+    return text("the call ends in '", got.error.empty() ? "no error" : got.error, "', not in '",
+                expected.error.empty() ? "no error" : expected.error, "'");
   if (!expected.error.empty()) return {};
   if (expected.pieces.size() != got.pieces.size()) return "another number of results";
   for (std::size_t k = 0; k < expected.pieces.size(); ++k) {
     const Piece &a = expected.pieces[k], &b = got.pieces[k];
     if (a.dtype != b.dtype) return text(a.name, ": dtype ", b.dtype, ", not ", a.dtype);
     if (a.extents != b.extents) {
-      return text(a.name, ": shape ", std::span<const std::int64_t>(b.extents), ", not ", std::span<const std::int64_t>(a.extents));
+      return text(a.name, ": shape ", std::span<const std::int64_t>(b.extents), ", not ",
+                  std::span<const std::int64_t>(a.extents));
     }
     const std::size_t size = a.dtype.size();
     for (std::size_t at = 0; at < a.bytes.size(); at += size) {
       const std::byte *x = a.bytes.data() + at, *y = b.bytes.data() + at;
       if (std::memcmp(x, y, size) == 0) continue;
       if (a.dtype.is_floating() && is_nan(a.dtype, x) && is_nan(a.dtype, y)) continue;
-      return text(a.name, ", element ", at / size, " of ", a.bytes.size() / size, " (", a.dtype, "): ", shown(a.dtype, y), ", expected ", shown(a.dtype, x));
+      return text(a.name, ", element ", at / size, " of ", a.bytes.size() / size, " (", a.dtype,
+                  "): ", shown(a.dtype, y), ", expected ", shown(a.dtype, x));
     }
   }
   return {};
@@ -199,12 +212,15 @@ struct RunMemory {
   }
 };
 
-constexpr RuntimeServices services{
-    [](Frame* frame, std::uint32_t, std::int64_t bytes) noexcept { return static_cast<RunMemory*>(frame->owner)->allocate(bytes); },
-    [](Frame* frame, std::uint32_t, LoopBody body, void* captures, std::int64_t count, std::int64_t) noexcept { body(frame, captures, 0, count, 0); }};
+constexpr RuntimeServices services{[](Frame* frame, std::uint32_t, std::int64_t bytes) noexcept {
+                                     return static_cast<RunMemory*>(frame->owner)->allocate(bytes);
+                                   },
+                                   [](Frame* frame, std::uint32_t, LoopBody body, void* captures, std::int64_t count,
+                                      std::int64_t) noexcept { body(frame, captures, 0, count, 0); }};
 
 template <class Run>
-Outcome outcome_of(const ir::Program& program, const detail::GatheredCall& call, Inputs& inputs, unsigned char rubbish, Run&& run) {
+Outcome outcome_of(const ir::Program& program, const detail::GatheredCall& call, Inputs& inputs, unsigned char rubbish,
+                   Run&& run) {
   Outcome outcome;
   RunMemory memory;
   memory.rubbish = rubbish;
@@ -224,8 +240,10 @@ Outcome outcome_of(const ir::Program& program, const detail::GatheredCall& call,
   for (std::size_t k = 0; k < results.size(); ++k) {
     const ir::Result& r = program.results[k];
     if (r.is_array)
-      outcome.pieces.push_back(array_piece(text("result ", k), program.roots[r.root].dtype, r.rank, results[k].data, results[k].extents, results[k].strides));
-    else outcome.pieces.push_back(scalar_piece(text("result ", k), program[r.value].type.dtype, results[k].number));
+      outcome.pieces.push_back(array_piece(text("result ", k), program.roots[r.root].dtype, r.rank, results[k].data,
+                                           results[k].extents, results[k].strides));
+    else
+      outcome.pieces.push_back(scalar_piece(text("result ", k), program[r.value].type.dtype, results[k].number));
   }
   add_memory(inputs, outcome);
   return outcome;
@@ -233,7 +251,7 @@ Outcome outcome_of(const ir::Program& program, const detail::GatheredCall& call,
 
 Verdict check_variant(const Recipe& recipe, const Ways& ways) {
   traced_recipe = &recipe;
-  detail::Function function{&trace_recipe, Location::current(), false};
+  detail::Function function{&trace_recipe, Location::current(), false, true};
   Inputs inputs(recipe, 0);
   const std::vector<Argument> arguments = arguments_of(inputs);
   const int count = static_cast<int>(arguments.size());
@@ -245,7 +263,8 @@ Verdict check_variant(const Recipe& recipe, const Ways& ways) {
   } catch (const InternalError& e) {
     return {Verdict::Kind::trace, e.what()};
   } catch (const Error& e) {
-    return {dynamic_cast<const UsageError*>(&e) ? Verdict::Kind::refused : Verdict::Kind::trace, text(kind_of(e), ": ", e.what())};
+    return {dynamic_cast<const UsageError*>(&e) ? Verdict::Kind::refused : Verdict::Kind::trace,
+            text(kind_of(e), ": ", e.what())};
   }
   const auto interpreted = [&](const ir::Program& program, unsigned char rubbish) {
     return outcome_of(program, call, inputs, rubbish, [&](Frame& frame) { return interpret(program, frame); });
@@ -254,7 +273,8 @@ Verdict check_variant(const Recipe& recipe, const Ways& ways) {
   if (expected.error.find(':') != std::string::npos) {
     return {expected.error.starts_with("IndexError") ? Verdict::Kind::invalid : Verdict::Kind::trace, expected.error};
   }
-  if (const std::string d = difference(expected, interpreted(v->scheduled, 0xa3)); !d.empty()) return {Verdict::Kind::scheduled, "after the passes: " + d};
+  if (const std::string d = difference(expected, interpreted(v->scheduled, 0xa3)); !d.empty())
+    return {Verdict::Kind::scheduled, "after the passes: " + d};
   const Verdict::Kind good = expected.error.empty() ? Verdict::Kind::passed : Verdict::Kind::failed_call;
   if (ways.interpret_only) return {good, {}};
   constexpr int widths[] = {128, 256, 512};
@@ -298,8 +318,8 @@ Outcome called(detail::Function& function, const JitOptions& options, Inputs& in
       const Value v = results.value(k);
       outcome.pieces.push_back(scalar_piece(text("result ", k), v.dtype(), Access::number(v)));
     } else {
-      outcome.pieces.push_back(
-          array_piece(text("result ", k), a.dtype(), a.rank(), Access::layout(a).data, Access::layout(a).extents, Access::layout(a).strides));
+      outcome.pieces.push_back(array_piece(text("result ", k), a.dtype(), a.rank(), Access::layout(a).data,
+                                           Access::layout(a).extents, Access::layout(a).strides));
     }
   }
   add_memory(inputs, outcome);
@@ -310,8 +330,8 @@ Outcome called(detail::Function& function, const JitOptions& options, Inputs& in
 Verdict check_calls(const Recipe& recipe) {
   traced_recipe = &recipe;
   // Never freed, as functions are.
-  auto& oracle = *new detail::Function{&trace_recipe, Location::current(), false};
-  auto& function = *new detail::Function{&trace_recipe, Location::current(), false};
+  auto& oracle = *new detail::Function{&trace_recipe, Location::current(), false, true};
+  auto& function = *new detail::Function{&trace_recipe, Location::current(), false, true};
   JitOptions options;
   options.threads = 1 + static_cast<int>(recipe.seed % 3);
   options.force_threads = true;
@@ -320,7 +340,7 @@ Verdict check_calls(const Recipe& recipe) {
   for (int set = 0; set < data_sets; ++set) {
     Inputs inputs(recipe, set);
     // A function of its own for each set: no specialization is used twice.
-    auto& fresh = set == 0 ? oracle : *new detail::Function{&trace_recipe, Location::current(), false};
+    auto& fresh = set == 0 ? oracle : *new detail::Function{&trace_recipe, Location::current(), false, true};
     const Outcome expected = called(fresh, interpreting, inputs);
     if (expected.error == "IndexError") return {Verdict::Kind::invalid, text("data set ", set, ": IndexError")};
     const Outcome got = called(function, options, inputs);
@@ -339,7 +359,8 @@ Verdict check(const Recipe& recipe, const Ways& ways) {
   Ways chosen = ways;
   chosen.all |= recipe.seed % 8 == 0;
   const Verdict verdict = check_variant(recipe, chosen);
-  if (verdict.failed() || verdict.kind == Verdict::Kind::refused || ways.interpret_only || recipe.seed % 4 != 1) return verdict;
+  if (verdict.failed() || verdict.kind == Verdict::Kind::refused || ways.interpret_only || recipe.seed % 4 != 1)
+    return verdict;
   const Verdict calls = check_calls(recipe);
   return calls.failed() ? calls : verdict;
 }
@@ -349,35 +370,43 @@ std::string as_program(const Recipe& recipe) {
   traced_text.clear();
   Inputs inputs(recipe, 0);
   const std::vector<Argument> arguments = arguments_of(inputs);
-  detail::Function function{&trace_recipe, Location::current(), false};
+  detail::Function function{&trace_recipe, Location::current(), false, true};
   detail::GatheredCall call;
   detail::gather(arguments.data(), static_cast<int>(arguments.size()), {}, Location::current(), call);
   std::string error;
   try {
-    detail::specialize(function, {.interpret = true}, arguments.data(), static_cast<int>(arguments.size()), call, false);
+    detail::specialize(function, {.interpret = true}, arguments.data(), static_cast<int>(arguments.size()), call,
+                       false);
   } catch (const Error& e) {
     error = text("// ", e.what(), "\n");
   }
   std::string parameters, list;
-  for (std::size_t k = 0; k < recipe.inputs.size(); ++k) parameters += text(k ? ", " : "", "Array a", k), list += text(k ? ", " : "", "a", k);
+  for (std::size_t k = 0; k < recipe.inputs.size(); ++k)
+    parameters += text(k ? ", " : "", "Array a", k), list += text(k ? ", " : "", "a", k);
   for (std::size_t k = 0; k < recipe.scalars.size(); ++k) parameters += text(", Value s", k), list += text(", s", k);
-  return error + "#include <kiln/kiln.h>\n\n#include <cmath>\n#include <iostream>\n#include <vector>\n\nusing namespace kiln;\n\n" +
+  return error +
+         "#include <kiln/kiln.h>\n\n#include <cmath>\n#include <iostream>\n#include <vector>\n\nusing namespace "
+         "kiln;\n\n" +
          "auto f = jit([](" + parameters + ") {\n" + traced_text + "});\n\nint main() {\n" + inputs.text() +
          "  const auto show = [](const auto&... x) { ((std::cout << x << '\\n'), ...); };\n"
          "  for (bool interpret : {true, false}) {\n"
-         "    std::apply(show, f.with({.interpret = interpret})(" + list + "));\n"
-         "    show(" + list + ");\n  }\n}\n";
+         "    std::apply(show, f.with({.interpret = interpret})(" +
+         list +
+         "));\n"
+         "    show(" +
+         list + ");\n  }\n}\n";
 }
 
 std::string as_ir(const Recipe& recipe) {
   traced_recipe = &recipe;
   Inputs inputs(recipe, 0);
   const std::vector<Argument> arguments = arguments_of(inputs);
-  detail::Function function{&trace_recipe, Location::current(), false};
+  detail::Function function{&trace_recipe, Location::current(), false, true};
   detail::GatheredCall call;
   detail::gather(arguments.data(), static_cast<int>(arguments.size()), {}, Location::current(), call);
   try {
-    const auto v = detail::specialize(function, {.interpret = true}, arguments.data(), static_cast<int>(arguments.size()), call, recipe.seed % 5 == 0);
+    const auto v = detail::specialize(function, {.interpret = true}, arguments.data(),
+                                      static_cast<int>(arguments.size()), call, recipe.seed % 5 == 0);
     return ir::print(v->traced) + "\n" + ir::print(v->scheduled);
   } catch (const Error& e) {
     return e.what();
@@ -385,7 +414,8 @@ std::string as_ir(const Recipe& recipe) {
 }
 
 const char* name_of(Verdict::Kind kind) {
-  constexpr const char* names[] = {"passed", "refused", "invalid", "failed_call", "trace", "scheduled", "compiled", "dispatched"};
+  constexpr const char* names[] = {"passed", "refused",   "invalid",  "failed_call",
+                                   "trace",  "scheduled", "compiled", "dispatched"};
   return names[static_cast<int>(kind)];
 }
 

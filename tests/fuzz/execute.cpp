@@ -13,12 +13,15 @@ using ir::Op;
 namespace {
 
 constexpr double most_turns = 30'000;
-constexpr Op reductions[] = {Op::add, Op::add, Op::multiply, Op::minimum, Op::maximum, Op::bit_and, Op::bit_or, Op::bit_xor};
+constexpr Op reductions[] = {Op::add,     Op::add,     Op::multiply, Op::minimum,
+                             Op::maximum, Op::bit_and, Op::bit_or,   Op::bit_xor};
 
 bool is_bitwise(Op op) { return op == Op::bit_and || op == Op::bit_or || op == Op::bit_xor; }
 
 // The operation, or one that the dtype has.
-Op fitting(Op op, DType dtype) { return dtype.is_floating() && is_bitwise(op) ? (op == Op::bit_and ? Op::minimum : Op::maximum) : op; }
+Op fitting(Op op, DType dtype) {
+  return dtype.is_floating() && is_bitwise(op) ? (op == Op::bit_and ? Op::minimum : Op::maximum) : op;
+}
 
 std::string update_text(const std::string& target, Op op, const std::string& value) {
   if (op == Op::minimum) return target + ".min(" + value + ");";
@@ -84,14 +87,18 @@ void Executor::finish() {
     list += (list.empty() ? "" : ", ") + x.text;
   };
   int arrays = 0, numbers = 0;
-  for (std::size_t k = scope_.arrays.size(); k-- > recipe_.inputs.size() && arrays < 3; ++arrays) give(scope_.arrays[k].term);
+  for (std::size_t k = scope_.arrays.size(); k-- > recipe_.inputs.size() && arrays < 3; ++arrays)
+    give(scope_.arrays[k].term);
   for (std::size_t k = scope_.variables.size(); k-- > 0 && numbers < 4; ++numbers)
     give(of(Value(*scope_.variables[k].variable), "Value(" + scope_.variables[k].text + ")"));
-  for (std::size_t k = scope_.values.size(); k-- > recipe_.scalars.size() && numbers < 6; ++numbers) give(scope_.values[k]);
+  for (std::size_t k = scope_.values.size(); k-- > recipe_.scalars.size() && numbers < 6; ++numbers)
+    give(scope_.values[k]);
   line("return std::tuple(" + list + ");");
 }
 
-void Executor::line(const std::string& text) { text_ += std::string(static_cast<std::size_t>(indent_) * 2, ' ') + text + "\n"; }
+void Executor::line(const std::string& text) {
+  text_ += std::string(static_cast<std::size_t>(indent_) * 2, ' ') + text + "\n";
+}
 
 void Executor::inside(const std::function<void()>& body) {
   const Scope saved = scope_;
@@ -196,7 +203,8 @@ void Executor::store_element(const Node& node, bool is_update) {
   const DType dtype = target.term.dtype();
   Term x = cast(scalar(node.children[0]), dtype);
   const Place at = place(target, node.n + 1);
-  Op op = target.mode == Mode::update_only ? target.op : fitting(reductions[(node.n[0] >> 8) % std::size(reductions)], dtype);
+  Op op = target.mode == Mode::update_only ? target.op
+                                           : fitting(reductions[(node.n[0] >> 8) % std::size(reductions)], dtype);
   const auto write = [&] {
     const std::string left = target.term.text + at.text;
     if (is_update) {
@@ -218,7 +226,9 @@ void Executor::store_element(const Node& node, bool is_update) {
 void Executor::store_view(const Node& node, bool is_update) {
   std::vector<NamedArray> targets;
   for (const NamedArray& a : scope_.arrays)
-    if (a.term.writable && !a.term.extents.empty() && a.term.extents.size() <= 3 && (a.mode == Mode::free || a.mode == Mode::own)) targets.push_back(a);
+    if (a.term.writable && !a.term.extents.empty() && a.term.extents.size() <= 3 &&
+        (a.mode == Mode::free || a.mode == Mode::own))
+      targets.push_back(a);
   if (targets.empty()) return;
   Term target = whole(targets[node.n[0] % targets.size()]);
   if (!target.is_array()) return;
@@ -242,8 +252,10 @@ void Executor::store_view(const Node& node, bool is_update) {
   View place = (*target.array)(rest);
   const std::string left = target.text + "(rest)";
   if (!is_update) {
-    if (x.is_array()) std::move(place) = ArrayOperand(*x.array);
-    else std::move(place) = Operand(*x.value);
+    if (x.is_array())
+      std::move(place) = ArrayOperand(*x.array);
+    else
+      std::move(place) = Operand(*x.value);
     line(left + " = " + x.text + ";");
     return;
   }
@@ -252,16 +264,22 @@ void Executor::store_view(const Node& node, bool is_update) {
       case 0: place += operand, line(left + " += " + x.text + ";"); break;
       case 1: place *= operand, line(left + " *= " + x.text + ";"); break;
       case 2:
-        if (dtype.is_bool()) place += operand, line(left + " += " + x.text + ";");
-        else place -= operand, line(left + " -= " + x.text + ";");
+        if (dtype.is_bool())
+          place += operand, line(left + " += " + x.text + ";");
+        else
+          place -= operand, line(left + " -= " + x.text + ";");
         break;
       default:
-        if (dtype.is_floating()) place -= operand, line(left + " -= " + x.text + ";");
-        else place ^= operand, line(left + " ^= " + x.text + ";");
+        if (dtype.is_floating())
+          place -= operand, line(left + " -= " + x.text + ";");
+        else
+          place ^= operand, line(left + " ^= " + x.text + ";");
     }
   };
-  if (x.is_array()) apply_to(ArrayOperand(*x.array));
-  else apply_to(Operand(*x.value));
+  if (x.is_array())
+    apply_to(ArrayOperand(*x.array));
+  else
+    apply_to(Operand(*x.value));
 }
 
 void Executor::name_array(const Node& node) {
@@ -283,7 +301,8 @@ void Executor::name_array(const Node& node) {
   a.term = std::move(x);
   // A view of what only this iteration touches would escape the rules for its elements.
   for (const NamedArray& other : scope_.arrays)
-    if (!a.whole && other.term.group == a.term.group && other.mode != Mode::free && other.mode != Mode::read_only) return;
+    if (!a.whole && other.term.group == a.term.group && other.mode != Mode::free && other.mode != Mode::read_only)
+      return;
   scope_.arrays.push_back(std::move(a));
 }
 
@@ -336,7 +355,9 @@ void Executor::range_loop(const Node& node) {
       begin = one, index.low = 1;
       end = apply(Op::subtract, {n, one}), index.high = 1;
       break;
-    case 1: begin = apply(Op::subtract, {n, one}), end = of(Value(-1), "Value(-1)"), step = of(Value(-1), "Value(-1)"); break;
+    case 1:
+      begin = apply(Op::subtract, {n, one}), end = of(Value(-1), "Value(-1)"), step = of(Value(-1), "Value(-1)");
+      break;
     case 2: step = of(Value(2), "Value(2)"), turns /= 2; break;
     case 3:
       if (!outer.empty()) end = outer[node.n[3] % outer.size()]->term;
@@ -367,8 +388,10 @@ void Executor::range_loop(const Node& node) {
   for (Value i : range(Operand(*begin.value), Operand(*end.value), Operand(*step.value))) {
     inside([&] {
       index.term = of(i, name);
-      if (index.extent.base == "turns") scope_.values.push_back(index.term);
-      else scope_.indices.push_back(index);
+      if (index.extent.base == "turns")
+        scope_.values.push_back(index.term);
+      else
+        scope_.indices.push_back(index);
       scope_.turns *= turns;
       scope_.can_leave = scope_.can_continue = true;
       block(node.children.back());
@@ -379,7 +402,8 @@ void Executor::range_loop(const Node& node) {
 
 // Inside, the targets' elements at the loop's indices are the iteration's own; what shares memory with them is out of
 // bounds, all else can only be read.
-void Executor::enter_prange(std::size_t target, const std::vector<int>& axes, const std::vector<IndexName>& indices, const Node& node) {
+void Executor::enter_prange(std::size_t target, const std::vector<int>& axes, const std::vector<IndexName>& indices,
+                            const Node& node) {
   std::vector<NamedArray> arrays;
   std::vector<int> taken{scope_.arrays[target].term.group};
   const auto owned = [&](NamedArray a, const std::vector<int>& at) {
@@ -405,7 +429,9 @@ void Executor::enter_prange(std::size_t target, const std::vector<int>& axes, co
       for (const IndexName& index : indices)
         for (std::size_t axis = 0; axis < a.term.extents.size(); ++axis) {
           const bool fixed = a.mode == Mode::own && a.own[axis];
-          if (fixed || !(a.term.extents[axis] == index.extent) || std::find(at.begin(), at.end(), static_cast<int>(axis)) != at.end()) continue;
+          if (fixed || !(a.term.extents[axis] == index.extent) ||
+              std::find(at.begin(), at.end(), static_cast<int>(axis)) != at.end())
+            continue;
           at.push_back(static_cast<int>(axis));
           break;
         }
@@ -449,7 +475,9 @@ void Executor::prange_loop(const Node& node) {
   for (std::size_t k = 0; k < scope_.arrays.size(); ++k) {
     const NamedArray& a = scope_.arrays[k];
     if (!a.term.writable || a.term.extents.empty() || a.term.extents.size() > 3) continue;
-    if (a.mode == Mode::free || (a.mode == Mode::own && std::any_of(a.own.begin(), a.own.end(), [](const auto& x) { return !x; }))) targets.push_back(k);
+    if (a.mode == Mode::free ||
+        (a.mode == Mode::own && std::any_of(a.own.begin(), a.own.end(), [](const auto& x) { return !x; })))
+      targets.push_back(k);
   }
   if (targets.empty()) return;
   const std::size_t target = targets[node.n[0] % targets.size()];
@@ -490,9 +518,7 @@ void Executor::prange_loop(const Node& node) {
         text += "range(" + last.text + ", -1, -1)";
         break;
       }
-      default:
-        dimensions.push_back(Extent(*n.value));
-        text += n.text;
+      default: dimensions.push_back(Extent(*n.value)); text += n.text;
     }
     indices.push_back(std::move(index));
   }
@@ -544,8 +570,9 @@ void Executor::while_loop(const Node& node) {
       [&] {
         Value result = 0;
         inside([&] {
-          const Term bounded = apply(Op::less, {of(Value(*counter.variable), "Value(" + counter.text + ")"),
-                                                of(Value(static_cast<int>(most)), "Value(" + std::to_string(static_cast<int>(most)) + ")")});
+          const Term bounded = apply(
+              Op::less, {of(Value(*counter.variable), "Value(" + counter.text + ")"),
+                         of(Value(static_cast<int>(most)), "Value(" + std::to_string(static_cast<int>(most)) + ")")});
           scope_.turns *= most;
           const Term c = node.n[1] % 3 == 0 ? bounded : apply(Op::logical_and, {bounded, condition(node.children[0])});
           line("return " + c.text + ";");

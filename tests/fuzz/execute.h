@@ -21,7 +21,9 @@ struct ExtentName {
   int step = 1;      // … of which every step-th counts
   double size = 1;
 
-  bool operator==(const ExtentName& other) const { return base == other.base && less == other.less && step == other.step; }
+  bool operator==(const ExtentName& other) const {
+    return base == other.base && less == other.less && step == other.step;
+  }
   bool is_one() const { return base == "1"; }
 };
 
@@ -31,7 +33,7 @@ struct Term {
   std::shared_ptr<Array> array;
   std::string text;
   std::vector<ExtentName> extents;
-  int group = -1;          // arrays that may share memory have one number; -1: fresh memory
+  int group = -1;  // arrays that may share memory have one number; -1: fresh memory
   bool writable = false;
 
   bool is_array() const { return array != nullptr; }
@@ -73,7 +75,7 @@ struct Scope {
   bool in_prange = false;  // inside no break_ may leave it
   bool can_leave = false;  // a loop is open, and no prange inside it
   bool can_continue = false;
-  double turns = 1;        // how often this place is reached, about
+  double turns = 1;  // how often this place is reached, about
 };
 
 class Executor {
@@ -103,7 +105,8 @@ class Executor {
   void leave(const Node& node);
   void swap_arrays(const Node& node);
   void finish();
-  void enter_prange(std::size_t target, const std::vector<int>& axes, const std::vector<IndexName>& indices, const Node& node);
+  void enter_prange(std::size_t target, const std::vector<int>& axes, const std::vector<IndexName>& indices,
+                    const Node& node);
   void inside(const std::function<void()>& body);
   void line(const std::string& text);
 

@@ -67,7 +67,8 @@ Term Executor::any_array(std::uint32_t which, const Term* like) {
   std::vector<const NamedArray*> readable, fitting;
   for (const NamedArray& a : scope_.arrays) {
     if (a.mode == Mode::update_only || a.term.extents.size() > 4) continue;
-    if (a.mode == Mode::own && std::all_of(a.own.begin(), a.own.end(), [](const auto& x) { return x.has_value(); })) continue;
+    if (a.mode == Mode::own && std::all_of(a.own.begin(), a.own.end(), [](const auto& x) { return x.has_value(); }))
+      continue;
     readable.push_back(&a);
     if (like && a.mode != Mode::own && broadcasts(a.term, *like)) fitting.push_back(&a);
   }
@@ -100,7 +101,8 @@ namespace {
 
 ExtentName sliced(ExtentName e, int less, int step) {
   if (e.base == "1" && less > 0) return {"0", 0, 1, 0};
-  if (e.step != 1 && (less != 0 || step != 1)) return {e.base + "-" + std::to_string(e.less) + "/" + std::to_string(e.step), less, step, e.size / step};
+  if (e.step != 1 && (less != 0 || step != 1))
+    return {e.base + "-" + std::to_string(e.less) + "/" + std::to_string(e.step), less, step, e.size / step};
   return {e.base, e.less + less, e.step * step, e.size / step};
 }
 
@@ -120,8 +122,9 @@ Term Executor::view(const Term& x, std::uint32_t which) {
   }
   if (form == 1 && rank == 2) {
     const bool square = x.extents[0] == x.extents[1];
-    const std::string base = "min(" + x.extents[0].base + std::to_string(x.extents[0].less) + "/" + std::to_string(x.extents[0].step) + "," +
-                             x.extents[1].base + std::to_string(x.extents[1].less) + "/" + std::to_string(x.extents[1].step) + ")";
+    const std::string base = "min(" + x.extents[0].base + std::to_string(x.extents[0].less) + "/" +
+                             std::to_string(x.extents[0].step) + "," + x.extents[1].base +
+                             std::to_string(x.extents[1].less) + "/" + std::to_string(x.extents[1].step) + ")";
     out.extents = {square ? x.extents[0] : ExtentName{base, 0, 1, std::min(x.extents[0].size, x.extents[1].size)}};
     out.array = std::make_shared<Array>(diagonal(ArrayOperand(*x.array)));
     out.text = "diagonal(" + x.text + ")";
@@ -167,7 +170,9 @@ Term Executor::view(const Term& x, std::uint32_t which) {
             out.extents.push_back({"to " + index.term.text, 0, 1, e.size});
           } else {
             add(slice(*index.term.value, _), "slice(" + index.term.text + ", _)");
-            out.extents.push_back({e.base + std::to_string(e.less) + "/" + std::to_string(e.step) + " from " + index.term.text, 0, 1, e.size});
+            out.extents.push_back(
+                {e.base + std::to_string(e.less) + "/" + std::to_string(e.step) + " from " + index.term.text, 0, 1,
+                 e.size});
           }
           break;
         }
@@ -224,9 +229,11 @@ Term Executor::map(const Node& node, const Term* like) {
   // Pairs broadcast, but all three together only if each pair does; the result's size decides.
   Term shape;
   for (const Term& x : operands) {
-    if (x.extents.size() > shape.extents.size()) shape.extents.insert(shape.extents.begin(), x.extents.size() - shape.extents.size(), {"1", 0, 1, 1});
+    if (x.extents.size() > shape.extents.size())
+      shape.extents.insert(shape.extents.begin(), x.extents.size() - shape.extents.size(), {"1", 0, 1, 1});
     for (std::size_t k = 1; k <= x.extents.size(); ++k)
-      if (shape.extents[shape.extents.size() - k].is_one()) shape.extents[shape.extents.size() - k] = x.extents[x.extents.size() - k];
+      if (shape.extents[shape.extents.size() - k].is_one())
+        shape.extents[shape.extents.size() - k] = x.extents[x.extents.size() - k];
   }
   if (!affordable(shape)) return operands[0];
   const Op op = any_op(node.n[0], static_cast<int>(operands.size()));
@@ -245,7 +252,8 @@ Term Executor::made(const Node& node) {
       const Term x = leaf_value(node.n[3]);
       std::vector<Term> one{x};
       coerce(Op::add, one);
-      return of(full_like(ArrayOperand(*like.array), Operand(*one[0].value)), "full_like(" + like.text + ", " + one[0].text + ")", like.extents, -1, true);
+      return of(full_like(ArrayOperand(*like.array), Operand(*one[0].value)),
+                "full_like(" + like.text + ", " + one[0].text + ")", like.extents, -1, true);
     }
     case 2: {
       const Term n = extent(like, 0);
@@ -254,7 +262,8 @@ Term Executor::made(const Node& node) {
     case 3: {
       if (like.extents[0].size > 60) return like;
       const Term n = extent(like, 0);
-      return of(eye(Operand(*n.value), dtype), "eye(" + n.text + ", " + name + ")", {like.extents[0], like.extents[0]}, -1, true);
+      return of(eye(Operand(*n.value), dtype), "eye(" + n.text + ", " + name + ")", {like.extents[0], like.extents[0]},
+                -1, true);
     }
     default: return of(ones_like(ArrayOperand(*like.array)), "ones_like(" + like.text + ")", like.extents, -1, true);
   }
@@ -279,9 +288,12 @@ Term Executor::reduce_axes(const Node& node) {
       extents.push_back(x.extents[static_cast<std::size_t>(k)]);
     }
   }
-  const std::string text = x.text + ", {.axis = {" + list + "}, .keepdims = " + (options.keepdims ? "true" : "false") + "})";
+  const std::string text =
+      x.text + ", {.axis = {" + list + "}, .keepdims = " + (options.keepdims ? "true" : "false") + "})";
   const ArrayOperand a(*x.array);
-  const auto make = [&](const char* name, const Array& result) { return of(result, name + ("(" + text), extents, -1, true); };
+  const auto make = [&](const char* name, const Array& result) {
+    return of(result, name + ("(" + text), extents, -1, true);
+  };
   if (extents.empty()) return reduced(x, node.n[2]);
   switch ((node.n[2] >> 2) % 7) {
     case 0: return make("min", min(a, options));
@@ -299,14 +311,18 @@ Term Executor::reshaped(const Node& node) {
   if (!x.is_array() || x.extents.empty() || !affordable(x)) return x;
   if (x.extents.size() == 2 && node.n[0] % 2 == 0) {
     const Term rows = extent(x, 1), columns = extent(x, 0);
-    Term out = of(x.array->reshape({Operand(*rows.value), Operand(*columns.value)}), x.text + ".reshape({" + rows.text + ", " + columns.text + "})",
-                  {x.extents[1], x.extents[0]}, x.group, x.writable);
+    Term out = of(x.array->reshape({Operand(*rows.value), Operand(*columns.value)}),
+                  x.text + ".reshape({" + rows.text + ", " + columns.text + "})", {x.extents[1], x.extents[0]}, x.group,
+                  x.writable);
     return out;
   }
   std::string base = "all of";
   double size = 1;
-  for (const ExtentName& e : x.extents) base += " " + e.base + std::to_string(e.less) + "/" + std::to_string(e.step), size *= std::max(e.size, 1.0);
-  if (x.extents.size() == 1) return of(x.array->reshape({-1, 1}), x.text + ".reshape({-1, 1})", {x.extents[0], {"1", 0, 1, 1}}, x.group, x.writable);
+  for (const ExtentName& e : x.extents)
+    base += " " + e.base + std::to_string(e.less) + "/" + std::to_string(e.step), size *= std::max(e.size, 1.0);
+  if (x.extents.size() == 1)
+    return of(x.array->reshape({-1, 1}), x.text + ".reshape({-1, 1})", {x.extents[0], {"1", 0, 1, 1}}, x.group,
+              x.writable);
   return of(x.array->ravel(), x.text + ".ravel()", {{base, 0, 1, size}}, x.group, x.writable);
 }
 

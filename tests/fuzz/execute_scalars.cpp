@@ -31,8 +31,9 @@ std::string number_text(std::int64_t x) {
 }
 
 const char* c_type(DType dtype) {
-  constexpr const char* names[] = {"bool", "std::int8_t", "std::int16_t", "std::int32_t", "std::int64_t", "std::uint8_t", "std::uint16_t",
-                                   "std::uint32_t", "std::uint64_t", "f16", "bf16", "float", "double", "c64", "c128"};
+  constexpr const char* names[] = {"bool",         "std::int8_t",   "std::int16_t",  "std::int32_t",  "std::int64_t",
+                                   "std::uint8_t", "std::uint16_t", "std::uint32_t", "std::uint64_t", "f16",
+                                   "bf16",         "float",         "double",        "c64",           "c128"};
   return names[static_cast<int>(dtype.code())];
 }
 
@@ -72,8 +73,12 @@ void Executor::coerce(Op op, std::vector<Term>& operands) {
     if (number < 0 || number > 100) x = cast(x, i64);
   }
   const Rule rule = ir::row(op).rule;
-  const auto all_bool = [&] { return std::all_of(operands.begin(), operands.end(), [](const Term& x) { return x.dtype().is_bool(); }); };
-  const auto any_bool = [&] { return std::any_of(operands.begin(), operands.end(), [](const Term& x) { return x.dtype().is_bool(); }); };
+  const auto all_bool = [&] {
+    return std::all_of(operands.begin(), operands.end(), [](const Term& x) { return x.dtype().is_bool(); });
+  };
+  const auto any_bool = [&] {
+    return std::any_of(operands.begin(), operands.end(), [](const Term& x) { return x.dtype().is_bool(); });
+  };
   if (rule == Rule::numeric_no_bool && all_bool()) operands[0] = cast(operands[0], i32);
   if (rule == Rule::comparison && any_bool() && !all_bool())
     for (Term& x : operands)
@@ -134,8 +139,10 @@ Term Executor::apply(Op op, std::vector<Term> operands) {
   std::vector<detail::MixedOperand> list;
   std::vector<ExtentName> extents;
   for (const Term& x : operands) {
-    list.push_back(x.is_array() ? detail::MixedOperand{x.array.get(), nullptr} : detail::MixedOperand{nullptr, x.value.get()});
-    if (x.extents.size() > extents.size()) extents.insert(extents.begin(), x.extents.size() - extents.size(), {"1", 0, 1, 1});
+    list.push_back(x.is_array() ? detail::MixedOperand{x.array.get(), nullptr}
+                                : detail::MixedOperand{nullptr, x.value.get()});
+    if (x.extents.size() > extents.size())
+      extents.insert(extents.begin(), x.extents.size() - extents.size(), {"1", 0, 1, 1});
     for (std::size_t k = 1; k <= x.extents.size(); ++k) {
       ExtentName& known = extents[extents.size() - k];
       if (known.is_one()) known = x.extents[x.extents.size() - k];
@@ -147,16 +154,16 @@ Term Executor::apply(Op op, std::vector<Term> operands) {
 }
 
 Op Executor::any_op(std::uint32_t which, int arity) const {
-  static constexpr Op unary[] = {Op::negative, Op::bit_not, Op::logical_not, Op::abs,   Op::sign,  Op::square, Op::sqrt,
-                                 Op::floor,    Op::ceil,    Op::trunc,       Op::round, Op::isnan, Op::isinf,  Op::isfinite,
-                                 Op::signbit,  Op::abs,     Op::negative,    Op::sqrt,  Op::exp,   Op::log,    Op::sin,
-                                 Op::tanh,     Op::cbrt,    Op::expm1};
-  static constexpr Op binary[] = {Op::add,      Op::add,         Op::subtract, Op::multiply,   Op::multiply,  Op::divide,
-                                  Op::mod,      Op::floordiv,    Op::minimum,  Op::maximum,    Op::bit_and,   Op::bit_or,
-                                  Op::bit_xor,  Op::left_shift,  Op::right_shift, Op::less,    Op::less_equal, Op::greater,
-                                  Op::equal,    Op::not_equal,   Op::logical_and, Op::logical_or, Op::copysign, Op::fmod,
-                                  Op::add,      Op::subtract,    Op::pow,      Op::greater_equal, Op::minimum, Op::multiply,
-                                  Op::atan2,    Op::hypot};
+  static constexpr Op unary[] = {Op::negative, Op::bit_not,  Op::logical_not, Op::abs,   Op::sign,     Op::square,
+                                 Op::sqrt,     Op::floor,    Op::ceil,        Op::trunc, Op::round,    Op::isnan,
+                                 Op::isinf,    Op::isfinite, Op::signbit,     Op::abs,   Op::negative, Op::sqrt,
+                                 Op::exp,      Op::log,      Op::sin,         Op::tanh,  Op::cbrt,     Op::expm1};
+  static constexpr Op binary[] = {
+      Op::add,         Op::add,      Op::subtract,   Op::multiply, Op::multiply, Op::divide,    Op::mod,
+      Op::floordiv,    Op::minimum,  Op::maximum,    Op::bit_and,  Op::bit_or,   Op::bit_xor,   Op::left_shift,
+      Op::right_shift, Op::less,     Op::less_equal, Op::greater,  Op::equal,    Op::not_equal, Op::logical_and,
+      Op::logical_or,  Op::copysign, Op::fmod,       Op::add,      Op::subtract, Op::pow,       Op::greater_equal,
+      Op::minimum,     Op::multiply, Op::atan2,      Op::hypot};
   if (arity == 1) return unary[which % std::size(unary)];
   if (arity == 2) return binary[which % std::size(binary)];
   return which % 4 == 0 ? Op::fma : Op::select;
@@ -180,12 +187,32 @@ Term Executor::literal(const Node& node) {
 Term Executor::constant(DType dtype, std::uint32_t which) {
   const std::string name = dtype.is_bool() ? "kiln::bool_" : dtype.name();
   if (dtype.is_floating()) {
-    constexpr double reals[] = {1.0, -2.5, 0.0, -0.0, 1e30, -1e300, 1e-310, INFINITY, -INFINITY, NAN, 0.1, 65504.0, 1e-45, 3.0, -7.0};
+    constexpr double reals[] = {1.0,       -2.5, 0.0, -0.0,    1e30,  -1e300, 1e-310, INFINITY,
+                                -INFINITY, NAN,  0.1, 65504.0, 1e-45, 3.0,    -7.0};
     const double x = reals[which % std::size(reals)];
     return of(dtype(Operand(x)), name + "(" + number_text(x) + ")");
   }
-  constexpr std::int64_t ints[] = {0, 1, -1, 2, 3, 7, -8, 127, 128, -128, 255, 256, 32767, 65535, 2147483647, -2147483648, 4294967295,
-                                   std::numeric_limits<std::int64_t>::max(), std::numeric_limits<std::int64_t>::min(), 63, 33};
+  constexpr std::int64_t ints[] = {0,
+                                   1,
+                                   -1,
+                                   2,
+                                   3,
+                                   7,
+                                   -8,
+                                   127,
+                                   128,
+                                   -128,
+                                   255,
+                                   256,
+                                   32767,
+                                   65535,
+                                   2147483647,
+                                   -2147483648,
+                                   4294967295,
+                                   std::numeric_limits<std::int64_t>::max(),
+                                   std::numeric_limits<std::int64_t>::min(),
+                                   63,
+                                   33};
   const std::int64_t x = ints[which % std::size(ints)];
   return of(dtype(Operand(x)), name + "(" + number_text(x) + ")");
 }
@@ -210,7 +237,8 @@ Term Executor::extent(const Term& array, int axis) {
 
 // ---- Loads ----------------------------------------------------------------------------------------------------------
 
-// An index inside the axis: one of the loops', or any integer brought into range, which needs an axis that is not empty.
+// An index inside the axis: one of the loops', or any integer brought into range, which needs an axis that is not
+// empty.
 Term Executor::index_of(const NamedArray& array, int axis, std::uint32_t n, std::optional<Term>& condition) {
   const std::size_t k = static_cast<std::size_t>(axis);
   if (array.mode == Mode::own && array.own[k]) return *array.own[k];
@@ -240,7 +268,8 @@ Term Executor::index_of(const NamedArray& array, int axis, std::uint32_t n, std:
 Executor::Place Executor::place(const NamedArray& array, const std::uint32_t* n) {
   Place place;
   for (std::size_t axis = 0; axis < array.term.extents.size(); ++axis) {
-    place.indices.push_back(index_of(array, static_cast<int>(axis), n[axis % 3] + static_cast<std::uint32_t>(axis / 3), place.condition));
+    place.indices.push_back(
+        index_of(array, static_cast<int>(axis), n[axis % 3] + static_cast<std::uint32_t>(axis / 3), place.condition));
     place.text += (axis ? ", " : "") + place.indices.back().text;
   }
   place.text = "(" + place.text + ")";
@@ -371,7 +400,8 @@ Term Executor::scalar(const Node& node) {
 
 Term Executor::condition(const Node& node) {
   if (node.kind == Kind::apply && node.children.size() == 2) {
-    constexpr Op ops[] = {Op::less, Op::less_equal, Op::greater, Op::greater_equal, Op::equal, Op::not_equal, Op::logical_and, Op::logical_or};
+    constexpr Op ops[] = {Op::less,  Op::less_equal, Op::greater,     Op::greater_equal,
+                          Op::equal, Op::not_equal,  Op::logical_and, Op::logical_or};
     return boolean(apply(ops[node.n[0] % std::size(ops)], {scalar(node.children[0]), scalar(node.children[1])}));
   }
   return boolean(scalar(node));

@@ -131,13 +131,25 @@ class Generator {
   }
 
   Node statement(int depth) {
-    const int loops = style_ == 0 ? 2 : 9, arrays = style_ == 3 ? 3 : 9;
-    Kind kind = weighted({{Kind::declare_variable, 7}, {Kind::name_value, 5},  {Kind::assign_variable, 6},
-                          {Kind::update_variable, 10}, {Kind::store_element, 9}, {Kind::update_element, 7},
-                          {Kind::store_view, arrays},  {Kind::update_view, arrays / 2}, {Kind::name_array, arrays},
-                          {Kind::range_loop, loops},   {Kind::prange_loop, loops}, {Kind::while_loop, loops / 3},
-                          {Kind::branch, 6},           {Kind::leave, 3},       {Kind::swap_arrays, 2}});
-    const bool compound = kind == Kind::range_loop || kind == Kind::prange_loop || kind == Kind::while_loop || kind == Kind::branch;
+    // At the top mostly loops and arrays, inside mostly what they do.
+    const int loops = (style_ == 0 ? 3 : 9) * (depth == 3 ? 2 : 1), arrays = style_ == 3 ? 3 : 9;
+    Kind kind = weighted({{Kind::declare_variable, 7},
+                          {Kind::name_value, 5},
+                          {Kind::assign_variable, 6},
+                          {Kind::update_variable, 10},
+                          {Kind::store_element, 9},
+                          {Kind::update_element, 7},
+                          {Kind::store_view, arrays},
+                          {Kind::update_view, arrays / 2},
+                          {Kind::name_array, arrays},
+                          {Kind::range_loop, loops},
+                          {Kind::prange_loop, loops},
+                          {Kind::while_loop, loops / 3},
+                          {Kind::branch, 6},
+                          {Kind::leave, 3},
+                          {Kind::swap_arrays, 2}});
+    const bool compound =
+        kind == Kind::range_loop || kind == Kind::prange_loop || kind == Kind::while_loop || kind == Kind::branch;
     if (compound && depth == 0) kind = Kind::update_variable;
     switch (kind) {
       case Kind::store_view:
@@ -160,17 +172,32 @@ class Generator {
     }
   }
 
-  Node condition(int depth) { return chance(80) ? node(Kind::apply, {scalar_node(depth - 1), scalar_node(depth - 1)}) : scalar_node(depth); }
+  Node condition(int depth) {
+    return chance(80) ? node(Kind::apply, {scalar_node(depth - 1), scalar_node(depth - 1)}) : scalar_node(depth);
+  }
 
   Node leaf() {
-    return node(weighted({{Kind::literal_int, 3}, {Kind::literal_real, 2}, {Kind::literal_float, 1}, {Kind::constant, 2},
-                          {Kind::value, 9}, {Kind::variable, 6}, {Kind::extent, 1}, {Kind::load, 10}}));
+    return node(weighted({{Kind::literal_int, 3},
+                          {Kind::literal_real, 2},
+                          {Kind::literal_float, 1},
+                          {Kind::constant, 2},
+                          {Kind::value, 9},
+                          {Kind::variable, 6},
+                          {Kind::extent, 1},
+                          {Kind::load, 10}}));
   }
 
   Node scalar_node(int depth) {
     if (depth <= 0) return leaf();
-    const Kind kind = weighted({{Kind::load, 20}, {Kind::value, 10}, {Kind::variable, 8}, {Kind::literal_int, 4}, {Kind::guarded_load, 6},
-                                {Kind::apply, 45}, {Kind::cast, 8}, {Kind::reduce, 2}, {Kind::branch_value, 3}});
+    const Kind kind = weighted({{Kind::load, 20},
+                                {Kind::value, 10},
+                                {Kind::variable, 8},
+                                {Kind::literal_int, 4},
+                                {Kind::guarded_load, 6},
+                                {Kind::apply, 45},
+                                {Kind::cast, 8},
+                                {Kind::reduce, 2},
+                                {Kind::branch_value, 3}});
     switch (kind) {
       case Kind::guarded_load:
       case Kind::cast: return node(kind, {scalar_node(depth - 1)});
@@ -188,15 +215,21 @@ class Generator {
 
   Node array_node(int depth) {
     if (depth <= 0) return node(chance(85) ? Kind::array : Kind::made, {});
-    const Kind kind = weighted({{Kind::array, 10}, {Kind::view, 14}, {Kind::map, 36}, {Kind::made, 4}, {Kind::reduce_axes, 9},
-                                {Kind::reshaped, 4}, {Kind::cast_array, 5}});
+    const Kind kind = weighted({{Kind::array, 10},
+                                {Kind::view, 14},
+                                {Kind::map, 36},
+                                {Kind::made, 4},
+                                {Kind::reduce_axes, 9},
+                                {Kind::reshaped, 4},
+                                {Kind::cast_array, 5}});
     switch (kind) {
       case Kind::array:
       case Kind::made: return node(kind);
       case Kind::map: {
         Node x = node(kind, {array_node(depth - 1)});
         if (chance(75)) x.children.push_back(chance(30) ? scalar_node(1) : array_node(depth - 1));
-        if (x.children.size() == 2 && chance(12)) x.children.push_back(chance(40) ? scalar_node(1) : array_node(depth - 1));
+        if (x.children.size() == 2 && chance(12))
+          x.children.push_back(chance(40) ? scalar_node(1) : array_node(depth - 1));
         return x;
       }
       default: return node(kind, {array_node(depth - 1)});

@@ -26,10 +26,14 @@ template <class T>
 T number(std::uint64_t h, int spice) {
   if constexpr (std::is_same_v<T, bool>) return (h & 1) != 0;
   if constexpr (std::is_floating_point_v<T>) {
-    constexpr T special[] = {std::numeric_limits<T>::quiet_NaN(), std::numeric_limits<T>::infinity(), -std::numeric_limits<T>::infinity(), T(-0.0),
-                             std::numeric_limits<T>::denorm_min(), std::numeric_limits<T>::max(), std::numeric_limits<T>::lowest(), T(0)};
+    constexpr T special[] = {std::numeric_limits<T>::quiet_NaN(),  std::numeric_limits<T>::infinity(),
+                             -std::numeric_limits<T>::infinity(),  T(-0.0),
+                             std::numeric_limits<T>::denorm_min(), std::numeric_limits<T>::max(),
+                             std::numeric_limits<T>::lowest(),     T(0)};
     if (spice == 2 && h % 16 == 0) return special[(h >> 8) % 8];
-    if (spice >= 1) return static_cast<T>((static_cast<double>(h >> 11) * 0x1p-53 - 0.5) * std::pow(2.0, static_cast<double>((h >> 3) % 12)));
+    if (spice >= 1)
+      return static_cast<T>((static_cast<double>(h >> 11) * 0x1p-53 - 0.5) *
+                            std::pow(2.0, static_cast<double>((h >> 3) % 12)));
     return static_cast<T>(static_cast<double>(static_cast<std::int64_t>(h >> 8 & 63) - 32) / 8);
   } else {
     constexpr T special[] = {std::numeric_limits<T>::min(), std::numeric_limits<T>::max(), T(0), T(-1)};
@@ -71,13 +75,17 @@ Inputs::Inputs(const Recipe& recipe, int set) {
   for (std::size_t k = 0; k < recipe.inputs.size(); ++k) add(recipe, k, recipe.extents[set]);
   for (const Scalar& s : recipe.scalars) {
     if (s.weak) {
-      if (s.dtype.is_floating()) scalars_.push_back(Value(s.real)), numbers_.push_back("Value(" + number_text(s.real) + ")");
-      else scalars_.push_back(Value(s.integer)), numbers_.push_back("Value(" + number_text(s.integer) + ")");
+      if (s.dtype.is_floating())
+        scalars_.push_back(Value(s.real)), numbers_.push_back("Value(" + number_text(s.real) + ")");
+      else
+        scalars_.push_back(Value(s.integer)), numbers_.push_back("Value(" + number_text(s.integer) + ")");
       continue;
     }
     const std::string name = s.dtype.is_bool() ? "kiln::bool_" : s.dtype.name();
-    if (s.dtype.is_floating()) scalars_.push_back(s.dtype(Operand(s.real))), numbers_.push_back(name + "(" + number_text(s.real) + ")");
-    else scalars_.push_back(s.dtype(Operand(s.integer))), numbers_.push_back(name + "(" + number_text(s.integer) + ")");
+    if (s.dtype.is_floating())
+      scalars_.push_back(s.dtype(Operand(s.real))), numbers_.push_back(name + "(" + number_text(s.real) + ")");
+    else
+      scalars_.push_back(s.dtype(Operand(s.integer))), numbers_.push_back(name + "(" + number_text(s.integer) + ")");
   }
 }
 
@@ -94,7 +102,8 @@ void Inputs::add(const Recipe& recipe, std::size_t number_of_input, const std::i
       for (int axis : x.order) {
         const std::size_t k = static_cast<std::size_t>(axis);
         // Two more along the first axis, for those that share and are shifted.
-        outer.push_back(2 * x.pads[k] + std::max<std::int64_t>(0, (own[k] - 1) * std::abs(x.steps[k]) + 1) + (axis == 0 ? 2 : 0));
+        outer.push_back(2 * x.pads[k] + std::max<std::int64_t>(0, (own[k] - 1) * std::abs(x.steps[k]) + 1) +
+                        (axis == 0 ? 2 : 0));
       }
     }
     std::int64_t count = 1;
@@ -117,7 +126,8 @@ void Inputs::add(const Recipe& recipe, std::size_t number_of_input, const std::i
   }
   const std::size_t buffer = static_cast<std::size_t>(buffer_of_.back());
   const std::vector<std::int64_t>& outer = buffer_extents_[buffer];
-  const Array base = borrow(buffers_[buffer]->bytes.data() + static_cast<std::size_t>(margin) * x.dtype.size(), x.dtype, outer);
+  const Array base =
+      borrow(buffers_[buffer]->bytes.data() + static_cast<std::size_t>(margin) * x.dtype.size(), x.dtype, outer);
   std::string text = "b" + std::to_string(buffer);
   if (x.broadcast) {
     arrays_.push_back(base.broadcast_to(Shape(std::span<const std::int64_t>(own))));
@@ -161,7 +171,8 @@ void Inputs::add(const Recipe& recipe, std::size_t number_of_input, const std::i
 }
 
 void Inputs::reset() {
-  for (std::size_t k = 0; k < buffers_.size(); ++k) std::copy(fresh_[k].begin(), fresh_[k].end(), buffers_[k]->bytes.begin());
+  for (std::size_t k = 0; k < buffers_.size(); ++k)
+    std::copy(fresh_[k].begin(), fresh_[k].end(), buffers_[k]->bytes.begin());
 }
 
 std::string Inputs::text() const {
@@ -175,17 +186,22 @@ std::string Inputs::text() const {
         auto x = zero;
         std::memcpy(&x, fresh_[k].data() + (e + margin) * size, size);
         list += e ? ", " : "";
-        if constexpr (std::is_floating_point_v<decltype(x)>) list += number_text(static_cast<double>(x));
-        else if constexpr (std::is_same_v<decltype(x), std::uint64_t>) list += std::to_string(x) + "u";
-        else list += number_text(static_cast<std::int64_t>(x));
+        if constexpr (std::is_floating_point_v<decltype(x)>)
+          list += number_text(static_cast<double>(x));
+        else if constexpr (std::is_same_v<decltype(x), std::uint64_t>)
+          list += std::to_string(x) + "u";
+        else
+          list += number_text(static_cast<std::int64_t>(x));
       }
     });
     const bool is_bool = memory.dtype.is_bool();
-    out += "  Array b" + std::to_string(k) + " = array(std::vector<" + (is_bool ? "std::int8_t" : c_type(memory.dtype)) + ">{" + list + "})" +
+    out += "  Array b" + std::to_string(k) + " = array(std::vector<" +
+           (is_bool ? "std::int8_t" : c_type(memory.dtype)) + ">{" + list + "})" +
            (is_bool ? ".astype(kiln::bool_)" : "") + ".reshape({" + joined(buffer_extents_[k]) + "});\n";
   }
   for (std::size_t k = 0; k < views_.size(); ++k) out += "  Array a" + std::to_string(k) + " = " + views_[k] + ";\n";
-  for (std::size_t k = 0; k < numbers_.size(); ++k) out += "  Value s" + std::to_string(k) + " = " + numbers_[k] + ";\n";
+  for (std::size_t k = 0; k < numbers_.size(); ++k)
+    out += "  Value s" + std::to_string(k) + " = " + numbers_[k] + ";\n";
   return out;
 }
 

@@ -4,14 +4,14 @@
 
 #include <CLI/CLI.hpp>
 
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
-#include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 namespace {
 
@@ -96,13 +96,18 @@ void report(const Settings& settings, std::uint64_t seed) {
     std::cout << "only sometimes; the program is\n";
     return print_in_child(recipe, false);
   }
-  if (first > 100) std::cout << "signal " << first - 100 << "\n";
-  else std::cout << name_of(static_cast<Verdict::Kind>(first - 10)) << ": " << what << "\n";
+  if (first > 100)
+    std::cout << "signal " << first - 100 << "\n";
+  else
+    std::cout << name_of(static_cast<Verdict::Kind>(first - 10)) << ": " << what << "\n";
   if (settings.shrink_seconds > 0) {
-    recipe = shrink(recipe, [&](const Recipe& candidate) {
-      std::string ignored;
-      return outcome_in_child(candidate, settings.ways, ignored) == first;
-    }, settings.shrink_seconds);
+    recipe = shrink(
+        recipe,
+        [&](const Recipe& candidate) {
+          std::string ignored;
+          return outcome_in_child(candidate, settings.ways, ignored) == first;
+        },
+        settings.shrink_seconds);
     outcome_in_child(recipe, settings.ways, what);
     std::cout << "shrunk: " << what << "\n";
   }
@@ -151,7 +156,8 @@ class Run {
 
   bool over() const {
     const double minutes = std::chrono::duration<double>(Clock::now() - start_).count() / 60;
-    return (settings_.minutes > 0 && minutes > settings_.minutes) || static_cast<int>(failed_.size()) >= settings_.most_failures;
+    return (settings_.minutes > 0 && minutes > settings_.minutes) ||
+           static_cast<int>(failed_.size()) >= settings_.most_failures;
   }
 
   void launch(Worker& worker) {
@@ -171,7 +177,8 @@ class Run {
     const bool died = WIFSIGNALED(status) || WEXITSTATUS(status) != 1;
     if (died) ++crashed_;
     failed_.push_back(seed);
-    std::cout << "seed " << seed << ": " << (died ? "the process died" : name_of(static_cast<Verdict::Kind>(worker.board->kind))) << ": "
+    std::cout << "seed " << seed << ": "
+              << (died ? "the process died" : name_of(static_cast<Verdict::Kind>(worker.board->kind))) << ": "
               << (died ? "" : worker.board->what) << std::endl;
     worker.first = over() ? worker.last : seed + 1;
   }
@@ -180,8 +187,9 @@ class Run {
     const double seconds = std::chrono::duration<double>(Clock::now() - start_).count();
     std::uint64_t total = crashed_;
     for (const std::uint64_t n : tally_) total += n;
-    std::cout << total << " programs, seeds from " << settings_.seed << ", in " << seconds << " s (" << static_cast<double>(total) / seconds << " a second): "
-              << tally_[0] << " passed, " << tally_[3] << " ended in the error expected, " << tally_[1] << " refused, " << failed_.size() << " failed"
+    std::cout << total << " programs, seeds from " << settings_.seed << ", in " << seconds << " s ("
+              << static_cast<double>(total) / seconds << " a second): " << tally_[0] << " passed, " << tally_[3]
+              << " ended in the error expected, " << tally_[1] << " refused, " << failed_.size() << " failed"
               << std::endl;
     for (const std::uint64_t seed : failed_) report(settings_, seed);
     return failed_.empty() ? 0 : 1;
@@ -206,7 +214,8 @@ int main(int argc, char** argv) {
   app.add_option("--minutes", settings.minutes, "stop after so long");
   app.add_option("--failures", settings.most_failures, "stop after so many failures");
   app.add_option("--shrink", settings.shrink_seconds, "seconds for making a failing program smaller, 0 for none");
-  app.add_flag("--interpret-only", settings.ways.interpret_only, "compare Programs before and after the passes, compile nothing");
+  app.add_flag("--interpret-only", settings.ways.interpret_only,
+               "compare Programs before and after the passes, compile nothing");
   app.add_flag("--all", settings.ways.all, "every vector width with 1, 2 and 3 threads for every program");
   app.add_flag("--print", settings.print, "print the program of the seed as C++ and as Programs, run nothing");
   app.add_flag("--ir", settings.ir, "print the Programs of failures too");

@@ -9,8 +9,8 @@
 
 namespace kiln::fuzz {
 
-/// What a node of the tree says. References to arrays, Vars and Values are numbers taken modulo what is in scope where the
-/// node is carried out, so that a tree stays a program whatever is cut out of it.
+/// What a node of the tree says. References to arrays, Vars and Values are numbers taken modulo what is in scope where
+/// the node is carried out, so that a tree stays a program whatever is cut out of it.
 enum class Kind : std::uint8_t {
   // Statements.
   block,
@@ -70,14 +70,14 @@ inline constexpr int data_sets = 3;
 /// An array argument: a view of a buffer, with steps, gaps and an order of axes.
 struct Input {
   DType dtype;
-  std::vector<int> classes;       // of the extents
-  std::vector<int> order;         // axes from slowest to fastest in memory
-  std::vector<int> steps;         // by axis, not 0; negative ones run backwards
-  std::vector<int> pads;          // by axis: elements of the buffer before and after
-  bool broadcast = false;         // every axis but the last repeats one element: read-only
-  int shares = -1;                // the argument whose buffer this one views too
-  int shift = 0;                  // by so many elements along the first axis
-  int spice = 0;                  // 0: tame numbers, 1: random ones, 2: special ones among them
+  std::vector<int> classes;  // of the extents
+  std::vector<int> order;    // axes from slowest to fastest in memory
+  std::vector<int> steps;    // by axis, not 0; negative ones run backwards
+  std::vector<int> pads;     // by axis: elements of the buffer before and after
+  bool broadcast = false;    // every axis but the last repeats one element: read-only
+  int shares = -1;           // the argument whose buffer this one views too
+  int shift = 0;             // by so many elements along the first axis
+  int spice = 0;             // 0: tame numbers, 1: random ones, 2: special ones among them
   std::uint32_t seed = 0;
 };
 

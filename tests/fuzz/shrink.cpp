@@ -1,5 +1,5 @@
-// Makes a failing recipe smaller: drops statements, puts operands in the place of expressions, makes extents and layouts
-// plain.
+// Makes a failing recipe smaller: drops statements, puts operands in the place of expressions, makes extents and
+// layouts plain.
 #include "tests/fuzz/shrink.h"
 
 #include <chrono>
@@ -30,7 +30,9 @@ bool same_sort(const Node& a, const Node& b) {
 class Shrinker {
  public:
   Shrinker(Recipe recipe, const std::function<bool(const Recipe&)>& fails, double seconds)
-      : best_(std::move(recipe)), fails_(fails), end_(Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds))) {}
+      : best_(std::move(recipe)),
+        fails_(fails),
+        end_(Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds))) {}
 
   Recipe run() {
     for (bool smaller = true; smaller && !over();) {
@@ -78,7 +80,8 @@ class Shrinker {
         for (std::size_t at = length; at >= part && !over(); at -= std::min(part, at)) {
           const bool dropped = at_node(k, [&](Node& block) {
             if (block.children.size() < at) return false;
-            block.children.erase(block.children.begin() + static_cast<std::ptrdiff_t>(at - part), block.children.begin() + static_cast<std::ptrdiff_t>(at));
+            block.children.erase(block.children.begin() + static_cast<std::ptrdiff_t>(at - part),
+                                 block.children.begin() + static_cast<std::ptrdiff_t>(at));
             return true;
           });
           any |= dropped;
@@ -115,7 +118,9 @@ class Shrinker {
       });
       // Without its last child: an else, an operand.
       any |= at_node(k, [&](Node& node) {
-        if (node.children.size() < 2 || (node.kind != Kind::branch && node.kind != Kind::apply && node.kind != Kind::map)) return false;
+        if (node.children.size() < 2 ||
+            (node.kind != Kind::branch && node.kind != Kind::apply && node.kind != Kind::map))
+          return false;
         if (node.kind == Kind::branch && node.children.size() < 3) return false;
         node.children.pop_back();
         return true;
@@ -196,6 +201,8 @@ class Shrinker {
 
 }  // namespace
 
-Recipe shrink(Recipe recipe, const std::function<bool(const Recipe&)>& fails, double seconds) { return Shrinker(std::move(recipe), fails, seconds).run(); }
+Recipe shrink(Recipe recipe, const std::function<bool(const Recipe&)>& fails, double seconds) {
+  return Shrinker(std::move(recipe), fails, seconds).run();
+}
 
 }  // namespace kiln::fuzz

@@ -7,7 +7,6 @@
 
 #include <functional>
 #include <initializer_list>
-#include <source_location>
 #include <vector>
 
 namespace kiln::test {
@@ -22,7 +21,7 @@ struct Sketch {
 
   Sketch() {
     program.blocks.resize(1);
-    program.locations.push_back(std::source_location::current());
+    program.locations.push_back(Location::current());
     program.name = "sketch";
   }
   Sketch(const Sketch&) = delete;
@@ -71,7 +70,7 @@ struct Sketch {
   std::vector<Statement>& block() { return program.blocks[open.back()].statements; }
   // Every statement has a line of its own, its number.
   std::uint32_t location() {
-    program.locations.push_back(std::source_location::current());
+    program.locations.push_back(Location::current());
     return static_cast<std::uint32_t>(program.locations.size() - 1);
   }
   std::uint32_t indices(std::initializer_list<NodeId> list) {

@@ -151,6 +151,15 @@ TEST_F(Demands, ConditionOfTheTurnCannotGuardALoadBeforeTheLoop) {
   EXPECT_EQ(guard(x), none);
 }
 
+TEST_F(Demands, OfTwoConditionsTheOneKnownBeforeTheLoopGuards) {
+  const NodeId x = s.load(a, {zero});
+  s.range(zero, s.extent(out, 0), [&](NodeId i) {
+    s.store(out, {i}, where(s.node(Op::less, bool_, {i, one}), where(p, x, s.real(1)), s.real(0)));
+  });
+  demand(s.program);
+  EXPECT_EQ(guard(x), p);
+}
+
 TEST_F(Demands, IndexInsideALoopGuards) {
   NodeId x = none, c = none;
   s.prange(s.extent(out, 0), [&](NodeId i) {

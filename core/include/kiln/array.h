@@ -119,8 +119,8 @@ class KILN_API Array {
   Array(Array&& other) noexcept;
   ~Array();
 
-  /// Makes this name another one for that array. Inside a traced loop or branch that is deeper than the name's own scope
-  /// this would happen once, while tracing, and is a UsageError: write x(rest) = e, or kiln::swap(a, b).
+  /// Makes this name another one for that array. Inside a traced loop or branch that is deeper than the name's own
+  /// scope this would happen once, while tracing, and is a UsageError: write x(rest) = e, or kiln::swap(a, b).
   Array& operator=(const Array& other) &;
   Array& operator=(Array&& other) &;
 
@@ -172,8 +172,8 @@ class KILN_API Array {
   /// The only element of an array of size 1.
   Value item(Location l = Location::current()) const;
 
-  /// The elements in memory, C order, for C++ code outside a traced function. T must match the dtype; throws ShapeError if
-  /// the array is not contiguous (copy() is).
+  /// The elements in memory, C order, for C++ code outside a traced function. T must match the dtype; throws ShapeError
+  /// if the array is not contiguous (copy() is).
   template <class T>
   std::span<const T> read(Location l = Location::current()) const {
     return {static_cast<const T*>(host_data(dtype_of<T>(), false, l)), static_cast<std::size_t>(host_size())};
@@ -183,9 +183,9 @@ class KILN_API Array {
     return {static_cast<T*>(host_data(dtype_of<T>(), true, l)), static_cast<std::size_t>(host_size())};
   }
 
-#define KILN_ARRAY_UPDATE(op)              \
-  Array& operator op(const ArrayOperand& x) &; \
-  Array& operator op(const Operand& x) &;
+#define KILN_ARRAY_UPDATE(op)                  \
+  Array& operator op(const ArrayOperand & x)&; \
+  Array& operator op(const Operand & x)&;
   KILN_ARRAY_UPDATE(+=)
   KILN_ARRAY_UPDATE(-=)
   KILN_ARRAY_UPDATE(*=)
@@ -206,12 +206,12 @@ class KILN_API Array {
   void* host_data(DType dtype, bool write, Location l) const;
   std::int64_t host_size() const;
 
-  detail::Layout layout_;             // concrete
+  detail::Layout layout_;               // concrete
   detail::Storage* storage_ = nullptr;  // concrete
-  std::uint64_t trace_ = 0;           // traced: which trace …
-  std::uint32_t symbol_ = 0;          // … and which array of it
-  std::uint32_t scope_ = 0;           // the traced scope this name was declared in
-  std::uint16_t depth_ = 0;           // and its depth
+  std::uint64_t trace_ = 0;             // traced: which trace …
+  std::uint32_t symbol_ = 0;            // … and which array of it
+  std::uint32_t scope_ = 0;             // the traced scope this name was declared in
+  std::uint16_t depth_ = 0;             // and its depth
   State state_ = State::undefined;
   DType dtype_;
   std::uint8_t rank_ = 0;
@@ -230,7 +230,7 @@ struct ArrayOperand {
 class KILN_API Element : public Value {
  public:
   Element(const Element&) = default;
-  void operator=(const Operand& x) &&;  // a(i) = a(j) too: an Element is a Value
+  void operator=(const Operand& x) &&;          // a(i) = a(j) too: an Element is a Value
   void operator=(const Operand& x) & = delete;  // `auto x = a(i); x = 1;`: write a(i) = 1, or Var x = a(i)
   void operator=(const Element& x) & = delete;
   void operator+=(const Operand& x) &&;
@@ -265,7 +265,7 @@ class KILN_API View : public Array {
   void operator=(const Operand& x) & = delete;
   void operator=(const View& x) & = delete;
 
-#define KILN_VIEW_UPDATE(op)            \
+#define KILN_VIEW_UPDATE(op)               \
   void operator op(const ArrayOperand& x); \
   void operator op(const Operand& x);
   KILN_VIEW_UPDATE(+=)
@@ -313,8 +313,8 @@ View Array::operator()(const IndexItem& a, const IndexItem& b, const IndexItem& 
 
 KILN_API std::ostream& operator<<(std::ostream& out, const Array& a);
 
-/// The traced exchange of two arrays of one dtype and shape, for double-buffered time loops: afterwards each name means the other's
-/// elements. Outside a traced function it exchanges the handles.
+/// The traced exchange of two arrays of one dtype and shape, for double-buffered time loops: afterwards each name means
+/// the other's elements. Outside a traced function it exchanges the handles.
 KILN_API void swap(Array& a, Array& b, Location l = Location::current());
 
 }  // namespace kiln

@@ -129,8 +129,10 @@ class ParallelRange {
     const Value& index(std::size_t k) const { return reinterpret_cast<const Value*>(indices_)[k]; }
     template <std::size_t... k>
     auto get(std::index_sequence<k...>) const {
-      if constexpr (rank == 1) return Value(index(0));
-      else return std::array<Value, rank>{index(k)...};
+      if constexpr (rank == 1)
+        return Value(index(0));
+      else
+        return std::array<Value, rank>{index(k)...};
     }
     alignas(Value) unsigned char indices_[rank * sizeof(Value)];
     detail::LoopIteration loop_;
@@ -176,9 +178,10 @@ void while_(Condition&&, Loop&&) {
 /// Runs the body where the condition holds.
 template <Body Then>
 void if_(const Operand& condition, Then&& then) {
-  static_assert(std::is_void_v<std::invoke_result_t<Then>>,
-                "a return inside an if_ body only leaves the lambda: give both branches (their value is if_'s result) or "
-                "assign a Var");
+  static_assert(
+      std::is_void_v<std::invoke_result_t<Then>>,
+      "a return inside an if_ body only leaves the lambda: give both branches (their value is if_'s result) or "
+      "assign a Var");
   detail::open_branch(condition);
   then();
   detail::close_branch();

@@ -83,27 +83,34 @@ KILN_API Type join(Type a, Type b);
 
 /// C++ numbers that Kiln takes as scalars (char is text, not a number).
 template <class T>
-concept Number = std::is_arithmetic_v<T> && !std::same_as<T, char> && !std::same_as<T, wchar_t> &&
-                 !std::same_as<T, char8_t> && !std::same_as<T, char16_t> && !std::same_as<T, char32_t> &&
-                 !std::same_as<T, long double>;
+concept Number =
+    std::is_arithmetic_v<T> && !std::same_as<T, char> && !std::same_as<T, wchar_t> && !std::same_as<T, char8_t> &&
+    !std::same_as<T, char16_t> && !std::same_as<T, char32_t> && !std::same_as<T, long double>;
 
 /// The type of a C++ number as an operand: bool and float are strong, integers and double are weak.
 template <Number T>
 constexpr Type type_of_number() {
-  if constexpr (std::same_as<T, bool>) return {bool_, Strength::strong};
-  else if constexpr (std::same_as<T, float>) return {f32, Strength::strong};
-  else if constexpr (std::is_floating_point_v<T>) return {f64, Strength::weak};
-  else return {i64, Strength::weak};
+  if constexpr (std::same_as<T, bool>)
+    return {bool_, Strength::strong};
+  else if constexpr (std::same_as<T, float>)
+    return {f32, Strength::strong};
+  else if constexpr (std::is_floating_point_v<T>)
+    return {f64, Strength::weak};
+  else
+    return {i64, Strength::weak};
 }
 
 /// The dtype an array of T has.
 template <class T>
 constexpr DType dtype_of() {
-  if constexpr (std::same_as<T, bool>) return bool_;
-  else if constexpr (std::is_floating_point_v<T>) return sizeof(T) == 4 ? f32 : f64;
+  if constexpr (std::same_as<T, bool>)
+    return bool_;
+  else if constexpr (std::is_floating_point_v<T>)
+    return sizeof(T) == 4 ? f32 : f64;
   else if constexpr (std::is_signed_v<T>)
     return sizeof(T) == 1 ? i8 : sizeof(T) == 2 ? i16 : sizeof(T) == 4 ? i32 : i64;
-  else return sizeof(T) == 1 ? u8 : sizeof(T) == 2 ? u16 : sizeof(T) == 4 ? u32 : u64;
+  else
+    return sizeof(T) == 1 ? u8 : sizeof(T) == 2 ? u16 : sizeof(T) == 4 ? u32 : u64;
 }
 
 }  // namespace kiln

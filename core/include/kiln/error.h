@@ -2,18 +2,19 @@
 #pragma once
 
 #include <kiln/export.h>
+#include <kiln/location.h>
 
 #include <exception>
-#include <source_location>
 #include <string_view>
 
 namespace kiln {
 
-/// Base of everything Kiln throws. what() is the whole message, with the user's "file:line: " in front where one is known.
+/// Base of everything Kiln throws. what() is the whole message, with the user's "file:line: " in front where one is
+/// known.
 class KILN_API Error : public std::exception {
  public:
   explicit Error(std::string_view message);
-  Error(std::string_view message, std::source_location where);
+  Error(std::string_view message, Location where);
   Error(const Error& other) noexcept;
   Error& operator=(const Error& other) noexcept;
   ~Error() override;
@@ -30,12 +31,12 @@ class KILN_API Error : public std::exception {
   unsigned line_ = 0;
 };
 
-#define KILN_ERROR_CLASS(name, base)         \
-  class KILN_API name : public base {        \
-   public:                                   \
-    using base::base;                        \
-    name(const name&) noexcept = default;    \
-    ~name() override;                        \
+#define KILN_ERROR_CLASS(name, base)      \
+  class KILN_API name : public base {     \
+   public:                                \
+    using base::base;                     \
+    name(const name&) noexcept = default; \
+    ~name() override;                     \
   }
 
 /// The program uses Kiln wrongly: the message says which line, what is allowed, and what to write instead.

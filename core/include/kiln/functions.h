@@ -11,9 +11,9 @@ namespace kiln {
 
 // ---- Array operators ------------------------------------------------------------------------------------------------
 
-#define KILN_ARRAY_BINARY(name)                                          \
-  KILN_API Array name(const ArrayOperand& a, const ArrayOperand& b);     \
-  KILN_API Array name(const ArrayOperand& a, const Operand& b);          \
+#define KILN_ARRAY_BINARY(name)                                      \
+  KILN_API Array name(const ArrayOperand& a, const ArrayOperand& b); \
+  KILN_API Array name(const ArrayOperand& a, const Operand& b);      \
   KILN_API Array name(const Operand& a, const ArrayOperand& b);
 KILN_ARRAY_BINARY(operator+)
 KILN_ARRAY_BINARY(operator-)
@@ -39,11 +39,11 @@ KILN_API Array operator!(const ArrayOperand& a);
 
 // ---- Elementwise functions, from the table --------------------------------------------------------------------------
 
-#define KILN_DECLARE_1(name)                      \
-  KILN_API Value name(const Operand& x);          \
+#define KILN_DECLARE_1(name)             \
+  KILN_API Value name(const Operand& x); \
   KILN_API Array name(const ArrayOperand& x);
-#define KILN_DECLARE_2(name)                                   \
-  KILN_API Value name(const Operand& a, const Operand& b);     \
+#define KILN_DECLARE_2(name)                               \
+  KILN_API Value name(const Operand& a, const Operand& b); \
   KILN_ARRAY_BINARY(name)
 #define KILN_DECLARE_3(name) KILN_API Value name(const Operand& a, const Operand& b, const Operand& c);
 #define KILN_OPERATOR(name, spelling, arity, rule, cuda, ulp, cost)
@@ -96,10 +96,10 @@ struct Reduce {
 };
 
 // Without options the result is a Value, with them an Array.
-#define KILN_REDUCTION(name)                                             \
-  KILN_API Value name(const ArrayOperand& x);                            \
-  KILN_API Array name(const ArrayOperand& x, const Reduce& options);     \
-  template <std::integral I>                                             \
+#define KILN_REDUCTION(name)                                         \
+  KILN_API Value name(const ArrayOperand& x);                        \
+  KILN_API Array name(const ArrayOperand& x, const Reduce& options); \
+  template <std::integral I>                                         \
   Array name(const ArrayOperand&, I) = delete; /* an axis or a number? {.axis = 1}, or maximum(x, 1) */
 KILN_REDUCTION(sum)
 KILN_REDUCTION(prod)
@@ -162,8 +162,8 @@ KILN_API Array borrow(void* data, DType dtype, std::span<const std::int64_t> ext
 
 // ---- Files ----------------------------------------------------------------------------------------------------------
 
-/// An array from a .npy file (format 1 to 3, C or Fortran order, either byte order). Throws RuntimeError naming the file and what
-/// is wrong with it.
+/// An array from a .npy file (format 1 to 3, C or Fortran order, either byte order). Throws RuntimeError naming the
+/// file and what is wrong with it.
 KILN_API Array load(const char* path, Location l = Location::current());
 /// Writes a .npy file, C order.
 KILN_API void save(const char* path, const ArrayOperand& a);

@@ -24,10 +24,10 @@ KILN_API std::ostream& operator<<(std::ostream& out, const Text& text);
 
 /// One compiled form of a function.
 struct Specialization {
-  Text signature;     // dtypes, ranks, constants
-  Text reason;        // why it was compiled: "first call", a new signature, or the fact that differed
+  Text signature;  // dtypes, ranks, constants
+  Text reason;     // why it was compiled: "first call", a new signature, or the fact that differed
   double trace_ms, passes_ms, codegen_ms;
-  bool from_disk;     // the machine code came from the disk cache
+  bool from_disk;  // the machine code came from the disk cache
 };
 
 class KILN_API Specializations {
@@ -47,12 +47,12 @@ class KILN_API Specializations {
 
 /// What the last call of this thread did.
 struct LastCall {
-  const char* device;        // "cpu"
-  int threads;               // that took part in its widest loop
+  const char* device;  // "cpu"
+  int threads;         // that took part in its widest loop
   const char* threads_reason;
   int vector_bits;
-  bool compiled;             // false: an existing specialization was found
-  const char* lookup;        // "inline cache", "found", or why it was compiled
+  bool compiled;       // false: an existing specialization was found
+  const char* lookup;  // "inline cache", "found", or why it was compiled
 };
 KILN_API LastCall last_call();
 

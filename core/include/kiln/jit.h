@@ -1,4 +1,5 @@
-// jit and vectorize: a C++ function of Arrays and Values that is compiled when it is called, for the dtypes of that call.
+// jit and vectorize: a C++ function of Arrays and Values that is compiled when it is called, for the dtypes of that
+// call.
 #pragma once
 
 #include <kiln/control.h>
@@ -49,9 +50,13 @@ struct Function {
   /// Runs the C++ function on the arguments, which are symbols or numbers, and hands its results to `tracing`.
   void (*trace)(Tracing& tracing, const Argument* arguments);
   Location where;
-  bool broadcast;  // vectorize: scalar parameters become arrays
+  bool broadcast;        // vectorize: scalar parameters become arrays
+  bool located = false;  // `where` is known and does not change any more; atomic
   void* state = nullptr;
 };
+
+/// Says where a function is written; of several threads and several jits of it the first counts.
+KILN_API void locate(Function& function, const Location& where);
 
 class KILN_API Results {
  public:
@@ -77,9 +82,10 @@ class KILN_API Results {
   alignas(16) unsigned char inline_[inline_results * 256];
 };
 
-/// The whole call: looks up, compiles if need be, launches. Inside a trace it inlines the function. Defined in core/dispatch.cpp.
-KILN_API void call(Function& function, const JitOptions& options, const Argument* arguments, int count, Results& results,
-                   const Location& where);
+/// The whole call: looks up, compiles if need be, launches. Inside a trace it inlines the function. Defined in
+/// core/dispatch.cpp.
+KILN_API void call(Function& function, const JitOptions& options, const Argument* arguments, int count,
+                   Results& results, const Location& where);
 
 /// The trace in progress hands in the results of the traced function.
 KILN_API void trace_result(Tracing& tracing, const Array& a);
@@ -103,8 +109,10 @@ constexpr bool has_members(std::index_sequence<k...>) {
 // From the top: a struct with a Value cannot be made with fewer members than it has.
 template <class T, std::size_t n = 9>
 constexpr int member_count() {
-  if constexpr (n == 0 || has_members<T>(std::make_index_sequence<n>{})) return static_cast<int>(n);
-  else return member_count<T, n - 1>();
+  if constexpr (n == 0 || has_members<T>(std::make_index_sequence<n>{}))
+    return static_cast<int>(n);
+  else
+    return member_count<T, n - 1>();
 }
 
 /// Calls f with the members of an aggregate.
@@ -112,14 +120,31 @@ template <class T, class F>
 decltype(auto) with_members(T&& x, F&& f) {
   constexpr int n = member_count<std::remove_cvref_t<T>>();
   static_assert(n >= 1 && n <= 8, "a struct of 1 to 8 Arrays, Values and plain numbers");
-  if constexpr (n == 1) { auto& [a] = x; return f(a); }
-  else if constexpr (n == 2) { auto& [a, b] = x; return f(a, b); }
-  else if constexpr (n == 3) { auto& [a, b, c] = x; return f(a, b, c); }
-  else if constexpr (n == 4) { auto& [a, b, c, d] = x; return f(a, b, c, d); }
-  else if constexpr (n == 5) { auto& [a, b, c, d, e] = x; return f(a, b, c, d, e); }
-  else if constexpr (n == 6) { auto& [a, b, c, d, e, g] = x; return f(a, b, c, d, e, g); }
-  else if constexpr (n == 7) { auto& [a, b, c, d, e, g, h] = x; return f(a, b, c, d, e, g, h); }
-  else { auto& [a, b, c, d, e, g, h, i] = x; return f(a, b, c, d, e, g, h, i); }
+  if constexpr (n == 1) {
+    auto& [a] = x;
+    return f(a);
+  } else if constexpr (n == 2) {
+    auto& [a, b] = x;
+    return f(a, b);
+  } else if constexpr (n == 3) {
+    auto& [a, b, c] = x;
+    return f(a, b, c);
+  } else if constexpr (n == 4) {
+    auto& [a, b, c, d] = x;
+    return f(a, b, c, d);
+  } else if constexpr (n == 5) {
+    auto& [a, b, c, d, e] = x;
+    return f(a, b, c, d, e);
+  } else if constexpr (n == 6) {
+    auto& [a, b, c, d, e, g] = x;
+    return f(a, b, c, d, e, g);
+  } else if constexpr (n == 7) {
+    auto& [a, b, c, d, e, g, h] = x;
+    return f(a, b, c, d, e, g, h);
+  } else {
+    auto& [a, b, c, d, e, g, h, i] = x;
+    return f(a, b, c, d, e, g, h, i);
+  }
 }
 
 template <class T>
@@ -137,36 +162,47 @@ concept Group = is_tuple<T> || (!Leaf<T> && std::is_aggregate_v<T> && std::is_cl
 // How many Argument entries a parameter takes.
 template <class P>
 constexpr int leaf_count() {
-  if constexpr (Leaf<P>) return 1;
-  else return member_count<P>();
+  if constexpr (Leaf<P>)
+    return 1;
+  else
+    return member_count<P>();
 }
 
 inline Argument argument(const Array& a) { return {Argument::Kind::array, &a, nullptr, 0}; }
 inline Argument argument(const Value& v) { return {Argument::Kind::scalar, nullptr, &v, 0}; }
 template <Constant C>
 Argument argument(const C& c) {
-  if constexpr (std::same_as<C, DType>) return {Argument::Kind::constant, nullptr, nullptr, static_cast<int>(c.code())};
+  if constexpr (std::same_as<C, DType>)
+    return {Argument::Kind::constant, nullptr, nullptr, static_cast<int>(c.code())};
   else if constexpr (std::is_floating_point_v<C>) {
     static_assert(sizeof(C) <= 8);
     const double d = c;
     return {Argument::Kind::constant, nullptr, nullptr, __builtin_bit_cast(std::int64_t, d)};
-  } else return {Argument::Kind::constant, nullptr, nullptr, static_cast<std::int64_t>(c)};
+  } else
+    return {Argument::Kind::constant, nullptr, nullptr, static_cast<std::int64_t>(c)};
 }
 
 template <class P>
 void append_arguments(Argument* out, int& n, const P& p) {
-  if constexpr (Leaf<P>) out[n++] = argument(p);
-  else with_members(p, [&](const auto&... m) { (append_arguments(out, n, m), ...); });
+  if constexpr (Leaf<P>)
+    out[n++] = argument(p);
+  else
+    with_members(p, [&](const auto&... m) { (append_arguments(out, n, m), ...); });
 }
 
 /// One parameter of the C++ function, back from its Arguments.
 template <class P>
 P parameter(const Argument*& a) {
-  if constexpr (std::derived_from<P, Array>) return *(a++)->array;
-  else if constexpr (std::derived_from<P, Value>) return *(a++)->scalar;
-  else if constexpr (std::same_as<P, DType>) return DType(static_cast<TypeCode>((a++)->constant));
-  else if constexpr (std::is_floating_point_v<P>) return static_cast<P>(__builtin_bit_cast(double, (a++)->constant));
-  else if constexpr (Leaf<P>) return static_cast<P>((a++)->constant);
+  if constexpr (std::derived_from<P, Array>)
+    return *(a++)->array;
+  else if constexpr (std::derived_from<P, Value>)
+    return *(a++)->scalar;
+  else if constexpr (std::same_as<P, DType>)
+    return DType(static_cast<TypeCode>((a++)->constant));
+  else if constexpr (std::is_floating_point_v<P>)
+    return static_cast<P>(__builtin_bit_cast(double, (a++)->constant));
+  else if constexpr (Leaf<P>)
+    return static_cast<P>((a++)->constant);
   else {
     return [&]<std::size_t... k>(std::index_sequence<k...>) {
       return P{member<P, k>(a)...};
@@ -187,12 +223,18 @@ MemberOf member(const Argument*& a) {
 
 template <class R>
 void hand_in(Tracing& tracing, const R& r) {
-  if constexpr (std::derived_from<R, Array>) trace_result(tracing, static_cast<const Array&>(r));
-  else if constexpr (std::derived_from<R, Value>) trace_result(tracing, static_cast<const Value&>(r));
-  else if constexpr (std::same_as<R, Var> || Number<R>) trace_result(tracing, Value(r));
-  else if constexpr (is_tuple<R>) std::apply([&](const auto&... m) { (hand_in(tracing, m), ...); }, r);
+  if constexpr (std::derived_from<R, Array>)
+    trace_result(tracing, static_cast<const Array&>(r));
+  else if constexpr (std::derived_from<R, Value>)
+    trace_result(tracing, static_cast<const Value&>(r));
+  else if constexpr (std::same_as<R, Var> || Number<R>)
+    trace_result(tracing, Value(r));
+  else if constexpr (is_tuple<R>)
+    std::apply([&](const auto&... m) { (hand_in(tracing, m), ...); }, r);
   else {
-    static_assert(Group<R>, "a traced function returns nothing, an Array, a Value, a Var, a number, or a tuple or struct of those");
+    static_assert(
+        Group<R>,
+        "a traced function returns nothing, an Array, a Value, a Var, a number, or a tuple or struct of those");
     with_members(r, [&](const auto&... m) { (hand_in(tracing, m), ...); });
   }
 }
@@ -234,8 +276,10 @@ struct MemberFromResults {
 };
 template <class R>
 R take_result(Results& results, int& n) {
-  if constexpr (std::same_as<R, Array>) return static_cast<Array&&>(results.array(n++));
-  else if constexpr (std::same_as<R, Value>) return results.value(n++);
+  if constexpr (std::same_as<R, Array>)
+    return static_cast<Array&&>(results.array(n++));
+  else if constexpr (std::same_as<R, Value>)
+    return results.value(n++);
   else if constexpr (is_tuple<R>)
     return [&]<std::size_t... k>(std::index_sequence<k...>) {
       return R{take_result<std::tuple_element_t<k, R>>(results, n)...};
@@ -264,8 +308,9 @@ class Jitted;
 template <class F, class... P, bool broadcast>
 class Jitted<F, std::tuple<P...>, broadcast> {
   static_assert((!std::is_reference_v<P> && ...), "a traced function takes its parameters by value");
-  static_assert(((Leaf<P> || Group<P>) && ...),
-                "a traced function takes Array, Value, plain numbers and enums (compile-time constants), or structs of those");
+  static_assert(
+      ((Leaf<P> || Group<P>) && ...),
+      "a traced function takes Array, Value, plain numbers and enums (compile-time constants), or structs of those");
   static_assert((!std::same_as<P, Var> && ...), "a parameter cannot be a Var: take a Value and start a Var from it");
 
  public:
@@ -273,7 +318,8 @@ class Jitted<F, std::tuple<P...>, broadcast> {
 
   constexpr explicit Jitted(Location where) : where_(where) {}
 
-  /// Calls the function: looks up the specialization for these arguments, compiles it if it is the first such call, runs it.
+  /// Calls the function: looks up the specialization for these arguments, compiles it if it is the first such call,
+  /// runs it.
   auto operator()(const P&... parameters, Location where = Location::current()) const
     requires(!broadcast)
   {
@@ -307,11 +353,8 @@ class Jitted<F, std::tuple<P...>, broadcast> {
   }
   Function& located() const {
     Function& f = function();
-    // Several threads may be the first: one of them writes. (Builtins, because <atomic> is slow to compile.)
-    Location known, unknown, where = where_;
-    __atomic_load(&f.where, &known, __ATOMIC_ACQUIRE);
-    if (known.line() == 0)
-      __atomic_compare_exchange(&f.where, &unknown, &where, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+    // A builtin, because <atomic> is slow to compile.
+    if (!__atomic_load_n(&f.located, __ATOMIC_ACQUIRE)) locate(f, where_);
     return f;
   }
 
@@ -319,8 +362,10 @@ class Jitted<F, std::tuple<P...>, broadcast> {
     // Braces: parameters are taken in order.
     std::tuple<P...> parameters{parameter<P>(arguments)...};
     using R = std::invoke_result_t<F, P...>;
-    if constexpr (std::is_void_v<R>) std::apply(F{}, std::move(parameters));
-    else hand_in(tracing, std::apply(F{}, std::move(parameters)));
+    if constexpr (std::is_void_v<R>)
+      std::apply(F{}, std::move(parameters));
+    else
+      hand_in(tracing, std::apply(F{}, std::move(parameters)));
   }
 
   auto call_plain(const P&... parameters, const Location& where) const {
@@ -329,7 +374,8 @@ class Jitted<F, std::tuple<P...>, broadcast> {
     (append_arguments(arguments, n, parameters), ...);
     Results results;
     call(located(), options_, arguments, leaves, results, where);
-    if constexpr (std::is_void_v<Result>) return;
+    if constexpr (std::is_void_v<Result>)
+      return;
     else {
       n = 0;
       return take_result<Result>(results, n);
@@ -339,8 +385,10 @@ class Jitted<F, std::tuple<P...>, broadcast> {
   // vectorize: an Array where a Value is expected broadcasts.
   template <class A>
   static decltype(auto) as_leaf(const A& a) {
-    if constexpr (std::derived_from<A, Array>) return static_cast<const Array&>(a);
-    else return Value(a);
+    if constexpr (std::derived_from<A, Array>)
+      return static_cast<const Array&>(a);
+    else
+      return Value(a);
   }
   template <class... A>
   auto call_broadcast(const A&... arguments) const {
@@ -377,21 +425,24 @@ concept Captureless = std::is_empty_v<F> && requires { &F::operator(); };
 /// Makes a compiled function of a lambda that captures nothing and takes its parameters by value.
 template <class F>
 constexpr auto jit(F, Location where = Location::current()) {
-  static_assert(std::is_empty_v<F>,
-                "the lambda given to jit must capture nothing: pass what it needs as parameters (Array, Value, or a plain int "
-                "for a compile-time constant)");
+  static_assert(
+      std::is_empty_v<F>,
+      "the lambda given to jit must capture nothing: pass what it needs as parameters (Array, Value, or a plain int "
+      "for a compile-time constant)");
   static_assert(detail::Captureless<F>, "jit takes a lambda without auto parameters");
   return detail::Jitted<F, typename detail::FunctionType<decltype(&F::operator())>::Parameters, false>(where);
 }
 /// The same of a plain function: jit<my_function>().
 template <auto function>
 constexpr auto jit(Location where = Location::current()) {
-  return detail::Jitted<detail::Wrapped<function>, typename detail::FunctionType<decltype(function)>::Parameters, false>(where);
+  return detail::Jitted<detail::Wrapped<function>, typename detail::FunctionType<decltype(function)>::Parameters,
+                        false>(where);
 }
 /// Makes a broadcasting function of arrays from a function of Values.
 template <class F>
 constexpr auto vectorize(F, Location where = Location::current()) {
-  static_assert(std::is_empty_v<F>, "the lambda given to vectorize must capture nothing: pass what it needs as parameters");
+  static_assert(std::is_empty_v<F>,
+                "the lambda given to vectorize must capture nothing: pass what it needs as parameters");
   static_assert(detail::Captureless<F>, "vectorize takes a lambda without auto parameters");
   return detail::Jitted<F, typename detail::FunctionType<decltype(&F::operator())>::Parameters, true>(where);
 }

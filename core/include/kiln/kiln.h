@@ -8,5 +8,6 @@
 #include <kiln/functions.h>
 #include <kiln/inspect.h>
 #include <kiln/jit.h>
+#include <kiln/location.h>
 #include <kiln/value.h>
 #include <kiln/version.h>

@@ -1,16 +1,15 @@
-// Value, one scalar that never changes, and Var, one scalar that can be assigned: numbers outside a trace, symbols inside.
+// Value, one scalar that never changes, and Var, one scalar that can be assigned: numbers outside a trace, symbols
+// inside.
 #pragma once
 
 #include <kiln/dtype.h>
 #include <kiln/export.h>
+#include <kiln/location.h>
 
 #include <concepts>
 #include <cstdint>
-#include <source_location>
 
 namespace kiln {
-
-using Location = std::source_location;
 
 class Var;
 
@@ -34,8 +33,10 @@ class KILN_API Value {
  public:
   template <Number T>
   Value(T x) : type_(type_of_number<T>()) {
-    if constexpr (std::is_floating_point_v<T>) number_.re = static_cast<double>(x);
-    else number_.i = static_cast<std::int64_t>(x);
+    if constexpr (std::is_floating_point_v<T>)
+      number_.re = static_cast<double>(x);
+    else
+      number_.i = static_cast<std::int64_t>(x);
   }
   Value(const Var& var, Location where = Location::current());
   Value(const Value&) = default;
@@ -48,8 +49,10 @@ class KILN_API Value {
     requires(!std::same_as<T, bool>)
   explicit operator T() const {
     // A conversion cannot take the caller's line: an error names the newest line known.
-    if constexpr (std::is_floating_point_v<T>) return static_cast<T>(as_double(Location()));
-    else return static_cast<T>(as_integer(Location()));
+    if constexpr (std::is_floating_point_v<T>)
+      return static_cast<T>(as_double(Location()));
+    else
+      return static_cast<T>(as_integer(Location()));
   }
   double as_double(Location where = Location::current()) const;
   std::int64_t as_integer(Location where = Location::current()) const;
@@ -121,8 +124,8 @@ class KILN_API Var {
 
  private:
   friend detail::Access;
-  Value current_;                // outside a trace: the number
-  std::uint32_t variable_ = 0;   // inside: which variable
+  Value current_;               // outside a trace: the number
+  std::uint32_t variable_ = 0;  // inside: which variable
 };
 
 #define KILN_SCALAR_BINARY(op) KILN_API Value operator op(const Operand& a, const Operand& b);

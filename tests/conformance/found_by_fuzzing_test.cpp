@@ -1,0 +1,33 @@
+// Programs that the fuzzer found to go wrong once, made small.
+#include "tests/conformance/everywhere.h"
+
+namespace kiln::conformance {
+namespace {
+
+TEST(FoundByFuzzing, LoadBeforeALoopKeepsTheGuardThatCanBeTestedThere) {
+  // The inner load is asked for under two conditions, one of which belongs to the loop over elements after it.
+  static const auto f = jit([](Array a) { a(rest) = where(a != 0, a, where(a.shape(0) > 0, a(2 % a.shape(0)), 1)); });
+  for (const std::int64_t n : {0, 1, 5})
+    everywhere(f, [&](const auto& g) {
+      const Array a = hashed_array(n, f32, 1);
+      g(a);
+      return results(a);
+    });
+}
+
+TEST(FoundByFuzzing, ReductionThatWasReadBeforeItsNextLoop) {
+  static const auto f = jit([](Array a) {
+    Var sum(0.0, f32);
+    for (Value i : prange(a.shape(0))) sum += f32(a(i));
+    Value before = sum;
+    for (Value i : prange(a.shape(0))) sum += f32(a((i64(before) + i) % a.shape(0)));
+    return std::tuple(Value(sum), before);
+  });
+  for (const std::int64_t n : {0, 1, 100, 3000}) {
+    const Array a = hashed_array(n, i16, 1);
+    everywhere(f, [&](const auto& g) { return results(g(a)); });
+  }
+}
+
+}  // namespace
+}  // namespace kiln::conformance
