@@ -103,32 +103,51 @@ Variant* find_or_specialize(Function& function, const JitOptions& options, const
 
 // The memory a launch takes; results keep theirs.
 struct LaunchMemory {
+  struct Block {
+    Storage* storage;
+    std::uint32_t root;
+  };
   static constexpr int inline_blocks = 16;
-  Storage* blocks[inline_blocks];
+  Block blocks[inline_blocks];
   int count = 0;
   std::uint32_t handed_on = 0;  // a bit for each block whose reference a result has
-  std::vector<Storage*> more;
+  std::vector<Block> more;
   std::uint32_t refused_root = ir::none;  // the root that no memory was found for
   std::int64_t refused_bytes = 0;
 
   ~LaunchMemory() {
     for (int k = 0; k < count; ++k)
-      if (!(handed_on >> k & 1)) blocks[k]->release();
-    for (Storage* s : more) s->release();
+      if (!(handed_on >> k & 1)) blocks[k].storage->release();
+    for (const Block& block : more) block.storage->release();
+  }
+  void add(Storage* storage, std::uint32_t root) {
+    if (count < inline_blocks)
+      blocks[count++] = {storage, root};
+    else
+      more.push_back({storage, root});
+  }
+  // The block that was made for a root, null if there is none yet.
+  Block* find(std::uint32_t root) {
+    for (int k = 0; k < count; ++k)
+      if (blocks[k].root == root) return &blocks[k];
+    for (Block& block : more)
+      if (block.root == root) return &block;
+    return nullptr;
   }
   // A reference to the block that `data` lies in, the launch's own where it still has it; null if it is none of these.
   Storage* reference(const std::byte* data) {
     const auto holds = [&](const Storage* s) { return data >= s->data() && data <= s->data() + s->bytes(); };
     for (int k = 0; k < count; ++k) {
-      if (!holds(blocks[k])) continue;
-      if (handed_on >> k & 1) blocks[k]->retain();
+      Storage* const storage = blocks[k].storage;
+      if (!holds(storage)) continue;
+      if (handed_on >> k & 1) storage->retain();
       handed_on |= 1u << k;
-      return blocks[k];
+      return storage;
     }
-    for (Storage* s : more) {
-      if (!holds(s)) continue;
-      s->retain();
-      return s;
+    for (const Block& block : more) {
+      if (!holds(block.storage)) continue;
+      block.storage->retain();
+      return block.storage;
     }
     return nullptr;
   }
@@ -137,12 +156,27 @@ struct LaunchMemory {
 std::byte* allocate(Frame* frame, std::uint32_t root, std::int64_t bytes) noexcept {
   auto& memory = *static_cast<LaunchMemory*>(frame->owner);
   try {
+    if (memory.count == LaunchMemory::inline_blocks) memory.more.reserve(memory.more.size() + 1);
     Storage* s = Storage::allocate(static_cast<std::size_t>(bytes < 0 ? 0 : bytes));
-    if (memory.count < LaunchMemory::inline_blocks)
-      memory.blocks[memory.count++] = s;
-    else
-      memory.more.push_back(s);
+    memory.add(s, root);
     return s->data();
+  } catch (...) {
+    memory.refused_root = root;
+    memory.refused_bytes = bytes;
+    return nullptr;
+  }
+}
+
+std::byte* allocate_again(Frame* frame, std::uint32_t root, std::int64_t bytes) noexcept {
+  LaunchMemory::Block* const block = static_cast<LaunchMemory*>(frame->owner)->find(root);
+  if (!block) return allocate(frame, root, bytes);
+  if (bytes <= static_cast<std::int64_t>(block->storage->bytes())) return block->storage->data();
+  auto& memory = *static_cast<LaunchMemory*>(frame->owner);
+  try {
+    Storage* const larger = Storage::allocate(static_cast<std::size_t>(bytes));
+    block->storage->release();
+    block->storage = larger;
+    return larger->data();
   } catch (...) {
     memory.refused_root = root;
     memory.refused_bytes = bytes;
@@ -156,16 +190,16 @@ void run_serially(Frame* frame, std::uint32_t, LoopBody body, void* captures, st
   body(frame, captures, 0, count, 0);
 }
 
-constexpr RuntimeServices services{&allocate, &run_serially};
+constexpr RuntimeServices services{&allocate, &allocate_again, &allocate, &run_serially};
 
 [[noreturn]] void raise(const Variant& v, const Frame& frame, std::int32_t status, const Location& where) {
   if (status == status_no_memory) {
     const auto& memory = *static_cast<const LaunchMemory*>(frame.owner);
-    if (memory.refused_root == ir::none)
+    const ir::Program& program = v.executable ? v.scheduled : v.traced;
+    if (memory.refused_root >= program.roots.size())
       throw RuntimeError(
           "an array that a compiled function makes is larger than memory can be; work on fewer elements at a time",
           where);
-    const ir::Program& program = v.executable ? v.scheduled : v.traced;
     const ir::Root& root = program.roots[memory.refused_root];
     const Location& line = program.locations[root.location];
     throw RuntimeError(

@@ -18,6 +18,11 @@ using LoopBody = void (*)(Frame* frame, void* captures, std::int64_t first, std:
 struct RuntimeServices {
   /// Memory for a root, `bytes` long; null when there is none (the function then returns status_no_memory).
   std::byte* (*allocate)(Frame* frame, std::uint32_t root, std::int64_t bytes) noexcept;
+  /// The same in a loop, where the root's memory of the turn before is free again.
+  std::byte* (*allocate_again)(Frame* frame, std::uint32_t root, std::int64_t bytes) noexcept;
+  /// Memory for a root of which every thread has its own, side by side, `bytes` each: as many as `thread` of a LoopBody
+  /// can be.
+  std::byte* (*allocate_per_thread)(Frame* frame, std::uint32_t root, std::int64_t bytes) noexcept;
   /// Runs a distributed loop of `count` chunks; `loop` names it, `items` its iterations, for the choice of threads.
   void (*parallel)(Frame* frame, std::uint32_t loop, LoopBody body, void* captures, std::int64_t count,
                    std::int64_t items) noexcept;

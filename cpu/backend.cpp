@@ -13,7 +13,6 @@
 #include "cpu/vector_math.h"
 
 #include <kiln/error.h>
-#include <kiln/version.h>
 
 #include <chrono>
 #include <cmath>
@@ -22,9 +21,6 @@
 namespace kiln::cpu {
 
 namespace {
-
-// Part of every key: raise it when the generated code changes its meaning or its frame.
-constexpr const char* code_version = "kiln code 3";
 
 void* resolve(const char* name) {
   if (void* math = resolve_math_symbol(name)) return math;
@@ -109,7 +105,7 @@ class CpuBackend final : public Backend {
 
   static backends::Hash128 key_of(const ir::Program& program, const Target& target) {
     std::string bytes =
-        text(code_version, "\n", version(), "\n", target.cpu, "\n", target.features, "\n", target.vector_bits, "\n");
+        text(llvm_library_version(), "\n", target.cpu, "\n", target.features, "\n", target.vector_bits, "\n");
     bytes += backends::program_bytes(program);
     return backends::hash128(bytes);
   }

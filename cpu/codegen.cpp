@@ -49,6 +49,7 @@ Generator::Generator(const ir::Program& program, const Target& target, llvm::Mod
       vectors_(program.nodes.size()),
       pointers_(program.roots.size()),
       strides_(program.roots.size() * max_rank),
+      per_thread_(program.roots.size()),
       layouts_(program.array_arguments),
       variables_(program.variables.size()) {
   std::uint32_t dimensions = 0;
@@ -329,60 +330,6 @@ Slot Generator::stride(ir::RootId root, int axis) {
   const Place place(*this, at);
   define(slot, builder_.CreateMul(here(inner.value), here(extent.value), "stride"), at);
   return slot;
-}
-
-void Generator::allocate(const Statement& s) {
-  const Root& root = program_.roots[s.target];
-  const auto size = static_cast<std::int64_t>(root.dtype.size());
-  Value* bytes = builder_.getInt64(static_cast<std::uint64_t>(size));
-  Value* overflow = builder_.getFalse();
-  for (int axis = 0; axis < root.rank; ++axis) {
-    Value* extent =
-        builder_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, scalar(root.extents[axis]), builder_.getInt64(0));
-    Value* pair = builder_.CreateIntrinsic(llvm::Intrinsic::smul_with_overflow, {i64_}, {bytes, extent});
-    bytes = builder_.CreateExtractValue(pair, 0);
-    overflow = builder_.CreateOr(overflow, builder_.CreateExtractValue(pair, 1));
-  }
-  Value* memory = nullptr;
-  if (lanes_ != nullptr) refuse("memory allocated for each lane of a parallel loop", s.location);
-  if (body_ != nullptr) {
-    constexpr std::uint64_t most_on_stack = 16384;
-    std::uint64_t total = static_cast<std::uint64_t>(size);
-    for (int axis = 0; axis < root.rank; ++axis) {
-      if (!program_.is_constant(root.extents[axis]))
-        refuse("an array of run-time size made inside a parallel loop", s.location);
-      total *= static_cast<std::uint64_t>(std::max<std::int64_t>(program_[root.extents[axis]].number.i, 0));
-      if (total > most_on_stack) refuse("a large array made inside a parallel loop", s.location);
-    }
-    memory = alloca_at_entry(llvm::ArrayType::get(i8_, std::max<std::uint64_t>(total, 1)), "local");
-    llvm::cast<llvm::AllocaInst>(memory)->setAlignment(llvm::Align(64));
-  } else {
-    Block* failed = new_block("no_memory");
-    Block* sized = new_block("sized");
-    Block* made = new_block("made");
-    builder_.CreateCondBr(overflow, failed, sized);
-    builder_.SetInsertPoint(sized);
-    Value* services = frame_field(offsetof(Frame, services), pointer_, "services");
-    Value* function = builder_.CreateLoad(pointer_, services, "allocate");
-    memory = builder_.CreateCall(llvm::FunctionType::get(pointer_, {pointer_, i32_, i64_}, false), function,
-                                 {entry_.frame, builder_.getInt32(s.target), bytes});
-    builder_.CreateCondBr(builder_.CreateIsNull(memory), failed, made);
-    builder_.SetInsertPoint(failed);
-    builder_.CreateRet(builder_.getInt32(static_cast<std::uint32_t>(status_no_memory)));
-    builder_.SetInsertPoint(made);
-  }
-  if (swap_class_[s.target] == none) return define(pointers_[s.target], memory, level());
-  builder_.CreateStore(memory, here(data_[s.target]));
-  builder_.CreateStore(builder_.getInt32(s.target), here(began_as_[s.target]));
-  pointers_[s.target] = {};
-  if (contiguous_[s.target]) return;
-  Value* table = alloca_at_entry(llvm::ArrayType::get(i64_, max_rank), "strides");
-  Value* distance = builder_.getInt64(1);
-  for (int axis = root.rank - 1; axis >= 0; --axis) {
-    builder_.CreateStore(distance, builder_.CreateConstInBoundsGEP1_64(i64_, table, axis));
-    distance = builder_.CreateMul(distance, scalar(root.extents[axis]));
-  }
-  builder_.CreateStore(table, stride_tables_[s.target]);
 }
 
 void Generator::swap(const Statement& s) {

@@ -122,7 +122,12 @@ class Generator {
   Slot pointer(ir::RootId root);
   Slot stride(ir::RootId root, int axis);
   bool unit_axis(ir::RootId root, int axis) const;
+  std::pair<Value*, Value*> bytes_of(ir::RootId root);
+  Value* call_allocate(std::size_t service, std::uint32_t root, Value* bytes, Value* overflow);
   void allocate(const ir::Statement& statement);
+  void allocate_per_thread(ir::BlockId block);
+  bool fits_on_stack(ir::RootId root) const;
+  bool is_known(ir::NodeId id) const;
   void swap(const ir::Statement& statement);
   void guard(const ir::Statement& statement);
   void store_results();
@@ -304,13 +309,14 @@ class Generator {
 
   std::vector<Scope> scopes_;
   FunctionContext entry_;
-  FunctionContext* body_ = nullptr;      // the outlined body being generated
-  std::vector<Slot> scalars_, vectors_;  // by node
-  std::vector<Slot> pointers_;           // by root
-  std::vector<Slot> strides_;            // by root and axis
-  std::vector<Slot> layouts_;            // by array argument
-  std::vector<Slot> indices_;            // by loop and dimension: index_base_[loop] + dimension
-  std::vector<Slot> lane_indices_;       // the same where lanes begin or step differently
+  FunctionContext* body_ = nullptr;                    // the outlined body being generated
+  std::vector<Slot> scalars_, vectors_;                // by node
+  std::vector<Slot> pointers_;                         // by root
+  std::vector<Slot> strides_;                          // by root and axis
+  std::vector<std::pair<Value*, Value*>> per_thread_;  // by root: the memory of all threads, bytes of each
+  std::vector<Slot> layouts_;                          // by array argument
+  std::vector<Slot> indices_;                          // by loop and dimension: index_base_[loop] + dimension
+  std::vector<Slot> lane_indices_;                     // the same where lanes begin or step differently
   std::vector<std::uint32_t> index_base_;
   std::vector<Value*> variables_;                        // allocas
   std::vector<std::uint32_t> swap_class_;                // by root; none: keeps its memory

@@ -447,6 +447,7 @@ void Generator::lane_body(const Statement& s, const Varying& varying, Value* k, 
 
 void Generator::distributed(const Statement& s, const Varying* varying, const std::vector<Value*>& trips,
                             std::vector<Reduction>& found) {
+  allocate_per_thread(s.body);
   Value* items = product(trips, trips.size());
   Value* count = items;
   const bool terms =

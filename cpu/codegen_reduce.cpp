@@ -354,19 +354,16 @@ void Generator::make_scratch(std::vector<Reduction>& found, Value* total, bool t
   }
   Block* before = builder_.GetInsertBlock();
   Block* ask = new_block("scratch");
-  Block* failed = new_block("no_memory");
   Block* done = new_block("scratch_made");
   Value* stack = alloca_at_entry(llvm::ArrayType::get(i64_, few), "few");
   builder_.CreateCondBr(builder_.CreateICmpULE(sum, builder_.getInt64(few)), done, ask);
   builder_.SetInsertPoint(ask);
-  Value* services = frame_field(offsetof(Frame, services), pointer_, "services");
-  Value* allocate = builder_.CreateLoad(pointer_, services);
-  Value* memory =
-      builder_.CreateCall(llvm::FunctionType::get(pointer_, {pointer_, i32_, i64_}, false), allocate,
-                          {entry_.frame, builder_.getInt32(ir::none), builder_.CreateShl(sum, std::uint64_t{3})});
-  builder_.CreateCondBr(builder_.CreateIsNull(memory), failed, done);
-  builder_.SetInsertPoint(failed);
-  builder_.CreateRet(builder_.getInt32(static_cast<std::uint32_t>(status_no_memory)));
+  // Named after a variable, so that a loop around finds it again in its next turn.
+  const auto name = static_cast<std::uint32_t>(program_.roots.size()) + found.front().variable;
+  Value* memory = call_allocate(offsetof(RuntimeServices, allocate_again), name,
+                                builder_.CreateShl(sum, std::uint64_t{3}), builder_.getFalse());
+  ask = builder_.GetInsertBlock();
+  builder_.CreateBr(done);
   builder_.SetInsertPoint(done);
   llvm::PHINode* base = builder_.CreatePHI(pointer_, 2);
   base->addIncoming(stack, before);

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <bit>
 #include <chrono>
+#include <limits>
 
 namespace kiln::cpu {
 
@@ -40,6 +41,7 @@ struct LaunchServices : RuntimeServices {
   LaunchCosts* costs;
   LaunchReport report;
   int widest = 0;
+  int thread_limit = 0;  // once threads have memory of their own no loop runs on more; 0: not set yet
 };
 
 struct Run {
@@ -104,14 +106,34 @@ bool prefer_parallel(LoopCost::Sample& cost, double serial_ns_per_unit) {
   return !faster;
 }
 
+LaunchServices& services_of(Frame* frame) {
+  return const_cast<LaunchServices&>(static_cast<const LaunchServices&>(*frame->services));
+}
+
+// How many threads loops may run on from now on: the pool may be resized at any time.
+int thread_limit(LaunchServices& s) {
+  if (s.thread_limit > 0) return s.thread_limit;
+  if (s.options.force_threads) return std::max(1, s.options.threads);
+  const int size = ThreadPool::instance().size();
+  return s.options.threads > 0 ? std::min(s.options.threads, size) : size;
+}
+
+std::byte* allocate_per_thread(Frame* frame, std::uint32_t root, std::int64_t bytes) noexcept {
+  LaunchServices& s = services_of(frame);
+  s.thread_limit = thread_limit(s);
+  std::int64_t all;
+  if (__builtin_mul_overflow(bytes, s.thread_limit, &all)) all = std::numeric_limits<std::int64_t>::max();
+  return s.allocate_again(frame, root, all);
+}
+
 void parallel(Frame* frame, std::uint32_t loop, LoopBody body, void* captures, std::int64_t units,
               std::int64_t) noexcept {
-  auto& s = const_cast<LaunchServices&>(static_cast<const LaunchServices&>(*frame->services));
+  LaunchServices& s = services_of(frame);
   Run r{frame, body, captures};
   if (units <= 0) return;
   if (s.options.force_threads) return run_forced(s, r, units);
   ThreadPool& pool = ThreadPool::instance();
-  const int allowed = s.options.threads > 0 ? std::min(s.options.threads, pool.size()) : pool.size();
+  const int allowed = thread_limit(s);
   const int most = static_cast<int>(std::min<std::int64_t>(allowed, units));
   LoopCost::Sample& cost = s.costs->loops[loop].at(units);
   const char* only_one = allowed == 1 ? "one thread was asked for" : "the loop is one unit of work";
@@ -178,7 +200,8 @@ LoopCost::Sample& LoopCost::at(std::int64_t units) {
 
 std::int32_t launch(EntryPoint entry, Frame& frame, const LaunchOptions& options, LaunchCosts& costs,
                     LaunchReport* report) noexcept {
-  LaunchServices services{{frame.services->allocate, &parallel}, options, &costs, {}, 0};
+  LaunchServices services{
+      {frame.services->allocate, frame.services->allocate_again, &allocate_per_thread, &parallel}, options, &costs, {}};
   services.report.reason = "nothing to share among threads";
   frame.services = &services;
   std::int32_t status;

@@ -4,8 +4,10 @@
 #include "core/error_text.h"
 
 #include <kiln/error.h>
+#include <kiln/version.h>
 
 #include <dlfcn.h>
+#include <sys/stat.h>
 #include <mutex>
 #include <string>
 
@@ -40,6 +42,12 @@ Entry open_library() {
 void compile_with_llvm(const CompileRequest& request, CompileResult& result) {
   static const Entry entry = open_library();  // tried again after a failure
   entry(request, result);
+}
+
+std::string llvm_library_version() {
+  struct stat file{};
+  if (::stat(beside_this_library().c_str(), &file) != 0) return version();
+  return text(version(), " ", file.st_size, " ", file.st_mtim.tv_sec, " ", file.st_mtim.tv_nsec);
 }
 
 }  // namespace kiln::cpu

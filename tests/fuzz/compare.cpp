@@ -212,9 +212,10 @@ struct RunMemory {
   }
 };
 
-constexpr RuntimeServices services{[](Frame* frame, std::uint32_t, std::int64_t bytes) noexcept {
-                                     return static_cast<RunMemory*>(frame->owner)->allocate(bytes);
-                                   },
+constexpr auto allocate = [](Frame* frame, std::uint32_t, std::int64_t bytes) noexcept {
+  return static_cast<RunMemory*>(frame->owner)->allocate(bytes);
+};
+constexpr RuntimeServices services{allocate, allocate, allocate,
                                    [](Frame* frame, std::uint32_t, LoopBody body, void* captures, std::int64_t count,
                                       std::int64_t) noexcept { body(frame, captures, 0, count, 0); }};
 

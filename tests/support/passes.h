@@ -131,11 +131,10 @@ struct Outcome {
 /// Runs a Program on arrays of n (times n) random numbers; scalar arguments are 3, 4, …
 inline Outcome outcome(const Program& program, std::int64_t n) {
   static std::vector<std::unique_ptr<std::byte[]>> memory;
-  static const RuntimeServices services{
-      [](Frame*, std::uint32_t, std::int64_t bytes) noexcept {
-        return memory.emplace_back(new std::byte[static_cast<std::size_t>(bytes) + 64]).get();
-      },
-      nullptr};
+  constexpr auto allocate = [](Frame*, std::uint32_t, std::int64_t bytes) noexcept {
+    return memory.emplace_back(new std::byte[static_cast<std::size_t>(bytes) + 64]).get();
+  };
+  static const RuntimeServices services{allocate, allocate, allocate, nullptr};
   memory.clear();
   std::mt19937 random(7);
   std::uniform_real_distribution<double> uniform(-2, 2);

@@ -193,7 +193,7 @@ struct Call {
   std::vector<ResultSlot> results;
   std::vector<std::unique_ptr<std::byte[]>> memory;
   std::int64_t refuse_above = 1 << 30;
-  RuntimeServices services{allocate, nullptr};
+  RuntimeServices services{allocate, allocate, allocate_per_thread, nullptr};
   std::vector<const detail::Layout*> pointers;
   Frame frame{};
 
@@ -235,6 +235,10 @@ struct Call {
     if (bytes > call.refuse_above) return nullptr;
     call.memory.emplace_back(new std::byte[static_cast<std::size_t>(bytes) + 1]);
     return call.memory.back().get();
+  }
+  static constexpr int threads = 3;  // that run_in_pieces plays
+  static std::byte* allocate_per_thread(Frame* frame, std::uint32_t root, std::int64_t bytes) noexcept {
+    return allocate(frame, root, threads * bytes);
   }
 };
 
