@@ -81,11 +81,13 @@ class Checks {
       const Statement statement = program_.blocks[block].statements[k];
       path_[depth].position = k;
       access(statement);
+      if (statement.kind == Kind::evaluate) evaluated_[statement.value] = depth;
       if (block == 0 && statement.kind == Kind::guard) learn(statement.condition);
       for_each_block(statement, [&](BlockId inner) { walk(inner); });
       if (leaves(statement)) path_[depth].certain = false;
     }
     path_.pop_back();
+    std::erase_if(evaluated_, [&](const auto& entry) { return entry.second == depth; });
   }
 
   // What a guard of the body found holds from there on: the checks of shapes and slices prove most indices.
@@ -333,9 +335,11 @@ class Checks {
     return found;
   }
 
-  // Whether a node is made of extents, integer scalars, constants and the indices of loops around `level`.
+  // Whether a node is made of extents, integer scalars, constants, the indices of loops around `level` and what was
+  // read there before.
   bool is_known(NodeId id, std::size_t level) const {
     const Node& node = program_[id];
+    if (const auto found = evaluated_.find(id); found != evaluated_.end()) return found->second <= level;
     if (!is_pure(node.op)) return false;
     if (node.op == Op::scalar_argument) return node.type.dtype.is_integer() || node.type.dtype.is_bool();
     if (node.op == Op::index) {
@@ -429,6 +433,7 @@ class Checks {
   std::map<NodeId, NodeId> equal_to_;  // a smaller node of the same value, by node
   std::vector<Sum> nonnegative_;       // what guards found to be 0 or more
   std::set<std::pair<BlockId, NodeId>> seen_;
+  std::map<NodeId, std::size_t> evaluated_;         // loads and reads passed, with the level of `path_` they stand at
   std::set<std::array<std::uint32_t, 4>> checked_;  // block, root, axis, index
   std::map<BlockId, std::vector<std::pair<std::size_t, Statement>>> guards_;
 };

@@ -122,6 +122,36 @@ TEST(Indices, TracedSliceWithARuntimeStep) {
   expect_error<UsageError>({"the step of a slice", {}, "C++ integer other than 0"}, [] { f(zeros(4), 2); });
 }
 
+TEST(Indices, RangeToABoundReadFromAnArray) {
+  static auto f = jit([](Array a, Array n) {
+    for (Value i : prange(n(0))) {
+      next_line_is_wrong();
+      a(i) = 1;
+    }
+  });
+  const Array a = zeros(4);
+  const Message message{"index", {"4", "axis 0", "array argument 1", "4 elements"}, "shorten the range"};
+  expect_error<IndexError>(message, [&] { f(a, arange(5, 6)); });
+  EXPECT_FALSE(any(a == 1).as_bool()) << "checked before the loop";
+  f(a, arange(4, 5));
+  EXPECT_TRUE(all(a == 1).as_bool());
+}
+
+TEST(Indices, RangeToAVariable) {
+  static auto f = jit([](Array a, Array n) {
+    Var most = n(0), total = 0.0;
+    if_(n(1) > most, [&] { most = n(1); });
+    for (Value i : range(most)) {
+      next_line_is_wrong();
+      total += a(i);
+    }
+    return Value(total);
+  });
+  const Message message{"index", {"4", "axis 0", "array argument 1", "4 elements"}, "shorten the range"};
+  expect_error<IndexError>(message, [] { f(ones(4), arange(4, 6)); });
+  EXPECT_EQ(f(ones(4), arange(3, 5)).as_double(), 4.0);
+}
+
 TEST(Indices, RangeBeyondTheEnd) {
   static auto f = jit([](Array a) {
     Var s = 0.0;
