@@ -159,26 +159,49 @@ class Checks {
       check(statement.target, statement.first_index, statement.index_count, statement.location);
     } else if (statement.kind == Kind::evaluate && program_[statement.value].op == Op::load) {
       const Node load = program_[statement.value];
-      if (load.flat || load.operands[0] != none) return;
-      check(load.id, load.axis, load.count, load.location);
+      if (load.flat) return;
+      const bool is_checked = load.operands[0] == none && check(load.id, load.axis, load.count, load.location);
+      if (load.tentative && !is_checked) keep_inside(statement.value);
     }
   }
 
-  void check(RootId root, std::uint32_t first, std::uint32_t count, std::uint32_t location) {
+  // The load takes place only where its index is inside.
+  void keep_inside(NodeId id) {
+    const Node load = program_[id];
+    build_.at(load.location);
+    NodeId inside = load.operands[0] == none ? build_.boolean(true) : load.operands[0];
+    for (std::uint32_t axis = 0; axis < load.count; ++axis) {
+      const NodeId index = program_.indices[load.axis + axis], extent = build_.extent(load.id, axis);
+      inside = build_.logical_and(inside, build_.less_equal(build_.integer(0), index));
+      inside = build_.logical_and(inside, build_.less(index, extent));
+    }
+    if (build_.constant_value(inside) != 1) program_[id].operands[0] = inside;
+  }
+
+  // Whether the indices on all axes are checked, here or before, or proven to be inside.
+  bool check(RootId root, std::uint32_t first, std::uint32_t count, std::uint32_t location) {
+    bool all = true;
     for (std::uint32_t axis = 0; axis < count; ++axis) {
       build_.at(location);
       const NodeId index = program_.indices[first + axis];
-      if (program_[index].type.dtype != i64) continue;
       // The first of equal accesses in a block is checked wherever a later one could be.
-      if (!checked_.insert({path_.back().block, root, axis, index}).second) continue;
-      const Sum sum = build_.sum(index);
-      Turn least{sum, {}}, most{sum, {}};
-      const std::optional<std::size_t> level = lift(least, most);
-      if (!level) continue;
-      const NodeId extent = build_.extent(root, axis);
-      if (!is_known(extent, *level)) continue;
-      guard(path_[*level], least, most, root, axis, extent, location);
+      const auto [known, is_first] = checked_.try_emplace({path_.back().block, root, axis, index}, false);
+      if (is_first) known->second = check_axis(root, axis, index, location);
+      all = all && known->second;
     }
+    return all;
+  }
+
+  bool check_axis(RootId root, std::uint32_t axis, NodeId index, std::uint32_t location) {
+    if (program_[index].type.dtype != i64) return false;
+    const Sum sum = build_.sum(index);
+    Turn least{sum, {}}, most{sum, {}};
+    const std::optional<std::size_t> level = lift(least, most);
+    if (!level) return false;
+    const NodeId extent = build_.extent(root, axis);
+    if (!is_known(extent, *level)) return false;
+    guard(path_[*level], least, most, root, axis, extent, location);
+    return true;
   }
 
   // Carries both turns out of as many loops as possible; the level of `path_` reached, or none if no guard can be
@@ -434,7 +457,7 @@ class Checks {
   std::vector<Sum> nonnegative_;       // what guards found to be 0 or more
   std::set<std::pair<BlockId, NodeId>> seen_;
   std::map<NodeId, std::size_t> evaluated_;         // loads and reads passed, with the level of `path_` they stand at
-  std::set<std::array<std::uint32_t, 4>> checked_;  // block, root, axis, index
+  std::map<std::array<std::uint32_t, 4>, bool> checked_;  // by block, root, axis, index: whether it could be
   std::map<BlockId, std::vector<std::pair<std::size_t, Statement>>> guards_;
 };
 

@@ -6,6 +6,15 @@ namespace {
 using namespace kiln;
 using namespace kiln::tests;
 
+// A call raises the same error compiled and interpreted.
+template <class F>
+void expect_index_error(const F& f, const Message& message, const std::function<void(const F&)>& call) {
+  for (const bool interpret : {false, true}) {
+    SCOPED_TRACE(interpret ? "interpreted" : "compiled");
+    expect_error<IndexError>(message, [&] { call(f.with({.interpret = interpret})); });
+  }
+}
+
 // ---- Outside a trace ------------------------------------------------------------------------------------------------
 
 TEST(Indices, EagerBeyondTheEnd) {
@@ -161,8 +170,9 @@ TEST(Indices, RangeBeyondTheEnd) {
     }
     return s;
   });
-  expect_error<IndexError>({"index", {"out of bounds", " 5 ", "axis 0", "array argument 1"}, "shorten the range"},
-                           [] { f(zeros(5)); });
+  expect_index_error<decltype(f)>(
+      f, {"index", {"out of bounds", " 5 ", "axis 0", "array argument 1"}, "shorten the range"},
+      [](const auto& g) { g(zeros(5)); });
 }
 
 TEST(Indices, ParallelRangeBeforeTheStart) {
@@ -172,9 +182,9 @@ TEST(Indices, ParallelRangeBeforeTheStart) {
       b(i) = a(i - 3);
     }
   });
-  expect_error<IndexError>(
-      {"index", {"out of bounds", "-3", "axis 0", "array argument 1"}, "guard the access with if_"},
-      [] { f(zeros(5), zeros(5)); });
+  expect_index_error<decltype(f)>(
+      f, {"index", {"out of bounds", "-3", "axis 0", "array argument 1"}, "guard the access with if_"},
+      [](const auto& g) { g(zeros(5), zeros(5)); });
 }
 
 TEST(Indices, StoreIntoAShorterArray) {
@@ -184,9 +194,9 @@ TEST(Indices, StoreIntoAShorterArray) {
       b(i, j) = a(i, j);
     }
   });
-  expect_error<IndexError>(
-      {"index", {"out of bounds", " 6 ", "axis 1", "array argument 2", "has 6 elements"}, "shorten the range"},
-      [] { f(zeros({3, 7}), zeros({3, 6})); });
+  expect_index_error<decltype(f)>(
+      f, {"index", {"out of bounds", " 6 ", "axis 1", "array argument 2", "has 6 elements"}, "shorten the range"},
+      [](const auto& g) { g(zeros({3, 7}), zeros({3, 6})); });
 }
 
 constexpr unsigned strided_line = __LINE__ + 6;
@@ -260,7 +270,8 @@ TEST(Indices, LiteralIndex) {
     next_line_is_wrong();
     return a(10) * 2;
   });
-  expect_error<IndexError>({"index", {"out of bounds", "10", "has 4 elements"}, "allowed are"}, [] { f(zeros(4)); });
+  expect_index_error<decltype(f)>(f, {"index", {"out of bounds", "10", "has 4 elements"}, "allowed are"},
+                                  [](const auto& g) { g(zeros(4)); });
 }
 
 TEST(Indices, LiteralIndexFromTheEnd) {
@@ -268,7 +279,8 @@ TEST(Indices, LiteralIndexFromTheEnd) {
     next_line_is_wrong();
     a(-5) = 1;
   });
-  expect_error<IndexError>({"index", {"out of bounds", "-1", "has 4 elements"}, "allowed are"}, [] { f(zeros(4)); });
+  expect_index_error<decltype(f)>(f, {"index", {"out of bounds", "-1", "has 4 elements"}, "allowed are"},
+                                  [](const auto& g) { g(zeros(4)); });
 }
 
 TEST(Indices, RuntimeScalarIndex) {
@@ -276,8 +288,8 @@ TEST(Indices, RuntimeScalarIndex) {
     next_line_is_wrong();
     return a(k, 0);
   });
-  expect_error<IndexError>({"index", {"out of bounds", "2", "axis 0", "has 2 elements"}, "allowed are"},
-                           [] { f(zeros({2, 3}), 2); });
+  expect_index_error<decltype(f)>(f, {"index", {"out of bounds", "2", "axis 0", "has 2 elements"}, "allowed are"},
+                                  [](const auto& g) { g(zeros({2, 3}), 2); });
 }
 
 TEST(Indices, TracedRowThatIsNotThere) {
@@ -285,8 +297,8 @@ TEST(Indices, TracedRowThatIsNotThere) {
     next_line_is_wrong();
     return a(k, _) + 1;
   });
-  expect_error<IndexError>({"index", {"out of bounds", "2", "axis 0", "has 2 elements"}, "allowed are"},
-                           [] { f(zeros({2, 3}), 2); });
+  expect_index_error<decltype(f)>(f, {"index", {"out of bounds", "2", "axis 0", "has 2 elements"}, "allowed are"},
+                                  [](const auto& g) { g(zeros({2, 3}), 2); });
 }
 
 // ---- Axes -----------------------------------------------------------------------------------------------------------

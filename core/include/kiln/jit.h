@@ -341,7 +341,8 @@ class Jitted<F, std::tuple<P...>, broadcast> {
 
   /// What has been compiled so far, and why.
   Specializations specializations() const { return detail::specializations(function()); }
-  /// The newest specialization as text: "program", "scheduled", "llvm" or "asm".
+  /// The newest specialization as text: "program" as it was traced; of a compiled one "scheduled", "llvm" and "asm"
+  /// too.
   Text inspect(const char* what) const { return detail::inspect(function(), what); }
 
  private:
