@@ -120,10 +120,11 @@ Measured measure_first_call(const FirstCall& first_call, const Options& options)
 
 Measured measure_load(const Options& options) {
   Measured measured;
-  const auto folder = std::filesystem::read_symlink("/proc/self/exe").parent_path();
-  const std::string with = (folder / "load_with").string(), without = (folder / "load_without").string();
-  if (!std::filesystem::exists(with) || !std::filesystem::exists(without)) return measured;
   try {
+    const auto folder = std::filesystem::read_symlink("/proc/self/exe").parent_path();
+    const std::string with = (folder / "load_with").string(), without = (folder / "load_without").string();
+    for (const std::string& program : {with, without})
+      if (!std::filesystem::exists(program)) throw std::runtime_error("there is no program " + program);
     std::vector<double> linked, not_linked, differences;
     const int pairs = options.quick ? 41 : 201;
     for (int pair = -1; pair < pairs; ++pair) {
