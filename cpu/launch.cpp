@@ -84,9 +84,10 @@ void run_serial(LaunchServices& s, const Run& r, std::int64_t first, std::int64_
 }
 
 void run_forced(LaunchServices& s, Run& r, std::int64_t units) {
-  const int threads = std::max(1, s.options.threads);
-  const std::int64_t chunk = std::max<std::int64_t>(1, units / (threads * 2));
-  const ParallelRun ran = ThreadPool::instance().run(&run_chunk, &r, units, chunk, threads, true);
+  ThreadPool& pool = ThreadPool::instance();
+  const int threads = s.options.threads > 0 ? s.options.threads : pool.size();
+  const std::int64_t chunk = std::max<std::int64_t>(1, units / (std::int64_t{threads} * 2));
+  const ParallelRun ran = pool.run_on(threads, &run_chunk, &r, units, chunk);
   note(s, std::max(1, ran.threads_that_ran), "forced by JitOptions");
 }
 
