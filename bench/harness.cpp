@@ -81,11 +81,12 @@ void calibrate(Lane& lane) {
 
 // Checks every contender of the group, and of those with the same variant keeps the fastest few: the final choice
 // among them is made by the medians of the rounds.
-std::vector<Lane> lanes_of(const Work& work, int group, bool idle, std::vector<std::string>& failures) {
+std::vector<Lane> lanes_of(const Work& work, int group, bool idle, const Options& options,
+                           std::vector<std::string>& failures) {
   std::vector<Lane> lanes;
   for (const Contender& contender : work.contenders()) {
     if (contender.group != group) continue;
-    const std::string wrong = work.check(contender);
+    const std::string wrong = out_of_time(options) ? "skipped, the time was up" : work.check(contender);
     if (!wrong.empty()) {
       failures.push_back(fmt::format("{} {} n={}, {} ({}), {} threads: {}", work.bench(), work.dtype(), work.n(),
                                      contender.variant, contender.implementation, contender.threads, wrong));
@@ -97,7 +98,8 @@ std::vector<Lane> lanes_of(const Work& work, int group, bool idle, std::vector<s
   // A second look at the quick ones, so that one disturbed sample does not throw the best of them out.
   for (int look = 0; look < 2; ++look)
     for (Lane& lane : lanes)
-      if (!idle && lane.estimate < longest_warming) lane.estimate = std::min(lane.estimate, turn(lane, false));
+      if (!idle && lane.estimate < longest_warming && !out_of_time(options))
+        lane.estimate = std::min(lane.estimate, turn(lane, false));
   std::vector<Lane> kept;
   for (const Lane& lane : lanes) {
     const auto better = std::count_if(lanes.begin(), lanes.end(), [&](const Lane& other) {
@@ -109,11 +111,12 @@ std::vector<Lane> lanes_of(const Work& work, int group, bool idle, std::vector<s
   return kept;
 }
 
-void take_turns(std::vector<Lane>& lanes, bool idle, double budget, bool quick) {
+void take_turns(std::vector<Lane>& lanes, bool idle, double budget, const Options& options) {
   const auto begin = Clock::now();
-  const std::size_t fewest = quick ? 3 : 5;
+  const std::size_t fewest = options.quick ? 3 : 5;
   for (std::size_t round = 0; round < (idle ? most_idle_rounds : most_rounds); ++round) {
     const double spent = std::chrono::duration<double>(Clock::now() - begin).count();
+    if (round > 0 && out_of_time(options)) break;
     if (round >= fewest && spent * double(round + 1) / double(round) > budget) break;
     for (std::size_t index = 0; index < lanes.size(); ++index) {
       Lane& lane = lanes[(index + round) % lanes.size()];
@@ -217,10 +220,10 @@ Measured measure(const Suite& suite, const Bench& bench, const Options& options,
     std::set<int> groups;
     for (const Contender& contender : work.contenders()) groups.insert(contender.group);
     for (const int group : groups) {
-      std::vector<Lane> lanes = lanes_of(work, group, bench.idle, measured.failures);
+      std::vector<Lane> lanes = lanes_of(work, group, bench.idle, options, measured.failures);
       if (lanes.empty()) continue;
       const ProcessorTime before = processor_time();
-      take_turns(lanes, bench.idle, budget / double(groups.size()), options.quick);
+      take_turns(lanes, bench.idle, budget / double(groups.size()), options);
       measured.others = std::max(measured.others, others_since(before));
       for (const Lane& lane : lanes)
         if (best_of(lanes, lane.contender->variant) == &lane)

@@ -1,6 +1,7 @@
 // Measures: alternates the contenders of a bench and computes medians and paired ratios.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -15,7 +16,11 @@ struct Options {
   std::string device = "cpu";
   bool quick = false;
   std::string json;
+  // Nothing is begun after this: what is left is a failure that names it.
+  std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
 };
+
+inline bool out_of_time(const Options& options) { return std::chrono::steady_clock::now() >= options.deadline; }
 
 // A line of the JSON, plus what only the tables show.
 struct Record {
@@ -49,7 +54,8 @@ struct Measured {
 
 double median(std::vector<double> values);
 
-// The whole of a bench. `budget` is the wall time its rounds may take, in seconds; preparing and checking come on top.
+// The whole of a bench. `budget` is the wall time its rounds may take, in seconds; preparing and checking come on top,
+// until the deadline.
 Measured measure(const Suite& suite, const Bench& bench, const Options& options, double budget);
 
 }  // namespace bench

@@ -28,6 +28,8 @@ std::string last_call_in_words() {
 
 void register_kiln_benches(Suite& suite) {
   suite.add_header("kiln", kiln::version());
+  suite.add_header("kiln_compiler", KILN_COMPILER);
+  suite.add_header("llvm", KILN_LLVM_VERSION);
   register_kiln_loops(suite);
   register_kiln_expressions(suite);
   register_kiln_calls(suite);

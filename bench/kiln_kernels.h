@@ -1,4 +1,4 @@
-// The functions that both the warm and the first calls of the benchmark use, written as a user would.
+// The functions that several parts of the benchmark use, and the test of their memory; written as a user would.
 #pragma once
 
 #include <numbers>
@@ -45,6 +45,11 @@ inline void mandelbrot_into(kiln::Value xmin, kiln::Value xmax, kiln::Value ymin
 
 constexpr auto black_scholes = kiln::jit<black_scholes_of>();
 constexpr auto mandelbrot = kiln::jit<mandelbrot_into>();
+inline const auto tutorial = kiln::jit([](kiln::Array a) {
+  kiln::Var trace = 0.0;
+  for (kiln::Value i : kiln::range(a.shape(0))) trace += tanh(a(i, i));
+  return a + trace;
+});
 inline const auto add = kiln::jit([](kiln::Array a, kiln::Array b) { return a + b; });
 inline const auto chain6 =
     kiln::jit([](kiln::Array a, kiln::Array b, kiln::Array c, kiln::Array d) { return ((a + b) * c - d) * a + b * d; });

@@ -41,16 +41,19 @@ std::vector<std::string> cpu_features() {
   return features;
 }
 
-std::string commit_of_sources() {
-  std::string command = fmt::format("git -C '{}' rev-parse --short HEAD 2>/dev/null", BENCH_SOURCE_FOLDER);
+// The first line that git prints about the sources; empty if there is none, or no git.
+std::string first_line_of_git(const std::string& arguments) {
+  const std::string command = fmt::format("git -C '{}' {} 2>/dev/null", BENCH_SOURCE_FOLDER, arguments);
   std::string text;
   if (FILE* pipe = popen(command.c_str(), "r")) {
-    char line[128];
+    char line[512];
     if (std::fgets(line, sizeof(line), pipe)) text = line;
+    while (std::fgets(line, sizeof(line), pipe)) {  // else git would end with an error of the pipe
+    }
     pclose(pipe);
   }
   while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back()))) text.pop_back();
-  return text.empty() ? "unknown" : text;
+  return text;
 }
 
 double seconds_of(NativeFunction function, const NativeCall& call) {
@@ -130,7 +133,9 @@ nlohmann::ordered_json machine_header(const Suite& suite, const Options& options
     compilers.push_back(fmt::format("{} ({}){}", builds.data[b]->compiler, builds.data[b]->version,
                                     builds.data[b]->fast ? " -ffast-math" : ""));
   header["compilers"] = compilers;
-  header["commit"] = commit_of_sources();
+  const std::string commit = first_line_of_git("rev-parse --short HEAD");
+  header["commit"] = commit.empty() ? "unknown" : commit;
+  header["uncommitted_changes"] = !first_line_of_git("status --porcelain").empty();
   header["mxcsr"] = fmt::format("0x{:04x}", _mm_getcsr());
   header["threads"] = options.threads;
   header["quick"] = options.quick;

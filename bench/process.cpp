@@ -62,13 +62,14 @@ Finished run_process(const std::string& program, const std::vector<std::string>&
   return finished;
 }
 
-Record process_record(const std::string& bench, const std::string& variant, const std::vector<double>& samples,
-                      const std::string& device) {
+Record process_record(const std::string& bench, const std::string& variant, std::int64_t n,
+                      const std::vector<double>& samples, const std::string& device) {
+  if (samples.empty()) throw std::runtime_error("skipped, the time was up");
   Record record;
   record.bench = bench;
   record.variant = variant;
   record.dtype = "f32";
-  record.n = 1;
+  record.n = n;
   record.device = device;
   record.seconds_median = median(samples);
   record.seconds_min = *std::min_element(samples.begin(), samples.end());
@@ -100,16 +101,17 @@ Measured measure_first_call(const FirstCall& first_call, const Options& options)
     const std::string self = std::filesystem::read_symlink("/proc/self/exe").string();
     std::vector<double> samples;
     const int processes = options.quick ? 5 : 15;
-    for (int process = 0; process <= processes; ++process) {
+    for (int process = 0; process <= processes && !out_of_time(options); ++process) {
       const Finished finished =
           run_process(self, {"--first-call", first_call.name, "--threads", std::to_string(options.threads)}, true);
       if (process > 0) samples.push_back(std::stod(finished.printed));  // the first one brings the files into memory
     }
-    Record record = process_record(first_call.name, "kiln", samples, options.device);
+    Record record = process_record(first_call.name, "kiln", first_call.n, samples, options.device);
     record.threads = options.threads;
     measured.records.push_back(record);
-    Outcome outcome{first_call.name,       "f32", 1, 1, {Target::Kind::seconds, "kiln", "", first_call.limit, 0},
-                    record.seconds_median, false};
+    Outcome outcome{
+        first_call.name,       "f32", first_call.n, 1, {Target::Kind::seconds, "kiln", "", first_call.limit, 0},
+        record.seconds_median, false};
     outcome.reached = outcome.value <= first_call.limit;
     measured.outcomes.push_back(outcome);
   } catch (const std::exception& error) {
@@ -120,13 +122,14 @@ Measured measure_first_call(const FirstCall& first_call, const Options& options)
 
 Measured measure_load(const Options& options) {
   Measured measured;
-  const auto folder = std::filesystem::read_symlink("/proc/self/exe").parent_path();
-  const std::string with = (folder / "load_with").string(), without = (folder / "load_without").string();
-  if (!std::filesystem::exists(with) || !std::filesystem::exists(without)) return measured;
   try {
+    const auto folder = std::filesystem::read_symlink("/proc/self/exe").parent_path();
+    const std::string with = (folder / "load_with").string(), without = (folder / "load_without").string();
+    for (const std::string& program : {with, without})
+      if (!std::filesystem::exists(program)) throw std::runtime_error("there is no program " + program);
     std::vector<double> linked, not_linked, differences;
     const int pairs = options.quick ? 41 : 201;
-    for (int pair = -1; pair < pairs; ++pair) {
+    for (int pair = -1; pair < pairs && !out_of_time(options); ++pair) {
       const bool swapped = pair % 2 != 0;
       const double first = run_process(swapped ? without : with, {}, false).seconds;
       const double second = run_process(swapped ? with : without, {}, false).seconds;
@@ -135,9 +138,9 @@ Measured measure_load(const Options& options) {
       not_linked.push_back(swapped ? first : second);
       differences.push_back(linked.back() - not_linked.back());
     }
-    measured.records.push_back(process_record("load", "kiln", linked, options.device));
-    measured.records.push_back(process_record("load", "native", not_linked, options.device));
-    Outcome outcome{"load", "f32", 1, 1, {Target::Kind::difference, "kiln", "native", 2e-3, 0}, median(differences),
+    measured.records.push_back(process_record("load", "kiln", 0, linked, options.device));
+    measured.records.push_back(process_record("load", "native", 0, not_linked, options.device));
+    Outcome outcome{"load", "f32", 0, 1, {Target::Kind::difference, "kiln", "native", 2e-3, 0}, median(differences),
                     false};
     outcome.reached = outcome.value <= outcome.target.limit;
     measured.outcomes.push_back(outcome);

@@ -11,7 +11,7 @@ int run_first_call(const Suite& suite, const std::string& name);
 // Fresh processes of this program, the median of what they print.
 Measured measure_first_call(const FirstCall& first_call, const Options& options);
 
-// A program linked to Kiln that does nothing, in pairs with the same not linked. Nothing where they were not built.
+// A program linked to Kiln that does nothing, in pairs with the same not linked. A failure where they are missing.
 Measured measure_load(const Options& options);
 
 }  // namespace bench

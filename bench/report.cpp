@@ -59,9 +59,12 @@ void print_header(const nlohmann::ordered_json& header) {
   std::string features, compilers;
   for (const auto& feature : header["cpu_features"]) features += feature.get<std::string>() + " ";
   for (const auto& compiler : header["compilers"]) compilers += compiler.get<std::string>() + "; ";
-  fmt::print("{}, {} cores; {}\n{}\ncommit {}, MXCSR {}, copy {} GB/s, fma {} GFLOP/s on a core, {}\n\n",
+  for (const char* part : {"kiln_compiler", "llvm"})
+    if (header.contains(part)) compilers += fmt::format("{}: {}; ", part, header[part].get<std::string>());
+  const char* changes = header["uncommitted_changes"].get<bool>() ? " with uncommitted changes" : "";
+  fmt::print("{}, {} cores; {}\n{}\ncommit {}{}, MXCSR {}, copy {} GB/s, fma {} GFLOP/s on a core, {}\n\n",
              header["machine"]["cpu"].get<std::string>(), header["machine"]["cores"].get<long>(), features, compilers,
-             header["commit"].get<std::string>(), header["mxcsr"].get<std::string>(),
+             header["commit"].get<std::string>(), changes, header["mxcsr"].get<std::string>(),
              header["anchor_copy"].get<double>(), header["anchor_fma"].get<double>(),
              header["date"].get<std::string>());
   fmt::print("{:<22} {:<4} {:>7} {:>3}  {:<22} {:>10} {:>10} {:>7}  {}\n", "bench", "type", "n", "thr", "variant",
@@ -93,7 +96,12 @@ void print_summary(const Measured& all) {
 
 void show_progress(std::size_t done, std::size_t count, const std::string& name, double seconds) {
   static const bool terminal = isatty(2);
-  if (terminal) fmt::print(stderr, "\r\033[K[{}/{}] {} ({:.0f} s so far)", done + 1, count, name, seconds);
+  const std::string line = fmt::format("[{}/{}] {} ({:.0f} s so far)", done + 1, count, name, seconds);
+  if (terminal)
+    fmt::print(stderr, "\r\033[K{}", line);
+  else
+    fmt::print(stderr, "{}\n", line);
+  std::fflush(stderr);
 }
 
 void clear_progress() {

@@ -16,7 +16,7 @@ void print_measured(const Measured& measured);
 // Every target once more, those not reached first, and what failed.
 void print_summary(const Measured& all);
 
-// Only where standard error is a terminal.
+// One line that is written over where standard error is a terminal, else a line for each bench.
 void show_progress(std::size_t done, std::size_t count, const std::string& name, double seconds);
 void clear_progress();
 

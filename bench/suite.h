@@ -34,6 +34,7 @@ struct Bench {
 // A figure of a whole process: the seconds its child prints (first call), or how long it takes (load).
 struct FirstCall {
   std::string name;
+  std::int64_t n = 0;
   std::function<double()> measure;  // in a fresh process; returns seconds
   double limit = 0;
 };
@@ -50,8 +51,8 @@ class Suite {
   }
   // `measure` runs in a fresh process, once, and returns the seconds of what it timed itself; it throws where the
   // result is wrong.
-  void add_first_call(std::string name, double limit_seconds, std::function<double()> measure) {
-    first_calls_.push_back({std::move(name), std::move(measure), limit_seconds});
+  void add_first_call(std::string name, std::int64_t n, double limit_seconds, std::function<double()> measure) {
+    first_calls_.push_back({std::move(name), n, std::move(measure), limit_seconds});
   }
   // One line for the header of the JSON, {"kiln", version} for one.
   void add_header(std::string key, std::string value) { header_[std::move(key)] = std::move(value); }

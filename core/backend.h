@@ -16,7 +16,7 @@ struct CompileOptions {
 /// Threads a launch may use, and what it used.
 struct LaunchOptions {
   int threads = 0;             // 0: chosen from measured cost
-  bool force_threads = false;  // exactly so many, for tests
+  bool force_threads = false;  // exactly so many (0: all), for tests
 };
 struct LaunchReport {
   int threads = 1;

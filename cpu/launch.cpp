@@ -84,10 +84,11 @@ void run_serial(LaunchServices& s, const Run& r, std::int64_t first, std::int64_
 }
 
 void run_forced(LaunchServices& s, Run& r, std::int64_t units) {
-  const int threads = std::max(1, s.options.threads);
-  const std::int64_t chunk = std::max<std::int64_t>(1, units / (threads * 2));
-  const ParallelRun ran = ThreadPool::instance().run(&run_chunk, &r, units, chunk, threads, true);
-  note(s, std::max(1, ran.threads_that_ran), "forced by JitOptions");
+  ThreadPool& pool = ThreadPool::instance();
+  const int threads = s.options.threads > 0 ? s.options.threads : pool.size();
+  const std::int64_t chunk = std::max<std::int64_t>(1, units / (std::int64_t{threads} * 2));
+  const ParallelRun ran = pool.run_on(threads, &run_chunk, &r, units, chunk);
+  note(s, ran.threads_that_ran, "forced by JitOptions");
 }
 
 // Whether this size should run on the pool, from what it cost before.
@@ -156,7 +157,6 @@ void parallel(Frame* frame, std::uint32_t loop, LoopBody body, void* captures, s
     body(frame, captures, 0, done, 0);
     record(cost, cost.serial, start, done);
     per_unit = cost.serial.load(std::memory_order_relaxed);
-    if (done == units) return note(s, 1, "the first run measures the cost");
   }
   const std::int64_t left = units - done;
   const double predicted = per_unit * static_cast<double>(left);
@@ -186,8 +186,10 @@ void parallel(Frame* frame, std::uint32_t loop, LoopBody body, void* captures, s
     x.run.body(x.run.frame, x.run.captures, x.offset + first, x.offset + last, thread);
   };
   const ParallelRun ran = pool.run(body_of_rest, &shifted, left, chunk, threads);
-  note(s, std::max(1, ran.threads_that_ran),
-       ran.pool_was_busy ? "the pool was busy with another launch" : "the work pays for them");
+  note(s, ran.threads_that_ran,
+       ran.pool_was_busy           ? "the pool was busy with another launch"
+       : ran.threads_that_ran == 1 ? "the work was done before another thread came"
+                                   : "the work pays for them");
   if (done == 0 && !ran.pool_was_busy) record(cost, cost.parallel, start, units);
 }
 

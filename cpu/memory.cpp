@@ -1,4 +1,5 @@
-// Size classes, free lists of each thread for small blocks, and one shared cache that trims its oldest blocks.
+// Size classes, free lists of each thread for small blocks, and one shared cache that trims its oldest blocks. Large
+// blocks are whole huge pages, the best fit of those that are free.
 #include "cpu/memory.h"
 
 #include <kiln/error.h>
@@ -21,28 +22,66 @@ namespace {
 
 constexpr std::size_t alignment = 64;
 constexpr std::size_t small_limit = 64 << 10;  // up to here threads keep free lists of their own
-constexpr std::size_t mapped_limit = 2 << 20;  // from here on blocks are mapped, on huge pages
-constexpr std::size_t huge_page = 2 << 20;
+constexpr std::size_t huge_page = 2 << 20;     // above huge_page - widest_step bytes a block is so many of these
+constexpr std::size_t widest_step = 64 << 10;  // no block counts for more than this above what was asked for
 constexpr std::size_t largest_block = std::size_t{1} << 47;  // all the addresses there are
 
-// Classes 0 to 3 are 64, 128, 192 and 256 bytes; then every power of two is reached in four steps.
-constexpr unsigned class_of(std::size_t bytes) noexcept {
+// Steps 0 to 3 are 64, 128, 192 and 256 bytes; then every power of two is reached in four.
+constexpr unsigned step_of(std::size_t bytes) noexcept {
   if (bytes <= 4 * alignment) return bytes == 0 ? 0 : static_cast<unsigned>((bytes - 1) / alignment);
   const std::size_t last = bytes - 1;
   const unsigned step_shift = static_cast<unsigned>(std::bit_width(last)) - 3;
   return 4 * (step_shift - 6) + static_cast<unsigned>(last >> step_shift) - 4 + 4;
 }
 
-constexpr std::size_t size_of_class(unsigned index) noexcept {
+constexpr std::size_t size_of_step(unsigned index) noexcept {
   if (index < 4) return (index + 1) * alignment;
   const unsigned step_shift = index / 4 - 1 + 6;
   return static_cast<std::size_t>(index % 4 + 5) << step_shift;
 }
 
+// Blocks of one class are alike up to the size of a huge page: there the steps go on until they are 64 KiB, and stay.
+// The classes above are bins, each of the sizes within one step.
+constexpr std::size_t last_narrow_step = 4 * widest_step;
+constexpr unsigned even_classes = step_of(last_narrow_step) + 1;
+constexpr unsigned mapped_classes_begin =
+    even_classes + static_cast<unsigned>((huge_page - last_narrow_step) / widest_step) - 1;
+
+constexpr unsigned class_of(std::size_t bytes) noexcept {
+  if (bytes <= last_narrow_step) return step_of(bytes);
+  if (bytes <= huge_page - widest_step)
+    return even_classes + static_cast<unsigned>((bytes - 1 - last_narrow_step) / widest_step);
+  return mapped_classes_begin + step_of(bytes) - step_of(huge_page);
+}
+
+// Of a class whose blocks are alike.
+constexpr std::size_t size_of_class(unsigned index) noexcept {
+  return index < even_classes ? size_of_step(index) : last_narrow_step + (index - even_classes + 1) * widest_step;
+}
+
+constexpr bool is_mapped(unsigned size_class) noexcept { return size_class >= mapped_classes_begin; }
+
+// What a block counts for while it is in use.
+constexpr std::size_t size_in_use(std::size_t bytes, unsigned size_class) noexcept {
+  return is_mapped(size_class) ? (bytes + widest_step - 1) / widest_step * widest_step : size_of_class(size_class);
+}
+
+constexpr std::uint32_t huge_pages_of(std::size_t bytes) noexcept {
+  return static_cast<std::uint32_t>((bytes + huge_page - 1) / huge_page);
+}
+
+// A free mapping up to a quarter larger serves too: its pages are there already, and what is not needed stays free.
+constexpr std::uint32_t most_huge_pages_for(std::uint32_t pages) noexcept { return pages + pages / 4; }
+
 constexpr unsigned small_classes = class_of(small_limit) + 1;
 constexpr unsigned all_classes = class_of(largest_block) + 1;
 static_assert(size_of_class(class_of(257)) == 320 && size_of_class(class_of(small_limit)) == small_limit);
 static_assert(size_of_class(class_of(small_limit + 1)) == small_limit / 4 * 5 && class_of(320) + 1 == class_of(321));
+static_assert(size_of_class(class_of(last_narrow_step + 1)) == last_narrow_step + widest_step);
+static_assert(size_of_class(class_of(huge_page - widest_step)) == huge_page - widest_step);
+static_assert(class_of(huge_page - widest_step) + 1 == class_of(huge_page - widest_step + 1));
+static_assert(class_of(huge_page - widest_step + 1) == class_of(huge_page) && is_mapped(class_of(huge_page)));
+static_assert(class_of(huge_page) + 1 == class_of(huge_page + 1));
 
 // The bytes of one class that a thread keeps before it hands them all to the shared cache.
 constexpr std::size_t kept_by_thread = 256 << 10;
@@ -69,16 +108,20 @@ struct FreeBlock {
   FreeBlock* previous_of_class;
   FreeBlock* newer;  // in the shared cache: all blocks by age
   FreeBlock* older;
-  std::uint32_t blocks;
+  std::uint32_t blocks;  // of a mapped class: huge pages
   std::uint32_t size_class;
 
-  std::size_t bytes() const noexcept { return blocks * size_of_class(size_class); }
+  std::size_t bytes() const noexcept {
+    return blocks * (is_mapped(size_class) ? huge_page : size_of_class(size_class));
+  }
 };
 static_assert(sizeof(FreeBlock) <= alignment);
 
-void* take_from_system(std::size_t size) noexcept {
-  if (size < mapped_limit) return std::aligned_alloc(alignment, size);
-  // Huge pages start at multiples of their size: map more, give back what lies before and behind.
+void* take_from_system(std::size_t bytes, unsigned size_class) noexcept {
+  if (!is_mapped(size_class)) return std::aligned_alloc(alignment, size_of_class(size_class));
+  // Huge pages start at multiples of their size: map more, give back what lies before and behind. The last one is
+  // mapped whole, because a part of it would be small pages.
+  const std::size_t size = huge_pages_of(bytes) * huge_page;
   const std::size_t mapped = size + huge_page;
   void* const mapping = mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (mapping == MAP_FAILED) return nullptr;
@@ -90,22 +133,18 @@ void* take_from_system(std::size_t size) noexcept {
   return begin + before;
 }
 
-void give_to_system(void* block, std::size_t size) noexcept {
-  if (size < mapped_limit)
-    std::free(block);
-  else
-    munmap(block, size);
-}
-
 // Gives back lists chained by `older`.
 void give_to_system(FreeBlock* lists) noexcept {
   while (lists != nullptr) {
     FreeBlock* const older = lists->older;
-    const std::size_t size = size_of_class(lists->size_class);
-    for (FreeBlock* block = lists; block != nullptr;) {
-      FreeBlock* const next = block->next;
-      give_to_system(static_cast<void*>(block), size);
-      block = next;
+    if (is_mapped(lists->size_class)) {
+      munmap(lists, lists->bytes());
+    } else {
+      for (FreeBlock* block = lists; block != nullptr;) {
+        FreeBlock* const next = block->next;
+        std::free(block);
+        block = next;
+      }
     }
     lists = older;
   }
@@ -262,6 +301,31 @@ FreeBlock* take_list(unsigned size_class) noexcept {
   return list;
 }
 
+// The free mapping that fits `pages` huge pages best, the newest of several; null if none does. What is left of it
+// stays in the cache.
+FreeBlock* take_mapping(std::uint32_t pages) noexcept {
+  const std::lock_guard lock(shared.mutex);
+  FreeBlock* best = nullptr;
+  const auto is_exact = [&] { return best != nullptr && best->blocks == pages; };
+  const unsigned last = std::min(class_of(most_huge_pages_for(pages) * huge_page), all_classes - 1);
+  for (unsigned size_class = class_of(pages * huge_page); size_class <= last && !is_exact(); ++size_class)
+    for (FreeBlock* free = shared.newest_of_class[size_class]; free != nullptr && !is_exact();
+         free = free->next_of_class)
+      if (free->blocks >= pages && free->blocks <= most_huge_pages_for(pages) &&
+          (best == nullptr || free->blocks < best->blocks))
+        best = free;
+  if (best == nullptr) return nullptr;
+  remove(best);
+  if (best->blocks > pages) {
+    auto* const rest = reinterpret_cast<FreeBlock*>(reinterpret_cast<char*>(best) + pages * huge_page);
+    rest->next = nullptr;
+    rest->blocks = best->blocks - pages;
+    rest->size_class = class_of(rest->blocks * huge_page);
+    insert(rest);
+  }
+  return best;
+}
+
 void hand_over_all(ThreadCache& cache) noexcept {
   for (unsigned i = 0; i < small_classes; ++i) {
     FreeList& list = cache.lists[i];
@@ -328,31 +392,37 @@ bool must_fail() noexcept {
   return false;
 }
 
+// A block of a class whose blocks are alike, from the shared cache; null if it has none. The rest of the list it heads
+// becomes the thread's own, which is empty: else this would not be the slow way, or a failure is being counted down, or
+// the thread has no cache; then the rest goes back.
+void* take_block(unsigned size_class, ThreadCache* cache) noexcept {
+  FreeBlock* const list = take_list(size_class);
+  if (list == nullptr) return nullptr;
+  if (FreeBlock* const rest = list->next; rest != nullptr) {
+    const std::uint32_t blocks = list->blocks - 1;
+    if (cache != nullptr && cache->lists[size_class].head == nullptr) {
+      cache->lists[size_class].head = rest;
+      cache->lists[size_class].blocks.store(blocks, std::memory_order_relaxed);
+    } else {
+      hand_over(rest, size_class, blocks);
+    }
+  }
+  return list;
+}
+
 [[gnu::noinline]] void* allocate_slowly(std::size_t bytes) {
   if (must_fail() || bytes > largest_block) throw_out_of_memory(bytes);
   const unsigned size_class = class_of(bytes);
-  const std::size_t size = size_of_class(size_class);
+  const std::size_t size = size_in_use(bytes, size_class);
   ThreadCache* const cache = size <= small_limit ? cache_owner.get() : nullptr;
-  void* block = nullptr;
-  if (FreeBlock* const list = take_list(size_class); list != nullptr) {
+  void* block = is_mapped(size_class) ? take_mapping(huge_pages_of(bytes)) : take_block(size_class, cache);
+  if (block != nullptr) {
     shared.reuses.fetch_add(1, std::memory_order_relaxed);
-    block = list;
-    // The rest becomes the thread's own list, which is empty: else this would not be the slow way, or a failure is
-    // being counted down, or the thread has no cache; then the rest goes back.
-    if (FreeBlock* const rest = list->next; rest != nullptr) {
-      const std::uint32_t blocks = list->blocks - 1;
-      if (cache != nullptr && cache->lists[size_class].head == nullptr) {
-        cache->lists[size_class].head = rest;
-        cache->lists[size_class].blocks.store(blocks, std::memory_order_relaxed);
-      } else {
-        hand_over(rest, size_class, blocks);
-      }
-    }
   } else {
-    block = take_from_system(size);
+    block = take_from_system(bytes, size_class);
     if (block == nullptr) {
       trim();
-      block = take_from_system(size);
+      block = take_from_system(bytes, size_class);
     }
     if (block == nullptr) throw_out_of_memory(bytes);
     shared.fresh.fetch_add(1, std::memory_order_relaxed);
@@ -366,13 +436,18 @@ bool must_fail() noexcept {
 
 [[gnu::noinline]] void deallocate_slowly(void* block, std::size_t bytes) noexcept {
   const unsigned size_class = class_of(bytes);
-  const std::size_t size = size_of_class(size_class);
+  const std::size_t size = size_in_use(bytes, size_class);
   FreeBlock* const list = static_cast<FreeBlock*>(block);
   ThreadCache* const cache = size <= small_limit ? cache_owner.get() : nullptr;
   if (cache == nullptr) {
     report(-static_cast<std::int64_t>(size));
     list->next = nullptr;
-    hand_over(list, size_class, 1);
+    if (is_mapped(size_class)) {
+      const std::uint32_t pages = huge_pages_of(bytes);
+      hand_over(list, class_of(pages * huge_page), pages);
+    } else {
+      hand_over(list, size_class, 1);
+    }
     return;
   }
   count(*cache, -static_cast<std::int64_t>(size));

@@ -6,14 +6,16 @@
 
 namespace kiln::cpu {
 
-// A block of at least `bytes` bytes, aligned to 64 bytes (to 2 MiB if it has 2 MiB or more). Zero bytes give a pointer
-// that may be passed to deallocate(). Throws kiln::RuntimeError when there is no memory even after trim().
+// A block of at least `bytes` bytes, aligned to 64 bytes (to 2 MiB if it has 2 MiB or more, which are on huge pages).
+// Zero bytes give a pointer that may be passed to deallocate(). Throws kiln::RuntimeError when there is no memory even
+// after trim().
 void* allocate(std::size_t bytes);
 
 // `bytes` as given to allocate(). Any thread may free any block.
 void deallocate(void* block, std::size_t bytes) noexcept;
 
-// All sizes are those of blocks, which are `bytes` rounded up to one of four sizes per power of two.
+// Sizes are those of blocks: `bytes` rounded up to one of four sizes per power of two, by 64 KiB at most. A block of
+// 2 MiB or more lies on huge pages of its own; what it leaves of the last of them counts only when it is cached.
 struct MemoryStatistics {
   std::size_t bytes_in_use = 0;
   std::size_t high_water_mark = 0;  // of bytes_in_use, to within 64 KiB for each thread

@@ -225,21 +225,24 @@ bool ThreadPool::try_take() noexcept {
   return !taken_.load(std::memory_order_relaxed) && !taken_.exchange(true, std::memory_order_acquire);
 }
 
+void ThreadPool::take() noexcept {
+  const timespec moment{0, 20 * microsecond};
+  while (!try_take()) nanosleep(&moment, nullptr);
+}
+
 void ThreadPool::give_back() noexcept { taken_.store(false, std::memory_order_release); }
 
 void ThreadPool::resize(int threads) {
   wanted_size_.store(std::clamp(threads, 1, most_threads), std::memory_order_relaxed);
   if (inside_a_job) return;
-  const timespec moment{0, 20 * microsecond};
-  while (!try_take()) nanosleep(&moment, nullptr);
-  apply_size();
+  take();
+  apply_size(size());
   give_back();
 }
 
 // The caller has the pool. Threads beyond the processors are not pinned and hardly spin: they would only take each
 // other's time.
-void ThreadPool::apply_size() noexcept {
-  const int size = wanted_size_.load(std::memory_order_relaxed);
+void ThreadPool::apply_size(int size) noexcept {
   const bool pinned = size <= usable_ && size <= processor_count_;
   if (pinned != pinned_)
     retire_workers(1);
@@ -404,18 +407,35 @@ ParallelRun ThreadPool::run(ChunkFunction f, void* context, std::int64_t count, 
   if (count <= 0) return result;
   chunk = std::clamp<std::int64_t>(chunk, 1, count);
   const std::int64_t chunks = (count - 1) / chunk + 1;
+  const int threads = static_cast<int>(std::min<std::int64_t>({max_threads, size(), chunks}));
+  if (threads > 1 && try_take()) {
+    const int wanted = size();
+    if (applied_size_ != wanted) apply_size(wanted);
+    return run_taken(f, context, count, chunk, std::min(threads, wanted), force_all);
+  }
+  run_chunks(f, context, count, chunk, 0, chunks, 0);
   result.threads_that_ran = 1;
-  int threads = static_cast<int>(std::min<std::int64_t>({max_threads, size(), chunks}));
-  if (threads > 1) {
-    result.pool_was_busy = !try_take();
-    if (result.pool_was_busy) threads = 1;
-  }
-  if (threads <= 1) {
-    run_chunks(f, context, count, chunk, 0, chunks, 0);
-    return result;
-  }
+  result.pool_was_busy = threads > 1;
+  return result;
+}
 
-  if (applied_size_ != wanted_size_.load(std::memory_order_relaxed)) apply_size();
+ParallelRun ThreadPool::run_on(int threads, ChunkFunction f, void* context, std::int64_t count,
+                               std::int64_t chunk) noexcept {
+  if (count <= 0 || threads <= 1 || inside_a_job) return run(f, context, count, chunk, threads, true);
+  chunk = std::clamp<std::int64_t>(chunk, 1, count);
+  const std::int64_t chunks = (count - 1) / chunk + 1;
+  take();
+  const int needed = std::max(size(), std::min(threads, most_threads));
+  if (applied_size_ != needed) apply_size(needed);
+  return run_taken(f, context, count, chunk, static_cast<int>(std::min<std::int64_t>(threads, chunks)), true);
+}
+
+// The caller has the pool, of a size of at least `threads`; it is given back.
+ParallelRun ThreadPool::run_taken(ChunkFunction f, void* context, std::int64_t count, std::int64_t chunk, int threads,
+                                  bool force_all) noexcept {
+  ParallelRun result;
+  result.threads_that_ran = 1;
+  const std::int64_t chunks = (count - 1) / chunk + 1;
   threads = start_workers(std::min(threads, applied_size_));
   if (threads <= 1) {
     give_back();

@@ -53,6 +53,10 @@ class ThreadPool {
   ParallelRun run(ChunkFunction f, void* context, std::int64_t count, std::int64_t chunk, int max_threads,
                   bool force_all = false) noexcept;
 
+  // The same on exactly `threads` threads, as far as there are so many chunks, whatever size() is: waits for the pool,
+  // lends it the threads it lacks. From inside a job it runs alone. For tests, and to measure scaling.
+  ParallelRun run_on(int threads, ChunkFunction f, void* context, std::int64_t count, std::int64_t chunk) noexcept;
+
  private:
   struct Worker;
   struct Invitation;
@@ -64,7 +68,10 @@ class ThreadPool {
 
   bool try_take() noexcept;
   void give_back() noexcept;
-  void apply_size() noexcept;
+  void take() noexcept;
+  void apply_size(int size) noexcept;
+  ParallelRun run_taken(ChunkFunction f, void* context, std::int64_t count, std::int64_t chunk, int threads,
+                        bool force_all) noexcept;
   int start_workers(int threads) noexcept;
   bool start_one(int index) noexcept;
   void retire_workers(int threads_left) noexcept;

@@ -12,6 +12,7 @@
 #include <exception>
 #include <filesystem>
 #include <iostream>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -49,6 +50,10 @@ void show_function(const Options& options, std::vector<Record>& records) {
 
 void write_result(const Options& options) {
   const kiln::Array a = kiln::load(options.file.c_str());
+  if (a.rank() == 2 && a.extent(0) > a.extent(1))
+    throw std::runtime_error(options.file + " has " + std::to_string(a.extent(0)) + " rows and " +
+                             std::to_string(a.extent(1)) + " columns: the function reads a(i, i) in every row, so " +
+                             "there must be as many columns; transpose it or cut it");
   std::filesystem::path path = options.output;
   if (path.empty()) {
     path = options.file;
@@ -71,7 +76,7 @@ void show_picture(const Options& options, std::vector<Record>& records) {
   record.variant = "kiln";
   record.dtype = "f64";
   record.shape = {height, width};
-  record.threads = chosen_threads(call, calls).threads;
+  record.threads = chosen_threads(call, calls, &step).threads;
   records.push_back(record);
   examples::write_png(options.picture, width, height,
                       examples::colours(image.read<std::int32_t>(), kernels::mandelbrot_most));

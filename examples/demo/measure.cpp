@@ -47,6 +47,26 @@ bool interpreted() {
   return value && *value && std::string(value) != "0";
 }
 
+// The function on so many threads however small the work is.
+auto forced_to(int threads) { return a_plus_tr_tanh_a.with({.threads = threads, .force_threads = true}); }
+
+// The largest count up to `most` that a call can really be run on: a small matrix has few parts to share.
+int most_that_run(const Array& a, int most) {
+  int threads = 1;
+  for (; threads < most; ++threads) {
+    forced_to(threads + 1)(a);
+    if (kiln::last_call().threads <= threads) break;
+  }
+  return threads;
+}
+
+// A row for so many threads shows nothing else.
+void expect_ran_on(int threads) {
+  const int ran = kiln::last_call().threads;
+  if (ran != threads)
+    throw std::runtime_error("a call meant for " + std::to_string(threads) + " threads ran on " + std::to_string(ran));
+}
+
 // Added up here, by plain C++: no code of the two that are compared takes part.
 double sum_of(const Array& result) {
   const Array doubles = result.astype(kiln::f64).copy();
@@ -86,11 +106,12 @@ Record timed(const std::function<void()>& call, double seconds, int fewest_runs,
   return record;
 }
 
-Chosen chosen_threads(const std::function<void()>& call, int calls) {
+Chosen chosen_threads(const std::function<void()>& call, int calls, Step* step) {
   std::map<int, int> times;
   Chosen chosen;
   for (int k = 0; k < calls; ++k) {
     call();
+    if (step) step->done_one();
     const kiln::LastCall last = kiln::last_call();
     if (++times[last.threads] > times[chosen.threads]) chosen = {last.threads, last.threads_reason};
   }
@@ -148,16 +169,18 @@ std::vector<Record> measure_scaling(const Input& input, int most) {
 
   constexpr int rounds = 7, fewest_calls = 5;
   constexpr double seconds_per_part = 0.02;
-  const auto parts = static_cast<std::size_t>(std::max(most, chosen.threads));
+  const auto parts = static_cast<std::size_t>(most_that_run(a, std::max(most, chosen.threads)));
   std::vector<std::vector<double>> medians(parts);
   std::vector<Record> records(parts);
   Step step("scaling, " + input.name(), rounds * static_cast<int>(parts));
   for (int round = 0; round < rounds; ++round)
     for (std::size_t k = 0; k < parts; ++k) {
-      const auto forced = a_plus_tr_tanh_a.with({.threads = static_cast<int>(k) + 1, .force_threads = true});
-      const auto call = [&] { result = forced(a); };
+      const int threads = static_cast<int>(k) + 1;
+      const auto call = [&result, &a, forced = forced_to(threads)] { result = forced(a); };
       call();
+      expect_ran_on(threads);
       const Record part = timed(call, seconds_per_part, fewest_calls);
+      expect_ran_on(threads);
       medians[k].push_back(part.seconds_median);
       records[k].runs += part.runs;
       records[k].seconds_min = round == 0 ? part.seconds_min : std::min(records[k].seconds_min, part.seconds_min);

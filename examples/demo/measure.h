@@ -30,7 +30,8 @@ void measure_in_child(const Input& input);
 /// results of compiled code and interpreter are not the same.
 std::vector<Record> measure_tutorial(const Input& input);
 
-/// Time per call for 1 … most threads, the counts alternating.
+/// Time per call for 1 … most threads, the counts alternating; fewer where the work has fewer parts. Throws if a call
+/// did not run on the threads of its row.
 std::vector<Record> measure_scaling(const Input& input, int most);
 
 /// The count of threads that most of so many calls used, and why. Not that of one call: a worker may come too late for
@@ -39,7 +40,7 @@ struct Chosen {
   int threads = 0;
   std::string because;
 };
-Chosen chosen_threads(const std::function<void()>& call, int calls = 51);
+Chosen chosen_threads(const std::function<void()>& call, int calls = 51, Step* step = nullptr);
 
 /// Median and minimum of single calls during about so many seconds.
 Record timed(const std::function<void()>& call, double seconds, int fewest_runs, Step* step = nullptr);

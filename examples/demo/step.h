@@ -21,7 +21,6 @@ class Step {
   Step(const Step&) = delete;
 
   void done_one() { ++done_; }
-  void done(int parts) { done_ = parts; }
 
  private:
   void watch(const std::stop_token& stop) {

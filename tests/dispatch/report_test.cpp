@@ -46,6 +46,28 @@ TEST(LastCall, ForcedThreadsRan) {
   EXPECT_COMPILES(f, 1);
 }
 
+TEST(LastCall, MoreThreadsThanAreSetCanBeForced) {
+  const auto f = jit([](Array a) { return a * 3.0; });
+  const Array a = ones({100'000});
+  const int usual = num_threads();
+  for (const int most : {1, 2, usual}) {
+    set_num_threads(most);
+    for (const int threads : {3, 5, 1}) {
+      const Array r = f.with({.threads = threads, .force_threads = true})(a);
+      EXPECT_EQ(last_call().threads, threads);
+      EXPECT_STREQ(last_call().threads_reason, "forced by JitOptions");
+      EXPECT_EQ(elements<double>(r), std::vector<double>(100'000, 3.0));
+      EXPECT_EQ(num_threads(), most);
+    }
+    f.with({.force_threads = true})(a);
+    EXPECT_EQ(last_call().threads, most);
+    f(a);
+    EXPECT_LE(last_call().threads, most);
+  }
+  set_num_threads(usual);
+  EXPECT_COMPILES(f, 1);
+}
+
 TEST(LastCall, VectorBits) {
   const auto f = jit([](Array a) { return a + 0.5f; });
   const Array a = ones({100}, f32);

@@ -9,8 +9,11 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <tuple>
+#include <vector>
 
 namespace {
 
@@ -44,6 +47,11 @@ Finished run(const std::string& arguments) {
   const int status = ::pclose(pipe);
   if (WIFEXITED(status)) result.status = WEXITSTATUS(status);
   return result;
+}
+
+nlohmann::json records_in(const std::string& file) {
+  std::ifstream json(file);
+  return nlohmann::json::parse(json).at("records");
 }
 
 TEST_F(Demo, ResultsAreNumPys) {
@@ -92,11 +100,51 @@ TEST_F(Demo, FilesThatWillNotDoAreRefused) {
   }
 }
 
+TEST_F(Demo, AMatrixWithMoreRowsThanColumnsIsRefused) {
+  kiln::save(path("tall.npy").c_str(), kiln::ones({7, 4}));
+  for (const char* what : {"--only-result", ""}) {
+    const Finished refused = run(what + (" '" + path("tall.npy")) + "' --json '" + path("demo.json") + "'");
+    EXPECT_EQ(refused.status, 1) << refused.output;
+    EXPECT_NE(refused.output.find("has 7 rows and 4 columns"), std::string::npos) << refused.output;
+    EXPECT_FALSE(fs::exists(path("tall-result.npy")));
+    EXPECT_FALSE(fs::exists(path("demo.json")));
+  }
+}
+
+// What the demo measures on a file: every figure of every kind, for the file's dtype and shape.
+TEST_F(Demo, FiguresOfAFile) {
+  for (const auto& [dtype, rows, columns] : {std::tuple(kiln::f32, 40, 60), {kiln::i64, 200, 200}, {kiln::f64, 1, 1}}) {
+    const std::string file = path("mine.npy");
+    kiln::save(file.c_str(), kiln::arange(rows * columns).reshape({rows, columns}).astype(dtype));
+    const Finished done =
+        run("'" + file + "' --threads 3 --json '" + path("demo.json") + "' --picture '" + path("picture.png") + "'");
+    ASSERT_EQ(done.status, 0) << done.output;
+    EXPECT_TRUE(fs::exists(path("mine-result.npy")));
+    std::map<std::string, int> variants;
+    std::vector<int> threads;
+    const nlohmann::json records = records_in(path("demo.json"));
+    for (const auto& record : records) {
+      if (record.at("bench") == "mandelbrot") continue;
+      EXPECT_EQ(record.at("dtype"), dtype.name());
+      EXPECT_EQ(record.at("shape"), (std::vector{rows, columns}));
+      EXPECT_GT(record.at("seconds_median").get<double>(), 0);
+      if (record.at("bench") == "scaling")
+        threads.push_back(record.at("threads").get<int>());
+      else
+        ++variants[record.at("variant").get<std::string>()];
+    }
+    EXPECT_EQ(variants, (std::map<std::string, int>{{"first_call", 1}, {"warm_call", 1}, {"interpreter", 1}}));
+    // A row for each count that the matrix can be shared among: one element cannot be shared.
+    EXPECT_EQ(threads, rows == 1 ? std::vector{1} : (std::vector{1, 2, 3}));
+    const std::string shape = std::to_string(rows) + "x" + std::to_string(columns);
+    EXPECT_NE(done.output.find(std::string(dtype.name()) + "    " + shape), std::string::npos) << done.output;
+  }
+}
+
 TEST_F(Demo, FiguresPrintedAreTheRecordsWritten) {
   const Finished done = run("--threads 2 --json '" + path("demo.json") + "' --picture '" + path("picture.png") + "'");
   ASSERT_EQ(done.status, 0) << done.output;
-  std::ifstream json(path("demo.json"));
-  const nlohmann::json records = nlohmann::json::parse(json).at("records");
+  const nlohmann::json records = records_in(path("demo.json"));
   int tutorial = 0, scaling = 0, chosen = 0;
   for (const auto& record : records) {
     EXPECT_GT(record.at("seconds_median").get<double>(), 0);

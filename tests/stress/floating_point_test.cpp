@@ -68,6 +68,7 @@ TEST_P(FloatingPointMode, NeitherSeenNorChanged) {
           after = _mm_getcsr();
         }
         EXPECT_EQ(after, GetParam());
+        EXPECT_EQ(last_call().threads, interpret ? 1 : threads) << last_call().threads_reason;
         EXPECT_EQ(bits(r), expected) << "interpret " << interpret << " threads " << threads << " turn " << turn;
       }
     }

@@ -1,4 +1,5 @@
 // What calls cost in memory: allocations of a warm call, the pool's high-water mark, pages of generated code.
+#include "bench/kiln_kernels.h"
 #include "tests/stress/allocations.h"
 
 #include <kiln/kiln.h>
@@ -16,18 +17,13 @@ namespace {
 
 using test::allocation_count;
 
-const auto tutorial = jit([](Array a) {
-  Var trace = 0.0;
-  for (Value i : range(a.shape(0))) trace += tanh(a(i, i));
-  return a + trace;
-});
+using bench::kernels::tutorial;
 
 const auto chain6 = jit([](Array x, Array y) {
   Array a = x + y, b = a * x, c = b - y, d = c * 0.5, e = d + a;
   return e * e;
 });
 
-Value normal_cdf(Value x) { return 0.5 * erfc(-x / std::numbers::sqrt2); }
 Array normal_cdf(Array x) { return 0.5 * erfc(-x / std::numbers::sqrt2); }
 
 const auto black_scholes_arrays = jit([](Array spot, Array strike, Array years, Value rate, Value volatility) {
@@ -37,19 +33,6 @@ const auto black_scholes_arrays = jit([](Array spot, Array strike, Array years, 
   Array discounted = strike * exp(-rate * years);
   Array call = spot * normal_cdf(d1) - discounted * normal_cdf(d2);
   Array put = discounted * normal_cdf(-d2) - spot * normal_cdf(-d1);
-  return std::tuple(call, put);
-});
-
-const auto black_scholes_loop = jit([](Array spot, Array strike, Array years, Value rate, Value volatility) {
-  Array call = empty_like(spot), put = empty_like(spot);
-  for (Value i : prange(spot.size())) {
-    Value deviation = volatility * sqrt(years(i));
-    Value d1 = (log(spot(i) / strike(i)) + (rate + volatility * volatility / 2.0) * years(i)) / deviation;
-    Value d2 = d1 - deviation;
-    Value discounted = strike(i) * exp(-rate * years(i));
-    call(i) = spot(i) * normal_cdf(d1) - discounted * normal_cdf(d2);
-    put(i) = discounted * normal_cdf(-d2) - spot(i) * normal_cdf(-d1);
-  }
   return std::tuple(call, put);
 });
 
@@ -93,12 +76,10 @@ TEST_F(WarmCall, OfAnySize) {
 }
 
 TEST_F(WarmCall, OnSeveralThreads) {
-  const int usual = num_threads();
-  set_num_threads(3);
   const auto forced = chain6.with({.threads = 3, .force_threads = true});
   const Array a = ones({200'000});
   EXPECT_LE(allocations_of_warm([&] { forced(a, a); }), 1u);
-  set_num_threads(usual);
+  EXPECT_EQ(last_call().threads, 3);
 }
 
 TEST_F(WarmCall, OfScalarsAndInPlace) {
@@ -123,48 +104,100 @@ TEST_F(WarmCall, Eager) {
 
 // ---- The high-water mark --------------------------------------------------------------------------------------------
 
-// Blocks are a power of two or a quarter more; with its header such an array fills one to the byte.
-constexpr std::int64_t whole_block = (1 << 20) - 8;
+constexpr std::uint64_t mebibyte = 1 << 20;
 
-// Call after call, `outputs` arrays of `bytes` each and one MiB more than before are in use at most.
+std::uint64_t bytes_of(const Array& a) {
+  std::uint64_t bytes = a.dtype().size();
+  for (int axis = 0; axis < a.rank(); ++axis) bytes *= static_cast<std::uint64_t>(a.extent(axis));
+  return bytes;
+}
+
+// Call after call, what is in use above `base` is the inputs, the outputs and a MiB at most.
 template <class F>
-void expect_lean(const F& call, std::uint64_t outputs, std::uint64_t bytes) {
+void expect_lean(const F& call, std::uint64_t base, std::uint64_t inputs_and_outputs) {
   const std::uint64_t before = memory_info().bytes_in_use;
-  for (int turn = 0; turn < 4; ++turn) {
+  for (int turn = 0; turn < 3; ++turn) {
     reset_high_water_mark();
     call();
-    EXPECT_LE(memory_info().high_water_mark, before + outputs * bytes + (1 << 20)) << "call " << turn;
+    EXPECT_LE(memory_info().high_water_mark, base + inputs_and_outputs + mebibyte) << "call " << turn;
     EXPECT_EQ(memory_info().bytes_in_use, before);
   }
 }
 
+// `base` was in use before the inputs were made.
 template <class F, class... A>
-void expect_lean_on_any_threads(std::uint64_t outputs, std::uint64_t bytes, const F& f, const A&... arguments) {
-  expect_lean([&] { f(arguments...); }, outputs, bytes);
+void expect_lean_on_any_threads(std::uint64_t base, std::uint64_t inputs_and_outputs, const F& f,
+                                const A&... arguments) {
+  expect_lean([&] { f(arguments...); }, base, inputs_and_outputs);
   for (const int threads : {1, 3}) {
     const auto forced = f.with({.threads = threads, .force_threads = true});
-    expect_lean([&] { forced(arguments...); }, outputs, bytes);
+    expect_lean(
+        [&] {
+          forced(arguments...);
+          EXPECT_EQ(last_call().threads, threads) << last_call().threads_reason;
+        },
+        base, inputs_and_outputs);
   }
 }
 
-TEST(HighWaterMark, Tutorial) {
-  for (const DType dtype : {f64, i64}) expect_lean_on_any_threads(1, 8 << 20, tutorial, ones({1023, 1024}, dtype));
-  expect_lean_on_any_threads(1, 4 << 20, tutorial, ones({1023, 1024}, f32));
+class HighWaterMark : public testing::TestWithParam<std::tuple<std::int64_t, DType>> {
+ protected:
+  std::int64_t n() const { return std::get<0>(GetParam()); }
+  DType dtype() const { return std::get<1>(GetParam()); }
+  std::uint64_t bytes() const { return static_cast<std::uint64_t>(n()) * dtype().size(); }
+  Array input(double x) const { return full({n()}, x, dtype()); }
+
+  const std::uint64_t base_ = memory_info().bytes_in_use;
+};
+
+TEST_P(HighWaterMark, Tutorial) {
+  const std::int64_t most_rows = n() < 1'000'000 ? 500 : 1000;
+  for (const std::int64_t rows : {most_rows, std::int64_t{40}}) {
+    const Array a = input(0.5).reshape({rows, n() / rows});
+    expect_lean_on_any_threads(base_, bytes_of(a) + bytes(), tutorial, a);
+  }
+  if (dtype() != f64) return;
+  const Array integers = full({most_rows, n() / most_rows}, 3);
+  expect_lean_on_any_threads(base_, bytes_of(integers) + bytes(), tutorial, integers);
 }
 
-TEST(HighWaterMark, Chain6) {
-  const Array x = ones({whole_block}), y = ones({whole_block});
-  expect_lean_on_any_threads(1, 8 << 20, chain6, x, y);
+TEST_P(HighWaterMark, Chain6) {
+  const Array a = input(1), b = input(2), c = input(3), d = input(4);
+  expect_lean_on_any_threads(base_, 4 * bytes() + bytes(), bench::kernels::chain6, a, b, c, d);
 }
 
-TEST(HighWaterMark, BlackScholes) {
-  const Array spot = full({whole_block}, 100.0), strike = full({whole_block}, 95.0), years = full({whole_block}, 1.5);
-  expect_lean_on_any_threads(2, 8 << 20, black_scholes_arrays, spot, strike, years, 0.02, 0.3);
-  expect_lean_on_any_threads(2, 8 << 20, black_scholes_loop, spot, strike, years, 0.02, 0.3);
+TEST_P(HighWaterMark, Chain6OfStatements) {
+  const Array x = input(1), y = input(2);
+  expect_lean_on_any_threads(base_, 2 * bytes() + bytes(), chain6, x, y);
+}
+
+TEST_P(HighWaterMark, BlackScholes) {
+  const Array spot = input(100), strike = input(95), years = input(1.5);
+  expect_lean_on_any_threads(base_, 3 * bytes() + 2 * bytes(), bench::kernels::black_scholes, spot, strike, years, 0.02,
+                             0.3);
+  expect_lean_on_any_threads(base_, 3 * bytes() + 2 * bytes(), black_scholes_arrays, spot, strike, years, 0.02, 0.3);
   const auto [call, put] = black_scholes_arrays(spot, strike, years, 0.02, 0.3);
-  const auto [call_loop, put_loop] = black_scholes_loop(spot, strike, years, 0.02, 0.3);
+  const auto [call_loop, put_loop] = bench::kernels::black_scholes(spot, strike, years, 0.02, 0.3);
   EXPECT_TRUE(array_equal(call, call_loop).as_bool());
   EXPECT_TRUE(array_equal(put, put_loop).as_bool());
+}
+
+INSTANTIATE_TEST_SUITE_P(Sizes, HighWaterMark,
+                         testing::Combine(testing::Values(400'000, 1'000'000, 10'000'000), testing::Values(f32, f64)),
+                         [](const auto& p) {
+                           return std::string(std::get<1>(p.param).name()) + "_" + std::to_string(std::get<0>(p.param));
+                         });
+
+// Right after a launch left a larger block free, too.
+TEST(HighWaterMarks, OfShrinkingArrays) {
+  const std::uint64_t base = memory_info().bytes_in_use;
+  for (std::int64_t n = 3'000'000; n > 100'000; n = n * 9 / 10) {
+    const Array x = ones({n}), y = ones({n});
+    const std::uint64_t bytes = 3 * bytes_of(x);
+    reset_high_water_mark();
+    chain6(x, y);
+    EXPECT_LE(memory_info().high_water_mark, base + bytes + mebibyte) << n;
+  }
 }
 
 // ---- Pages ----------------------------------------------------------------------------------------------------------

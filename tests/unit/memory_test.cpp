@@ -6,6 +6,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstring>
 #include <mutex>
@@ -51,15 +53,72 @@ TEST(Memory, BlocksAreAlignedAndDistinct) {
   deallocate(nullptr, 100);
 }
 
-TEST(Memory, RoundsUpByAQuarterAtMost) {
+TEST(Memory, RoundsUpByAQuarterAndBy64KiBAtMost) {
   for (std::size_t bytes = 1; bytes <= 300 * mebibyte; bytes += 1 + bytes / 7) {
     const std::size_t before = in_use();
     void* const block = allocate(bytes);
     const std::size_t size = in_use() - before;
     EXPECT_GE(size, bytes);
-    EXPECT_LE(size, std::max<std::size_t>((bytes + 63) / 64 * 64, bytes + bytes / 4)) << bytes;
+    EXPECT_LE(size, std::max<std::size_t>((bytes + 63) / 64 * 64, bytes + std::min(bytes / 4, 64 * kibibyte))) << bytes;
     deallocate(block, bytes);
+    EXPECT_EQ(in_use(), before);
   }
+  trim();
+}
+
+TEST(Memory, EverySizeAroundAStepIsWhole) {
+  // Two blocks of each size, filled to the last byte and freed in both orders: none reaches into its neighbour.
+  std::vector<std::size_t> steps;
+  for (std::size_t step = 64; step <= 9 * mebibyte; step += std::max<std::size_t>(64, step / 16)) steps.push_back(step);
+  for (std::size_t step = 128 * kibibyte; step <= 4 * mebibyte; step += 64 * kibibyte) steps.push_back(step);
+  for (std::size_t step : steps)
+    for (std::size_t bytes : {step - 1, step, step + 1}) {
+      const std::size_t before = in_use();
+      char* const one = static_cast<char*>(allocate(bytes));
+      char* const other = static_cast<char*>(allocate(bytes));
+      std::memset(one, 1, bytes);
+      std::memset(other, 2, bytes);
+      ASSERT_EQ(one[0] + one[bytes - 1], 2) << bytes;
+      deallocate(bytes % 2 ? one : other, bytes);
+      deallocate(bytes % 2 ? other : one, bytes);
+      ASSERT_EQ(in_use(), before) << bytes;
+    }
+  trim();
+}
+
+TEST(Memory, ALargerBlockServesAndItsRestStaysFree) {
+  trim();
+  char* const block = static_cast<char*>(allocate(20 * mebibyte));
+  std::memset(block, 1, 20 * mebibyte);
+  deallocate(block, 20 * mebibyte);
+  const auto before = memory_statistics();
+  // A quarter larger serves, more does not.
+  void* const much_smaller = allocate(14 * mebibyte);
+  EXPECT_EQ(memory_statistics().reuses, before.reuses);
+  EXPECT_EQ(allocate(15 * mebibyte), block);
+  EXPECT_EQ(memory_statistics().bytes_in_use, before.bytes_in_use + 29 * mebibyte);
+  EXPECT_EQ(memory_statistics().bytes_cached, before.bytes_cached - 16 * mebibyte);
+  EXPECT_EQ(allocate(4 * mebibyte), block + 16 * mebibyte);
+  EXPECT_EQ(memory_statistics().bytes_cached, before.bytes_cached - 20 * mebibyte);
+  deallocate(block, 15 * mebibyte);
+  deallocate(block + 16 * mebibyte, 4 * mebibyte);
+  deallocate(much_smaller, 14 * mebibyte);
+  EXPECT_EQ(memory_statistics().bytes_in_use, before.bytes_in_use);
+  trim();
+  EXPECT_EQ(memory_statistics().bytes_cached, 0u);
+}
+
+TEST(Memory, TheBestFitServes) {
+  trim();
+  std::vector<void*> blocks;
+  for (const std::size_t size : {44, 40, 48, 42}) blocks.push_back(allocate(size * mebibyte));
+  for (std::size_t k = 0; k < 4; ++k) deallocate(blocks[k], std::array{44, 40, 48, 42}[k] * mebibyte);
+  for (const auto& [size, expected] : {std::pair(41, 3), {43, 0}, {40, 1}, {39, 2}})
+    EXPECT_EQ(allocate(static_cast<std::size_t>(size) * mebibyte), blocks[static_cast<std::size_t>(expected)]) << size;
+  deallocate(blocks[3], 41 * mebibyte);
+  deallocate(blocks[0], 43 * mebibyte);
+  deallocate(blocks[1], 40 * mebibyte);
+  deallocate(blocks[2], 39 * mebibyte);
   trim();
 }
 

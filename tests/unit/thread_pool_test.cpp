@@ -230,6 +230,44 @@ TEST_F(ThreadPoolTest, MaxThreadsAndSizeAreLimits) {
   EXPECT_TRUE(alone.complete());
 }
 
+TEST_F(ThreadPoolTest, RunOnIsNotLimitedByTheSize) {
+  for (int size : {1, 2, 3}) {
+    pool.resize(size);
+    for (int threads : {1, 2, 3, 7, 2, 12}) {
+      Record record(100, 1);
+      const ParallelRun run = pool.run_on(threads, Record::visit, &record, 100, 1);
+      EXPECT_EQ(run.threads_that_ran, threads) << "size " << size;
+      EXPECT_EQ(record.threads_seen(), threads);
+      EXPECT_TRUE(record.complete());
+      EXPECT_EQ(pool.size(), size);
+    }
+    Record few(2, 1);
+    EXPECT_EQ(pool.run_on(5, Record::visit, &few, 2, 1).threads_that_ran, 2);
+    EXPECT_TRUE(few.complete());
+    // What was lent is gone again.
+    Record record(100, 1);
+    EXPECT_EQ(pool.run(Record::visit, &record, 100, 1, 50, true).threads_that_ran, size);
+    EXPECT_TRUE(record.complete());
+  }
+}
+
+TEST_F(ThreadPoolTest, RunOnWaitsForThePool) {
+  pool.resize(2);
+  std::atomic<int> short_runs{0};
+  std::vector<std::thread> callers;
+  for (int caller = 0; caller < 4; ++caller)
+    callers.emplace_back([&, caller] {
+      for (int round = 0; round < 50; ++round) {
+        Record record(64, 1);
+        if (pool.run_on(2 + caller, Record::visit, &record, 64, 1).threads_that_ran != 2 + caller) ++short_runs;
+        if (!record.complete()) ++short_runs;
+      }
+    });
+  for (std::thread& caller : callers) caller.join();
+  EXPECT_EQ(short_runs, 0);
+  EXPECT_EQ(pool.size(), 2);
+}
+
 TEST_F(ThreadPoolTest, WorkersFallAsleepAndWakeUp) {
   pool.resize(2);
   Record first(2, 1);

@@ -24,7 +24,8 @@ struct JitOptions {
   bool interpret = false;
   /// Threads of a call; 0 lets the runtime choose from measured cost. Not part of the key.
   int threads = 0;
-  /// Runs on exactly `threads` threads however small the work; for tests.
+  /// Runs on exactly `threads` threads (0: on all) however small the work, if it can be divided into so many parts;
+  /// also on more than set_num_threads allows. For tests.
   bool force_threads = false;
   friend constexpr bool operator==(const JitOptions&, const JitOptions&) = default;
 };
