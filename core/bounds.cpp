@@ -160,7 +160,9 @@ class Checks {
     } else if (statement.kind == Kind::evaluate && program_[statement.value].op == Op::load) {
       const Node load = program_[statement.value];
       if (load.flat) return;
+      tentative_ = load.tentative;
       const bool is_checked = load.operands[0] == none && check(load.id, load.axis, load.count, load.location);
+      tentative_ = false;
       if (load.tentative && !is_checked) keep_inside(statement.value);
     }
   }
@@ -185,7 +187,7 @@ class Checks {
       build_.at(location);
       const NodeId index = program_.indices[first + axis];
       // The first of equal accesses in a block is checked wherever a later one could be.
-      const auto [known, is_first] = checked_.try_emplace({path_.back().block, root, axis, index}, false);
+      const auto [known, is_first] = checked_.try_emplace({path_.back().block, root, axis, index, tentative_}, false);
       if (is_first) known->second = check_axis(root, axis, index, location);
       all = all && known->second;
     }
@@ -362,7 +364,7 @@ class Checks {
   // read there before.
   bool is_known(NodeId id, std::size_t level) const {
     const Node& node = program_[id];
-    if (const auto found = evaluated_.find(id); found != evaluated_.end()) return found->second <= level;
+    if (const auto found = evaluated_.find(id); found != evaluated_.end() && !tentative_) return found->second <= level;
     if (!is_pure(node.op)) return false;
     if (node.op == Op::scalar_argument) return node.type.dtype.is_integer() || node.type.dtype.is_bool();
     if (node.op == Op::index) {
@@ -456,8 +458,10 @@ class Checks {
   std::map<NodeId, NodeId> equal_to_;  // a smaller node of the same value, by node
   std::vector<Sum> nonnegative_;       // what guards found to be 0 or more
   std::set<std::pair<BlockId, NodeId>> seen_;
-  std::map<NodeId, std::size_t> evaluated_;         // loads and reads passed, with the level of `path_` they stand at
-  std::map<std::array<std::uint32_t, 4>, bool> checked_;  // by block, root, axis, index: whether it could be
+  std::map<NodeId, std::size_t> evaluated_;  // loads and reads passed, with the level of `path_` they stand at
+  bool tentative_ = false;  // the load at hand may be one too many: an index read from memory is no error yet
+  // By block, root, axis, index, tentative: whether it could be.
+  std::map<std::array<std::uint32_t, 5>, bool> checked_;
   std::map<BlockId, std::vector<std::pair<std::size_t, Statement>>> guards_;
 };
 

@@ -196,7 +196,6 @@ constexpr RuntimeServices services{&allocate, &allocate_again, &allocate, &run_s
   const ir::Program& program = v.program();
   if (status == status_no_memory) {
     const auto& memory = *static_cast<const LaunchMemory*>(frame.owner);
-    const ir::Program& program = v.executable ? v.scheduled : v.traced;
     if (memory.refused_root >= program.roots.size())
       throw RuntimeError(
           "an array that a compiled function makes is larger than memory can be; work on fewer elements at a time",

@@ -82,7 +82,7 @@ TEST_F(Bounds, TentativeLoadsStayInside) {
   EXPECT_EQ(s.program[from_memory].operands[0], inside(place));
   EXPECT_EQ(s.program[again].operands[0], inside(place));
   EXPECT_EQ(s.program[plain].operands[0], none) << "a guard checks it";
-  EXPECT_EQ(s.all(Kind::guard).size(), 2u) << "those of place and of x";
+  EXPECT_EQ(s.all(Kind::guard).size(), 3u) << "those of place, of x, and of what is asked for at place";
   const NodeId whole = s.program[guarded].operands[0];
   const auto holds = [&](std::int64_t scalar) { return Numbers{{{5}, {9}, {1}}, {scalar}, {}}(s.program, whole) != 0; };
   EXPECT_TRUE(holds(3));
