@@ -107,6 +107,14 @@ TEST(Indices, TracedTooMany) {
   expect_error<IndexError>({"an element", {"rank 2", "2 indices, not 3"}, "a(i, _)"}, [] { f(zeros({2, 3})); });
 }
 
+TEST(Indices, TracedItemOfAMatrix) {
+  static auto f = jit([](Array a) {
+    next_line_is_wrong();
+    return a.item();
+  });
+  expect_error<ShapeError>({"item()", {"f64", "rank 2"}, "a(0)"}, [] { f(zeros({2, 3})); });
+}
+
 TEST(Indices, TracedViewOfTooFewAxes) {
   static auto f = jit([](Array a) {
     next_line_is_wrong();
