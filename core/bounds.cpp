@@ -40,6 +40,8 @@ class Checks {
     lift_guards();
     walk(0);
     for (auto& [block, guards] : guards_) insert(program_.blocks[block].statements, guards);
+    for (Block& block : program_.blocks)
+      std::erase_if(block.statements, [](const Statement& s) { return s.kind == Kind::guard && s.condition == none; });
     lift_guards();
   }
 
@@ -83,11 +85,48 @@ class Checks {
       access(statement);
       if (statement.kind == Kind::evaluate) evaluated_[statement.value] = depth;
       if (block == 0 && statement.kind == Kind::guard) learn(statement.condition);
+      if (statement.kind == Kind::guard && leave_parallel_loops(statement))
+        program_.blocks[block].statements[k].condition = none;  // it stands before the loops now
       for_each_block(statement, [&](BlockId inner) { walk(inner); });
       if (leaves(statement)) path_[depth].certain = false;
     }
     path_.pop_back();
     std::erase_if(evaluated_, [&](const auto& entry) { return entry.second == depth; });
+  }
+
+  // Puts a check of the user's, of shapes or of a slice, in front of the parallel loops around it: all their iterations
+  // would find the same. It is only made if there are iterations. False where it has to stay.
+  bool leave_parallel_loops(const Statement& guard) {
+    std::size_t outermost = 0;  // the level of `path_` that the outermost parallel loop stands in
+    while (outermost + 1 < path_.size() && !is_parallel_loop(outermost + 1)) ++outermost;
+    if (outermost + 1 == path_.size()) return false;
+    NodeId never = build_.boolean(false);
+    for (std::size_t level = path_.size() - 1; level > outermost; --level) {
+      const std::optional<std::size_t> position = loop_at(level);
+      if (!position || !path_[level].certain) return false;
+      const Statement loop = program_.blocks[path_[level - 1].block].statements[*position];
+      if (has_break(program_, loop.body)) return false;
+      const std::vector<LoopDimension> dimensions = program_.loops[loop.target].dimensions;
+      for (const LoopDimension& d : dimensions) {
+        const auto step = build_.constant_value(d.step);
+        if (!step || *step == 0 || !is_known(d.begin, outermost) || !is_known(d.end, outermost)) return false;
+        never =
+            build_.logical_or(never, *step > 0 ? build_.less_equal(d.end, d.begin) : build_.less_equal(d.begin, d.end));
+      }
+    }
+    const Message& message = program_.messages[guard.message];
+    if (!is_known(guard.condition, outermost)) return false;
+    for (const NodeId shown : message.shown)
+      if (!is_known(shown, outermost)) return false;
+    Statement before = guard;
+    before.condition = build_.logical_or(never, guard.condition);
+    guards_[path_[outermost].block].push_back({path_[outermost].position, before});
+    return true;
+  }
+
+  bool is_parallel_loop(std::size_t level) const {
+    const std::optional<std::size_t> position = loop_at(level);
+    return position && program_.loops[program_.blocks[path_[level - 1].block].statements[*position].target].parallel;
   }
 
   // What a guard of the body found holds from there on: the checks of shapes and slices prove most indices.
@@ -367,6 +406,11 @@ class Checks {
     if (const auto found = evaluated_.find(id); found != evaluated_.end() && !tentative_) return found->second <= level;
     if (!is_pure(node.op)) return false;
     if (node.op == Op::scalar_argument) return node.type.dtype.is_integer() || node.type.dtype.is_bool();
+    if (node.op == Op::extent) {
+      const NodeId extent =
+          program_.roots[node.id].kind == Root::Kind::parameter ? id : program_.roots[node.id].extents[node.axis];
+      return extent == id || is_known(extent, level);
+    }
     if (node.op == Op::index) {
       for (std::size_t k = 1; k <= level; ++k) {
         const std::optional<std::size_t> statement = loop_at(k);
