@@ -50,8 +50,16 @@ T narrow(const std::vector<T>& terms, T identity, std::size_t segment, F&& join)
   return sums.empty() ? identity : tree(sums, join);
 }
 
-constexpr auto plus = [](auto x, auto y) { return static_cast<decltype(x)>(x + y); };
-constexpr auto times = [](auto x, auto y) { return static_cast<decltype(x)>(x * y); };
+// Integers wrap, as Kiln's do; C++ leaves the overflow of its signed ones undefined.
+template <class T>
+using Wrapping = typename std::conditional_t<std::is_floating_point_v<T>, std::type_identity<T>,
+                                             std::make_unsigned<std::conditional_t<sizeof(T) < 4, int, T>>>::type;
+constexpr auto plus = []<class T>(T x, T y) {
+  return static_cast<T>(static_cast<Wrapping<T>>(x) + static_cast<Wrapping<T>>(y));
+};
+constexpr auto times = []<class T>(T x, T y) {
+  return static_cast<T>(static_cast<Wrapping<T>>(x) * static_cast<Wrapping<T>>(y));
+};
 
 // 1 … 1e6, around rows and blocks.
 const std::vector<std::int64_t> sizes = {
