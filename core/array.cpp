@@ -490,10 +490,11 @@ void Element::max(const Operand& x) && { update(*this, ir::Op::maximum, x); }
 
 Value Array::item(Location l) const {
   if (state_ == State::traced) {
-    const Operand zero(0, l);
-    const Operand* list[max_rank];
-    for (auto& i : list) i = &zero;
-    return element(list, rank_, l);
+    if (rank_ != 0)
+      throw ShapeError(text("item() of a traced ", dtype_, " array of rank ", int{rank_},
+                            ": its size is known when it is called only; write the element's indices, as in a(0)"),
+                       l);
+    return element(nullptr, 0, l);
   }
   concrete(*this, "item()", l);
   if (host_size() != 1)

@@ -40,6 +40,8 @@ class Checks {
     lift_guards();
     walk(0);
     for (auto& [block, guards] : guards_) insert(program_.blocks[block].statements, guards);
+    for (Block& block : program_.blocks)
+      std::erase_if(block.statements, [](const Statement& s) { return s.kind == Kind::guard && s.condition == none; });
     lift_guards();
   }
 
@@ -81,11 +83,50 @@ class Checks {
       const Statement statement = program_.blocks[block].statements[k];
       path_[depth].position = k;
       access(statement);
+      if (statement.kind == Kind::evaluate) evaluated_[statement.value] = depth;
       if (block == 0 && statement.kind == Kind::guard) learn(statement.condition);
+      if (statement.kind == Kind::guard && leave_parallel_loops(statement))
+        program_.blocks[block].statements[k].condition = none;  // it stands before the loops now
       for_each_block(statement, [&](BlockId inner) { walk(inner); });
       if (leaves(statement)) path_[depth].certain = false;
     }
     path_.pop_back();
+    std::erase_if(evaluated_, [&](const auto& entry) { return entry.second == depth; });
+  }
+
+  // Puts a check of the user's, of shapes or of a slice, in front of the parallel loops around it: all their iterations
+  // would find the same. It is only made if there are iterations. False where it has to stay.
+  bool leave_parallel_loops(const Statement& guard) {
+    std::size_t outermost = 0;  // the level of `path_` that the outermost parallel loop stands in
+    while (outermost + 1 < path_.size() && !is_parallel_loop(outermost + 1)) ++outermost;
+    if (outermost + 1 == path_.size()) return false;
+    NodeId never = build_.boolean(false);
+    for (std::size_t level = path_.size() - 1; level > outermost; --level) {
+      const std::optional<std::size_t> position = loop_at(level);
+      if (!position || !path_[level].certain) return false;
+      const Statement loop = program_.blocks[path_[level - 1].block].statements[*position];
+      if (has_break(program_, loop.body)) return false;
+      const std::vector<LoopDimension> dimensions = program_.loops[loop.target].dimensions;
+      for (const LoopDimension& d : dimensions) {
+        const auto step = build_.constant_value(d.step);
+        if (!step || *step == 0 || !is_known(d.begin, outermost) || !is_known(d.end, outermost)) return false;
+        never =
+            build_.logical_or(never, *step > 0 ? build_.less_equal(d.end, d.begin) : build_.less_equal(d.begin, d.end));
+      }
+    }
+    const Message& message = program_.messages[guard.message];
+    if (!is_known(guard.condition, outermost)) return false;
+    for (const NodeId shown : message.shown)
+      if (!is_known(shown, outermost)) return false;
+    Statement before = guard;
+    before.condition = build_.logical_or(never, guard.condition);
+    guards_[path_[outermost].block].push_back({path_[outermost].position, before});
+    return true;
+  }
+
+  bool is_parallel_loop(std::size_t level) const {
+    const std::optional<std::size_t> position = loop_at(level);
+    return position && program_.loops[program_.blocks[path_[level - 1].block].statements[*position].target].parallel;
   }
 
   // What a guard of the body found holds from there on: the checks of shapes and slices prove most indices.
@@ -157,26 +198,51 @@ class Checks {
       check(statement.target, statement.first_index, statement.index_count, statement.location);
     } else if (statement.kind == Kind::evaluate && program_[statement.value].op == Op::load) {
       const Node load = program_[statement.value];
-      if (load.flat || load.operands[0] != none) return;
-      check(load.id, load.axis, load.count, load.location);
+      if (load.flat) return;
+      tentative_ = load.tentative;
+      const bool is_checked = load.operands[0] == none && check(load.id, load.axis, load.count, load.location);
+      tentative_ = false;
+      if (load.tentative && !is_checked) keep_inside(statement.value);
     }
   }
 
-  void check(RootId root, std::uint32_t first, std::uint32_t count, std::uint32_t location) {
+  // The load takes place only where its index is inside.
+  void keep_inside(NodeId id) {
+    const Node load = program_[id];
+    build_.at(load.location);
+    NodeId inside = load.operands[0] == none ? build_.boolean(true) : load.operands[0];
+    for (std::uint32_t axis = 0; axis < load.count; ++axis) {
+      const NodeId index = program_.indices[load.axis + axis], extent = build_.extent(load.id, axis);
+      inside = build_.logical_and(inside, build_.less_equal(build_.integer(0), index));
+      inside = build_.logical_and(inside, build_.less(index, extent));
+    }
+    if (build_.constant_value(inside) != 1) program_[id].operands[0] = inside;
+  }
+
+  // Whether the indices on all axes are checked, here or before, or proven to be inside.
+  bool check(RootId root, std::uint32_t first, std::uint32_t count, std::uint32_t location) {
+    bool all = true;
     for (std::uint32_t axis = 0; axis < count; ++axis) {
       build_.at(location);
       const NodeId index = program_.indices[first + axis];
-      if (program_[index].type.dtype != i64) continue;
       // The first of equal accesses in a block is checked wherever a later one could be.
-      if (!checked_.insert({path_.back().block, root, axis, index}).second) continue;
-      const Sum sum = build_.sum(index);
-      Turn least{sum, {}}, most{sum, {}};
-      const std::optional<std::size_t> level = lift(least, most);
-      if (!level) continue;
-      const NodeId extent = build_.extent(root, axis);
-      if (!is_known(extent, *level)) continue;
-      guard(path_[*level], least, most, root, axis, extent, location);
+      const auto [known, is_first] = checked_.try_emplace({path_.back().block, root, axis, index, tentative_}, false);
+      if (is_first) known->second = check_axis(root, axis, index, location);
+      all = all && known->second;
     }
+    return all;
+  }
+
+  bool check_axis(RootId root, std::uint32_t axis, NodeId index, std::uint32_t location) {
+    if (program_[index].type.dtype != i64) return false;
+    const Sum sum = build_.sum(index);
+    Turn least{sum, {}}, most{sum, {}};
+    const std::optional<std::size_t> level = lift(least, most);
+    if (!level) return false;
+    const NodeId extent = build_.extent(root, axis);
+    if (!is_known(extent, *level)) return false;
+    guard(path_[*level], least, most, root, axis, extent, location);
+    return true;
   }
 
   // Carries both turns out of as many loops as possible; the level of `path_` reached, or none if no guard can be
@@ -333,11 +399,18 @@ class Checks {
     return found;
   }
 
-  // Whether a node is made of extents, integer scalars, constants and the indices of loops around `level`.
+  // Whether a node is made of extents, integer scalars, constants, the indices of loops around `level` and what was
+  // read there before.
   bool is_known(NodeId id, std::size_t level) const {
     const Node& node = program_[id];
+    if (const auto found = evaluated_.find(id); found != evaluated_.end() && !tentative_) return found->second <= level;
     if (!is_pure(node.op)) return false;
     if (node.op == Op::scalar_argument) return node.type.dtype.is_integer() || node.type.dtype.is_bool();
+    if (node.op == Op::extent) {
+      const NodeId extent =
+          program_.roots[node.id].kind == Root::Kind::parameter ? id : program_.roots[node.id].extents[node.axis];
+      return extent == id || is_known(extent, level);
+    }
     if (node.op == Op::index) {
       for (std::size_t k = 1; k <= level; ++k) {
         const std::optional<std::size_t> statement = loop_at(k);
@@ -429,7 +502,10 @@ class Checks {
   std::map<NodeId, NodeId> equal_to_;  // a smaller node of the same value, by node
   std::vector<Sum> nonnegative_;       // what guards found to be 0 or more
   std::set<std::pair<BlockId, NodeId>> seen_;
-  std::set<std::array<std::uint32_t, 4>> checked_;  // block, root, axis, index
+  std::map<NodeId, std::size_t> evaluated_;  // loads and reads passed, with the level of `path_` they stand at
+  bool tentative_ = false;  // the load at hand may be one too many: an index read from memory is no error yet
+  // By block, root, axis, index, tentative: whether it could be.
+  std::map<std::array<std::uint32_t, 5>, bool> checked_;
   std::map<BlockId, std::vector<std::pair<std::size_t, Statement>>> guards_;
 };
 

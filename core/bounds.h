@@ -10,7 +10,7 @@ namespace kiln::ir {
 /// indices, extents, integer scalars and constants; what is proven needs no guard. Where a loop's range varies with the
 /// loop around it, the guard asks only about a turn that really comes, so it never refuses a call that would have
 /// stayed in bounds. Runs after `demand`: a guarded load is not checked. Neither are conditional accesses, indices read
-/// from memory, and flat accesses.
+/// from memory, and flat accesses. A tentative load that is not checked reads nothing where its index is outside.
 void bounds(Program& program);
 
 }  // namespace kiln::ir

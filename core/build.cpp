@@ -2,6 +2,7 @@
 #include "core/build.h"
 
 #include "core/host_ops.h"
+#include "core/planted_faults.h"
 
 #include <algorithm>
 #include <bit>
@@ -114,7 +115,10 @@ bool Builder::Equal::operator()(NodeId a, NodeId b) const {
 }
 
 Builder::Builder(Program& program, bool fold)
-    : program_(program), fold_(fold), known_(program.nodes.size() * 2 + 64, Hash{&program}, Equal{&program}) {
+    : program_(program),
+      folds_(fold),
+      fold_(fold),
+      known_(program.nodes.size() * 2 + 64, Hash{&program}, Equal{&program}) {
   for (NodeId id = 0; id < program.nodes.size(); ++id) {
     if (is_pure(program[id].op)) known_.insert(id);
   }
@@ -207,7 +211,9 @@ NodeId Builder::convert(NodeId x, Type type) {
   if (source.op == Op::constant) {
     if (source.type.dtype == type.dtype) return constant(type.dtype, source.number, type.strength);
     if (fold_ && !type.dtype.is_complex() && !source.type.dtype.is_complex()) {
-      return constant(type.dtype, kiln::convert(source.number, source.type.dtype, type.dtype), type.strength);
+      detail::Number16 number = kiln::convert(source.number, source.type.dtype, type.dtype);
+      if (planted(Fault::wrong_folding) && type.dtype.is_floating()) number.re += 1;
+      return constant(type.dtype, number, type.strength);
     }
   }
   Node node;
@@ -264,6 +270,7 @@ NodeId Builder::scalar_argument(std::uint32_t number, Type type) {
 // ------------------------------------------------------------------------------------------------------------
 
 const Sum& Builder::sum(NodeId x) {
+  x = asked(x);
   if (const auto found = sums_.find(x); found != sums_.end()) return found->second;
   const Node node = program_[x];
   Sum result;
@@ -426,6 +433,47 @@ NodeId Builder::select(NodeId condition, NodeId a, NodeId b) {
   return node(Op::select, program_[a].type, {condition, a, b});
 }
 
+// --- folding afterwards
+// --------------------------------------------------------------------------------------------------
+
+NodeId Builder::folded(NodeId x) {
+  if (const auto found = folded_.find(x); found != folded_.end()) return found->second;
+  const Node node = program_[x];
+  const int count = operand_count(node);
+  if (count == 0) return x;
+  Node simple = node;
+  for (int k = 0; k < count; ++k) simple.operands[k] = folded(node.operands[k]);
+  const bool fold = std::exchange(fold_, true);
+  const NodeId result = rebuilt(simple);
+  fold_ = fold;
+  folded_.emplace(result, result);
+  folded_.emplace(x, result);
+  return result;
+}
+
+// The node of this operation, with folding.
+NodeId Builder::rebuilt(const Node& node) {
+  const NodeId a = node.operands[0], b = node.operands[1];
+  if (is_i64(program_[a])) {
+    switch (node.op) {
+      case Op::add: return add(a, b);
+      case Op::subtract: return sub(a, b);
+      case Op::multiply: return mul(a, b);
+      case Op::floordiv: return floordiv(a, b);
+      case Op::minimum: return min(a, b);
+      case Op::maximum: return max(a, b);
+      case Op::less_equal: return less_equal(a, b);
+      case Op::equal: return equal(a, b);
+      default: break;
+    }
+  }
+  switch (operand_count(node)) {
+    case 1: return this->node(node.op, node.type, {a});
+    case 2: return this->node(node.op, node.type, {a, b});
+    default: return this->node(node.op, node.type, {a, b, node.operands[2]});
+  }
+}
+
 // --- questions
 // -----------------------------------------------------------------------------------------------------------
 
@@ -437,6 +485,7 @@ bool Builder::same(NodeId a, NodeId b) {
 }
 
 std::optional<std::int64_t> Builder::constant_value(NodeId x) {
+  x = asked(x);
   const Node& node = program_[x];
   if (node.op == Op::constant && (node.type.dtype.is_integer() || node.type.dtype.is_bool())) return node.number.i;
   if (node.type.dtype.is_bool()) {
@@ -457,7 +506,7 @@ std::optional<std::int64_t> Builder::difference(NodeId a, NodeId b) {
 }
 
 bool Builder::less_equal_known(NodeId a, NodeId b) {
-  return is_i64(program_[a]) && is_i64(program_[b]) && ordered(a, b, 0);
+  return is_i64(program_[a]) && is_i64(program_[b]) && ordered(asked(a), asked(b), 0);
 }
 
 // Ordering, unlike equality, does not hold modulo 2^64. So it is decided only for sums that cannot wrap.
@@ -519,8 +568,8 @@ bool Builder::small(NodeId x, int depth) {
     case Op::negative: return small(node.operands[0], depth + 1);
     case Op::floordiv: return program_.is_constant(node.operands[1]) && small(node.operands[0], depth + 1);
     case Op::index: {
-      const LoopDimension& dimension = program_.loops[node.id].dimensions[node.axis];
-      return small(dimension.begin, depth + 1) && small(dimension.end, depth + 1);
+      const LoopDimension dimension = program_.loops[node.id].dimensions[node.axis];
+      return small(asked(dimension.begin), depth + 1) && small(asked(dimension.end), depth + 1);
     }
     default: return false;
   }
@@ -560,8 +609,8 @@ std::optional<std::int64_t> Builder::at_least(NodeId x, int depth) {
       const LoopDimension dimension = program_.loops[node.id].dimensions[node.axis];
       const auto step = constant_value(dimension.step);
       if (!step || *step == 0) return std::nullopt;
-      if (*step > 0) return at_least(dimension.begin, depth + 1);
-      const auto end = at_least(dimension.end, depth + 1);
+      if (*step > 0) return at_least(asked(dimension.begin), depth + 1);
+      const auto end = at_least(asked(dimension.end), depth + 1);
       return end ? std::optional(*end + 1) : std::nullopt;
     }
     case Op::add:

@@ -35,6 +35,7 @@ class Builder {
   explicit Builder(Program& program, bool fold = true);
 
   Program& program() { return program_; }
+  bool folds() const { return folds_; }
   /// The location that nodes made from now on carry.
   void at(std::uint32_t location) { location_ = location; }
 
@@ -82,6 +83,8 @@ class Builder {
   /// The canonical form of an i64 node. It stays valid until the operands of a node are changed behind the Builder's
   /// back.
   const Sum& sum(NodeId x);
+  /// The node that folding would have made of a pure node; what the questions are about where nothing is folded.
+  NodeId folded(NodeId x);
   /// The node of a sum.
   NodeId from(const Sum& sum);
   /// The number of a node made of constants alone, of any dtype but complex.
@@ -99,6 +102,9 @@ class Builder {
 
   NodeId intern(Node node);
   NodeId simplified(Op op, Type result, const NodeId* operands, int count);
+  NodeId rebuilt(const Node& node);
+  // The node to ask a question about.
+  NodeId asked(NodeId x) { return folds_ ? x : folded(x); }
   NodeId product(const Sum::Term& term);
   bool nonnegative(const Sum& sum, int depth);
   bool ordered(NodeId a, NodeId b, int depth, std::int64_t margin = 0);
@@ -106,10 +112,12 @@ class Builder {
   std::optional<std::int64_t> at_least(NodeId x, int depth);
 
   Program& program_;
-  bool fold_;
+  const bool folds_;
+  bool fold_;  // now: also while a question makes folded nodes
   std::uint32_t location_ = 0;
   std::unordered_set<NodeId, Hash, Equal> known_;
   std::unordered_map<NodeId, Sum> sums_;
+  std::unordered_map<NodeId, NodeId> folded_;
 };
 
 /// Sums, differences and products of canonical sums.

@@ -25,10 +25,14 @@ struct Literal {
 // All of its literals, sorted.
 using Case = std::vector<Literal>;
 // One case or another. No case: never. The empty case: always.
-using Demand = std::vector<Case>;
+struct Demand {
+  std::vector<Case> cases;
+  bool exact = true;  // false: conditions were dropped, so that it may hold where nothing asks
 
-constexpr std::size_t most_cases = 8, most_literals = 8;
-const Demand always{Case{}};
+  bool is_always() const { return cases.size() == 1 && cases[0].empty(); }
+};
+
+constexpr std::size_t most_cases = 8, most_literals = 32;
 
 bool includes(const Case& a, const Case& b) { return std::includes(a.begin(), a.end(), b.begin(), b.end()); }
 
@@ -47,23 +51,24 @@ std::optional<Case> joined(const Case& a, const Case& b) {
 }
 
 void add_case(Demand& demand, Case added) {
-  for (std::size_t k = 0; k < demand.size(); ++k) {
-    if (const auto one = joined(demand[k], added)) {
-      demand.erase(demand.begin() + static_cast<std::ptrdiff_t>(k));
+  std::vector<Case>& cases = demand.cases;
+  for (std::size_t k = 0; k < cases.size(); ++k) {
+    if (const auto one = joined(cases[k], added)) {
+      cases.erase(cases.begin() + static_cast<std::ptrdiff_t>(k));
       return add_case(demand, *one);
     }
   }
-  for (const Case& known : demand) {
+  for (const Case& known : cases) {
     if (includes(added, known)) return;
   }
-  std::erase_if(demand, [&](const Case& known) { return includes(known, added); });
-  demand.push_back(std::move(added));
-  if (demand.size() > most_cases || demand.back().size() > most_literals) demand = always;
+  std::erase_if(cases, [&](const Case& known) { return includes(known, added); });
+  cases.push_back(std::move(added));
+  if (cases.size() > most_cases || cases.back().size() > most_literals) demand = {{Case{}}, false};
 }
 
 Demand under(const Demand& demand, Literal literal) {
-  Demand result;
-  for (Case each : demand) {
+  Demand result{{}, demand.exact};
+  for (Case each : demand.cases) {
     const Literal opposite{literal.condition, !literal.holds};
     if (std::binary_search(each.begin(), each.end(), opposite)) continue;
     if (!std::binary_search(each.begin(), each.end(), literal)) {
@@ -142,14 +147,19 @@ class Guards {
     if (const auto found = demands_.find(id); found != demands_.end()) return found->second;
     Demand result;
     for (const Use& use : uses_[id]) {
-      if (result == always) break;
-      for (const Case& each : demand_by(use)) add_case(result, each);
+      Demand by = demand_by(use);
+      if (by.is_always() && by.exact) {
+        result = std::move(by);
+        break;
+      }
+      result.exact = result.exact && by.exact;
+      for (const Case& each : by.cases) add_case(result, each);
     }
     return demands_[id] = std::move(result);
   }
 
   Demand demand_by(const Use& use) {
-    if (use.user == none) return always;
+    if (use.user == none) return {{Case{}}, true};
     const Node& user = program_[use.user];
     const Demand& whole = demand_of(use.user);
     if (user.op == Op::logical_and && use.operand == 1) return under(whole, {user.operands[0], true});
@@ -166,13 +176,15 @@ class Guards {
       if (program_[statement.value].operands[0] == none) loads.push_back(statement.value);
     }
     for (const NodeId load : loads) {
-      const Demand demand = testable(block, load, demand_of(load));
-      if (demand == always || demand.empty()) continue;
+      Demand demand = testable(block, load, demand_of(load));
+      if ((demand.is_always() && demand.exact) || demand.cases.empty()) continue;
       std::vector<NodeId> needed;
-      for (const Case& each : demand) {
+      for (const Case& each : demand.cases) {
         for (const Literal& literal : each) needed.push_back(literal.condition);
       }
-      if (!make_available(block, load, needed)) continue;
+      if (!make_available(block, load, needed)) demand = {{Case{}}, false};
+      program_[load].tentative = !demand.exact;
+      if (demand.is_always()) continue;
       build_.at(program_[load].location);
       const NodeId condition = node_of(demand);
       program_[load].operands[0] = condition;
@@ -183,12 +195,13 @@ class Guards {
   // it: a load too many is better than one that nothing guards.
   Demand testable(BlockId block, NodeId load, const Demand& demand) {
     const std::size_t place = position(block, load);
-    Demand result;
-    for (Case each : demand) {
-      std::erase_if(each, [&](const Literal& literal) {
+    Demand result{{}, demand.exact};
+    for (Case each : demand.cases) {
+      const auto lost = std::erase_if(each, [&](const Literal& literal) {
         std::vector<NodeId> moved, path{load};
         return !reach(block, place, literal.condition, moved, path);
       });
+      if (lost != 0) result.exact = false;
       add_case(result, std::move(each));
     }
     return result;
@@ -196,7 +209,7 @@ class Guards {
 
   NodeId node_of(const Demand& demand) {
     NodeId any = build_.boolean(false);
-    for (const Case& each : demand) {
+    for (const Case& each : demand.cases) {
       NodeId all = build_.boolean(true);
       for (const Literal& literal : each) {
         all = build_.logical_and(all, literal.holds ? literal.condition : build_.logical_not(literal.condition));

@@ -193,9 +193,9 @@ void run_serially(Frame* frame, std::uint32_t, LoopBody body, void* captures, st
 constexpr RuntimeServices services{&allocate, &allocate_again, &allocate, &run_serially};
 
 [[noreturn]] void raise(const Variant& v, const Frame& frame, std::int32_t status, const Location& where) {
+  const ir::Program& program = v.program();
   if (status == status_no_memory) {
     const auto& memory = *static_cast<const LaunchMemory*>(frame.owner);
-    const ir::Program& program = v.executable ? v.scheduled : v.traced;
     if (memory.refused_root >= program.roots.size())
       throw RuntimeError(
           "an array that a compiled function makes is larger than memory can be; work on fewer elements at a time",
@@ -207,13 +207,13 @@ constexpr RuntimeServices services{&allocate, &allocate_again, &allocate, &run_s
              " bytes, that a compiled function makes; work on fewer elements at a time"),
         line.line() ? line : where);
   }
-  const ir::Message& m = v.traced.messages[static_cast<std::size_t>(status - 1)];
+  const ir::Message& m = program.messages[static_cast<std::size_t>(status - 1)];
   std::string message = m.text;
   for (std::size_t k = 0; k < m.shown.size() && k < 8; ++k) {
     const std::size_t at = message.find("{}");
     if (at != std::string::npos) message.replace(at, 2, std::to_string(frame.failed[k]));
   }
-  const Location& made = v.traced.locations[m.location];
+  const Location& made = program.locations[m.location];
   const Location& line = made.line() ? made : where;  // the eager operations' Programs have no lines of their own
   switch (m.kind) {
     case ir::Message::Kind::shape: throw ShapeError(message, line);

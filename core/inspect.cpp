@@ -72,12 +72,18 @@ Specializations specializations(Function& function) {
 Text inspect(Function& function, const char* what) {
   const Variant* v = state_of(function).variants.load();
   if (!v) throw UsageError("inspect: nothing has been compiled yet; call the function first", function.where);
-  if (std::strcmp(what, "program") == 0) return Text(ir::print(v->traced).c_str());
-  if (std::strcmp(what, "scheduled") == 0) return Text(ir::print(v->scheduled).c_str());
-  if (std::strcmp(what, "llvm") == 0 || std::strcmp(what, "asm") == 0)
-    return Text(cpu_backend().inspect(v->scheduled, v->options, what).c_str());
-  throw UsageError(text("inspect(\"", what, "\"): give \"program\", \"scheduled\", \"llvm\" or \"asm\""),
-                   function.where);
+  const auto is = [&](const char* form) { return std::strcmp(what, form) == 0; };
+  if (is("program")) return Text(ir::print(v->traced).c_str());
+  if (!is("scheduled") && !is("llvm") && !is("asm"))
+    throw UsageError(text("inspect(\"", what, "\"): give \"program\", \"scheduled\", \"llvm\" or \"asm\""),
+                     function.where);
+  if (!v->executable)
+    throw UsageError(text("inspect(\"", what,
+                          "\"): the newest specialization is interpreted and has a \"program\" only; make a "
+                          "compiled call first"),
+                     function.where);
+  if (is("scheduled")) return Text(ir::print(v->scheduled).c_str());
+  return Text(cpu_backend().inspect(v->scheduled, v->options, what).c_str());
 }
 
 constinit thread_local LastCallState last_call_state;

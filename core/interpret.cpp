@@ -1,13 +1,15 @@
 // The reference interpreter: values of nodes remembered per turn of their block, statements one after the other,
-// reductions in the order the language defines.
+// reductions in the order the language defines, loads outside their arrays an error where a statement needs them.
 #include "core/interpret.h"
 
 #include "core/error_text.h"
 #include "core/host_ops.h"
+#include "core/visit.h"
 
 #include <kiln/error.h>
 
 #include <algorithm>
+#include <unordered_map>
 
 namespace kiln {
 namespace {
@@ -86,6 +88,22 @@ struct Memory {
   bool ready = false;
 };
 
+/// The value of a node; or the load outside its array that it would have come from. Guarded evaluation is this: where,
+/// && and || pass on only what they choose, and a statement that gets such a value raises the load's error.
+struct Evaluated {
+  Number16 number;
+  NodeId outside = none;
+};
+
+/// An access outside its array.
+struct Outside {
+  RootId root = none;
+  std::int64_t index = 0, extent = 0;
+  std::uint32_t axis = 0;
+  bool flat = false;
+  std::uint32_t location = 0;
+};
+
 enum class Flow { next, leave, turn, failed };
 
 class Interpreter {
@@ -101,23 +119,30 @@ class Interpreter {
   void find_reductions();
   void bind_parameters();
 
-  Number16 value(NodeId id);
-  Number16 compute(NodeId id, const Node& node);
-  std::int64_t integer(NodeId id) { return value(id).i; }
-  bool holds(NodeId id) { return value(id).i != 0; }
-  void set(NodeId id, const Number16& x) {
+  Evaluated value(NodeId id);
+  Evaluated compute(NodeId id, const Node& node);
+  // What a statement needs.
+  Number16 number(NodeId id) {
+    const Evaluated x = value(id);
+    if (x.outside != none) raise(outside_.at(x.outside));
+    return x.number;
+  }
+  std::int64_t integer(NodeId id) { return number(id).i; }
+  bool holds(NodeId id) { return number(id).i != 0; }
+  void set(NodeId id, const Evaluated& x) {
     values_[id] = x;
     stamps_[id] = turns_[scopes_[id]];
   }
 
   const Memory& memory(RootId root);
-  std::byte* element(RootId root, bool flat, std::uint32_t first, std::uint32_t count, std::uint32_t location);
-  [[noreturn]] void outside(RootId root, std::int64_t index, std::int64_t extent, std::uint32_t axis, bool flat,
-                            std::uint32_t location) const;
+  std::byte* element(RootId root, bool flat, const std::int64_t* indices, Outside& outside);
+  std::byte* written_element(const Statement& s);
+  [[noreturn]] void raise(const Outside& outside) const;
 
   Flow block(BlockId id);
   Flow statement(const Statement& s);
   void take_place(NodeId id);
+  Evaluated load(NodeId id, const Node& node);
   Flow loop(const Statement& s);
   Flow iteration(const Statement& s);
   Flow while_loop(const Statement& s);
@@ -130,7 +155,7 @@ class Interpreter {
 
   const Program& program_;
   Frame& frame_;
-  std::vector<Number16> values_;       // of nodes
+  std::vector<Evaluated> values_;      // of nodes
   std::vector<std::uint64_t> stamps_;  // the turn in which they were computed
   std::vector<BlockId> scopes_;        // of nodes; none: not known yet
   std::vector<bool> changing_;         // what a swap or an allocation may change: never remembered
@@ -140,6 +165,7 @@ class Interpreter {
   std::vector<std::int64_t> indices_;  // of loops, max_rank each
   std::vector<Number16> variables_;
   std::vector<Memory> memory_;                      // of roots
+  std::unordered_map<NodeId, Outside> outside_;     // by load
   std::vector<std::vector<Reduction>> reductions_;  // of loops
   std::uint64_t clock_ = 1;                         // the stamp 0 is never a turn's
   std::int32_t status_ = status_ok;
@@ -222,32 +248,47 @@ void Interpreter::bind_parameters() {
 
 // ---- Values ---------------------------------------------------------------------------------------------------------
 
-Number16 Interpreter::value(NodeId id) {
+Evaluated Interpreter::value(NodeId id) {
   const Node& node = program_[id];
-  if (node.op == Op::constant) return node.number;
+  if (node.op == Op::constant) return {node.number};
   if (stamps_[id] == turns_[scopes_[id]] && !changing_[id]) return values_[id];
-  const Number16 x = compute(id, node);
+  const Evaluated x = compute(id, node);
   set(id, x);
   return x;
 }
 
-Number16 Interpreter::compute(NodeId id, const Node& node) {
+Evaluated Interpreter::compute(NodeId id, const Node& node) {
   Number16 x;
   switch (node.op) {
-    case Op::scalar_argument: return frame_.scalars[node.id];
-    case Op::extent: x.i = memory(node.id).extents[node.axis]; return x;
-    case Op::stride: x.i = memory(node.id).strides[node.axis]; return x;
-    case Op::index: x.i = indices_[node.id * max_rank + node.axis]; return x;
+    case Op::scalar_argument: return {frame_.scalars[node.id]};
+    case Op::extent: x.i = memory(node.id).extents[node.axis]; return {x};
+    case Op::stride: x.i = memory(node.id).strides[node.axis]; return {x};
+    case Op::index: x.i = indices_[node.id * max_rank + node.axis]; return {x};
     case Op::load:
     case Op::read_variable:
       throw InternalError(text("node ", id, ", a ", row(node.op).name, ", is used before it takes place"));
-    case Op::convert: return convert(value(node.operands[0]), program_[node.operands[0]].type.dtype, node.type.dtype);
-    case Op::select: return value(node.operands[holds(node.operands[0]) ? 1 : 2]);
+    case Op::select: {
+      const Evaluated condition = value(node.operands[0]);
+      if (condition.outside != none) return condition;
+      return value(node.operands[condition.number.i != 0 ? 1 : 2]);
+    }
+    case Op::logical_and:
+    case Op::logical_or: {
+      const Evaluated left = value(node.operands[0]);
+      const bool decided = (left.number.i != 0) == (node.op == Op::logical_or);
+      return left.outside != none || decided ? left : value(node.operands[1]);
+    }
     default: break;
   }
+  const bool converts = node.op == Op::convert;
   Number16 operands[3];
-  for (int k = 0; k < row(node.op).arity; ++k) operands[k] = value(node.operands[k]);
-  return evaluate(node.op, program_[node.operands[0]].type.dtype, node.type.dtype, operands);
+  for (int k = 0, count = converts ? 1 : row(node.op).arity; k < count; ++k) {
+    const Evaluated operand = value(node.operands[k]);
+    if (operand.outside != none) return operand;
+    operands[k] = operand.number;
+  }
+  const DType from = program_[node.operands[0]].type.dtype, to = node.type.dtype;
+  return {converts ? convert(operands[0], from, to) : evaluate(node.op, from, to, operands)};
 }
 
 // ---- Memory ---------------------------------------------------------------------------------------------------------
@@ -274,39 +315,48 @@ const Memory& Interpreter::memory(RootId root) {
   return memory;
 }
 
-std::byte* Interpreter::element(RootId root, bool flat, std::uint32_t first, std::uint32_t count,
-                                std::uint32_t location) {
+// Null, and which index it is, where one is outside its axis.
+std::byte* Interpreter::element(RootId root, bool flat, const std::int64_t* indices, Outside& outside) {
   const Root& r = program_.roots[root];
   const Memory& m = memory(root);
   const auto size = static_cast<std::int64_t>(r.dtype.size());
   if (flat) {
     std::int64_t extent = 1;
     for (int k = 0; k < r.rank; ++k) extent *= m.extents[k];
-    const std::int64_t index = integer(program_.indices[first]);
-    if (index < 0 || index >= extent) outside(root, index, extent, 0, true, location);
-    return m.data + index * size;
+    if (indices[0] >= 0 && indices[0] < extent) return m.data + indices[0] * size;
+    outside = {root, indices[0], extent, 0, true};
+    return nullptr;
   }
   std::int64_t offset = 0;
-  for (std::uint32_t k = 0; k < count; ++k) {
-    const std::int64_t index = integer(program_.indices[first + k]);
-    if (index < 0 || index >= m.extents[k]) outside(root, index, m.extents[k], k, false, location);
-    offset += index * m.strides[k];
+  for (std::uint32_t k = 0; k < r.rank; ++k) {
+    if (indices[k] < 0 || indices[k] >= m.extents[k]) {
+      outside = {root, indices[k], m.extents[k], k};
+      return nullptr;
+    }
+    offset += indices[k] * m.strides[k];
   }
   return m.data + offset * size;
 }
 
-void Interpreter::outside(RootId root, std::int64_t index, std::int64_t extent, std::uint32_t axis, bool flat,
-                          std::uint32_t location) const {
-  const Root& r = program_.roots[root];
-  std::string what = text("index out of bounds: ", index, " on ");
-  if (flat)
-    what += "the elements of ";
+std::byte* Interpreter::written_element(const Statement& s) {
+  std::int64_t indices[max_rank];
+  for (std::uint32_t k = 0; k < s.index_count; ++k) indices[k] = integer(program_.indices[s.first_index + k]);
+  Outside outside;
+  if (std::byte* const address = element(s.target, s.flat, indices, outside)) return address;
+  outside.location = s.location;
+  raise(outside);
+}
+
+void Interpreter::raise(const Outside& outside) const {
+  const auto& [root, index, extent, axis, flat, location] = outside;
+  const Root& memory = program_.roots[memory_of(program_, root)];
+  std::string what =
+      text("index out of bounds: ", index, " on ", flat ? text("the elements of ") : text("axis ", axis, " of "));
+  if (program_.roots[root].kind == Root::Kind::alias) what += "a reshape of ";
+  if (memory.kind == Root::Kind::parameter)
+    what += text("array argument ", memory.argument + 1);
   else
-    what += text("axis ", axis, " of ");
-  if (r.kind == Root::Kind::parameter)
-    what += text("array argument ", r.argument + 1);
-  else
-    what += text("an array made inside the function (", r.dtype, ", rank ", static_cast<int>(r.rank), ")");
+    what += "an array made in the function";
   what +=
       text(", which has ", extent,
            " elements there (allowed are 0 to extent - 1); shorten the range, or guard the access with if_ or where");
@@ -328,12 +378,11 @@ Flow Interpreter::block(BlockId id) {
 Flow Interpreter::statement(const Statement& s) {
   switch (s.kind) {
     case Kind::evaluate: take_place(s.value); return Flow::next;
-    case Kind::assign: variables_[s.target] = value(s.value); return Flow::next;
+    case Kind::assign: variables_[s.target] = number(s.value); return Flow::next;
     case Kind::reduce: contribute(s); return Flow::next;
     case Kind::store: {
-      const Number16 x = value(s.value);
-      write_element(element(s.target, s.flat, s.first_index, s.index_count, s.location), program_.roots[s.target].dtype,
-                    x);
+      const Number16 x = number(s.value);
+      write_element(written_element(s), program_.roots[s.target].dtype, x);
       return Flow::next;
     }
     case Kind::update: update(s); return Flow::next;
@@ -354,23 +403,41 @@ Flow Interpreter::statement(const Statement& s) {
 
 void Interpreter::take_place(NodeId id) {
   const Node& node = program_[id];
-  if (node.op == Op::read_variable) return set(id, variables_[node.id]);
+  if (node.op == Op::read_variable) return set(id, {variables_[node.id]});
   if (node.op != Op::load) throw InternalError(text("a ", row(node.op).name, " does not take place anywhere"));
-  if (node.operands[0] != none && !holds(node.operands[0])) return set(id, Number16{});
-  set(id,
-      read_element(element(node.id, node.flat, node.axis, node.count, node.location), program_.roots[node.id].dtype));
+  set(id, load(id, node));
+}
+
+Evaluated Interpreter::load(NodeId id, const Node& node) {
+  if (node.operands[0] != none) {
+    const Evaluated guard = value(node.operands[0]);
+    if (guard.outside != none) return guard;
+    if (guard.number.i == 0) return {};
+  }
+  std::int64_t indices[max_rank];
+  for (std::uint32_t k = 0; k < node.count; ++k) {
+    const Evaluated index = value(program_.indices[node.axis + k]);
+    if (index.outside != none) return index;
+    indices[k] = index.number.i;
+  }
+  Outside outside;
+  const std::byte* const address = element(node.id, node.flat, indices, outside);
+  if (address) return {read_element(address, program_.roots[node.id].dtype)};
+  outside.location = node.location;
+  outside_[id] = outside;
+  return {{}, id};
 }
 
 void Interpreter::contribute(const Statement& s) {
-  const Number16 x = value(s.value);
+  const Number16 x = number(s.value);
   for (Reduction& reduction : reductions_[s.loop])
     if (reduction.variable() == s.target) reduction.contribute(x);
 }
 
 void Interpreter::update(const Statement& s) {
   const DType dtype = program_.roots[s.target].dtype;
-  const Number16 x = value(s.value);
-  std::byte* address = element(s.target, s.flat, s.first_index, s.index_count, s.location);
+  const Number16 x = number(s.value);
+  std::byte* address = written_element(s);
   const Number16 operands[] = {read_element(address, dtype), x};
   write_element(address, dtype, evaluate(s.op, dtype, dtype, operands));
 }
@@ -482,7 +549,7 @@ void Interpreter::results() {
     const Result& result = program_.results[k];
     ResultSlot& slot = frame_.results[k];
     if (!result.is_array) {
-      slot.number = value(result.value);
+      slot.number = number(result.value);
       continue;
     }
     const Memory& m = memory(result.root);

@@ -25,6 +25,7 @@ struct Node {
   Op op = Op::constant;
   Type type;
   bool flat = false;                        // load: one linear element index into a C-contiguous root
+  bool tentative = false;                   // load: may take place where nothing asks for its value
   NodeId operands[3] = {none, none, none};  // load: operands[0] is the guard (bool; none: always), false gives 0
   std::uint32_t id = none;     // scalar_argument: its number; extent, stride, load: root; index: loop; read_variable
   std::uint32_t axis = 0;      // extent, stride: axis; index: dimension; load: first of its indices in Program::indices

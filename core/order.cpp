@@ -26,7 +26,7 @@ struct Use {
 
 class Reductions {
  public:
-  explicit Reductions(Program& program) : program_(program), build_(program), scopes_(scopes(program)) {}
+  explicit Reductions(Program& program) : program_(program), build_(program, false), scopes_(scopes(program)) {}
 
   void run() {
     uses_.resize(program_.variables.size());
@@ -157,7 +157,7 @@ class Reductions {
 }  // namespace
 
 void form_fma(Program& program) {
-  Builder build(program);
+  Builder build(program, false);
   // A product of constants is one: the Program traced without folding must become the same.
   const auto is_product = [&](NodeId id) { return program[id].op == Op::multiply && !build.computed(id); };
   const NodeId count = static_cast<NodeId>(program.nodes.size());

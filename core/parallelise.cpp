@@ -23,7 +23,7 @@ struct Access {
 
 class Dependences {
  public:
-  Dependences(Program& program, const Statement& loop) : program_(program), build_(program), loop_(loop) {}
+  Dependences(Program& program, const Statement& loop) : program_(program), build_(program, false), loop_(loop) {}
 
   std::string reason() {
     const Loop& loop = program_.loops[loop_.target];
@@ -146,7 +146,7 @@ class Dependences {
   }
 
   Program& program_;
-  Builder build_;
+  Builder build_;  // without folding: what is found must not depend on whether the trace was folded
   const Statement loop_;
   std::string reason_;
   std::vector<Access> accesses_;
@@ -168,13 +168,18 @@ void collapse(Program& program, Statement& outer) {
     if (is_pure(node.op)) for_each_operand(program, id, [&](NodeId x) { found = found || self(self, x); });
     return found;
   };
-  for (const LoopDimension& dimension : program.loops[inner.target].dimensions) {
-    if (varies(varies, dimension.begin) || varies(varies, dimension.end) || varies(varies, dimension.step)) return;
+  std::vector<LoopDimension> dimensions = program.loops[inner.target].dimensions;
+  for (LoopDimension& dimension : dimensions) {
+    for (NodeId* bound : {&dimension.begin, &dimension.end, &dimension.step}) {
+      // The index may vanish from a bound, as from the extent of a slice that moves with it.
+      if (varies(varies, *bound)) *bound = Builder(program, false).folded(*bound);
+      if (varies(varies, *bound)) return;
+    }
   }
   if (!dependence(program, inner).empty()) return;
   Loop& loop = program.loops[outer.target];
   const std::uint32_t first = static_cast<std::uint32_t>(loop.dimensions.size());
-  for (const LoopDimension& dimension : program.loops[inner.target].dimensions) loop.dimensions.push_back(dimension);
+  loop.dimensions.insert(loop.dimensions.end(), dimensions.begin(), dimensions.end());
   for (Node& node : program.nodes) {
     if (node.op != Op::index || node.id != inner.target) continue;
     node.id = outer.target;

@@ -15,13 +15,14 @@ enum class Fault {
   wrong_mask,
   missing_guard,
   dtype_lost_from_key,
-  unstable_reduction_order
+  unstable_reduction_order,
+  wrong_folding
 };
 
 #ifdef KILN_PLANTED_FAULTS
 inline bool planted(Fault fault) {
-  constexpr const char* names[] = {"dropped_tail",  "swapped_operand",     "wrong_mask",
-                                   "missing_guard", "dtype_lost_from_key", "unstable_reduction_order"};
+  constexpr const char* names[] = {"dropped_tail",        "swapped_operand",          "wrong_mask",   "missing_guard",
+                                   "dtype_lost_from_key", "unstable_reduction_order", "wrong_folding"};
   const char* wanted = std::getenv("KILN_FAULT");
   return wanted && std::strcmp(wanted, names[static_cast<int>(fault)]) == 0;
 }

@@ -1,4 +1,4 @@
-// From a C++ function and a call's arguments to a scheduled Program and compiled code.
+// From a C++ function and a call's arguments to a Program to interpret, or to a scheduled one and compiled code.
 #include "core/specialize.h"
 
 #include "core/access.h"
@@ -56,12 +56,15 @@ void make_arguments(Tracing& tracing, const Argument* arguments, int count, cons
   }
 }
 
+bool is_interpreted(const JitOptions& options) { return options.interpret || config().disable_jit; }
+
 // One round of tracing with these dtypes of the Vars; true if they turned out right.
 bool trace_round(Function& function, const Argument* arguments, int count, const JitOptions& options, Facts& facts,
                  std::vector<Type>& types, ir::Program& program) {
   facts.forget();
   const std::string_view file = function.where.file_name();
-  Tracing tracing(facts, types, text(file.substr(file.rfind('/') + 1), ":", function.where.line()), function.where);
+  Tracing tracing(facts, types, !is_interpreted(options),
+                  text(file.substr(file.rfind('/') + 1), ":", function.where.line()), function.where);
   tracing.program().contract = options.contract || options.fast_math;
   tracing.program().fast_math = options.fast_math;
   TracedArguments traced;
@@ -118,10 +121,24 @@ void schedule(ir::Program& program, Facts& facts) {
   ir::schedule(program, options);
 }
 
+// All that is done to a Program before it is compiled.
+void run_passes(ir::Program& program, Facts& facts) {
+  ir::demand(program);
+  check(program, "demand");
+  ir::bounds(program);
+  check(program, "bounds");
+  ir::fuse(program);
+  check(program, "fuse");
+  schedule(program, facts);
+  check(program, "schedule");
+  ir::cleanup(program);
+  check(program, "cleanup");
+}
+
 }  // namespace
 
-std::unique_ptr<Variant> specialize(Function& function, const JitOptions& options, const Argument* arguments, int count,
-                                    const GatheredCall& call, bool generic) {
+std::unique_ptr<Variant> prepare(Function& function, const JitOptions& options, const Argument* arguments, int count,
+                                 const GatheredCall& call, bool generic) {
   auto v = std::make_unique<Variant>();
   Facts facts(call.arguments(), generic);
   auto start = std::chrono::steady_clock::now();
@@ -130,23 +147,22 @@ std::unique_ptr<Variant> specialize(Function& function, const JitOptions& option
   start = std::chrono::steady_clock::now();
   ir::order(v->traced);
   check(v->traced, "order");
-  ir::demand(v->traced);
-  check(v->traced, "demand");
-  ir::bounds(v->traced);
-  check(v->traced, "bounds");
-  v->scheduled = v->traced;
-  ir::fuse(v->scheduled);
-  check(v->scheduled, "fuse");
-  schedule(v->scheduled, facts);
-  check(v->scheduled, "schedule");
-  ir::cleanup(v->scheduled);
-  check(v->scheduled, "cleanup");
+  if (!is_interpreted(options)) {
+    v->scheduled = v->traced;
+    run_passes(v->scheduled, facts);
+  }
   v->passes_ms = milliseconds_since(start);
   v->signature = call.signature;
   v->signature_text = describe(arguments, count);
   v->options.vector_bits = options.vector_bits;
-  if (!options.interpret && !config().disable_jit) v->executable = cpu_backend().compile(v->scheduled, v->options);
   v->facts = facts.consulted();
+  return v;
+}
+
+std::unique_ptr<Variant> specialize(Function& function, const JitOptions& options, const Argument* arguments, int count,
+                                    const GatheredCall& call, bool generic) {
+  auto v = prepare(function, options, arguments, count, call, generic);
+  if (!is_interpreted(options)) v->executable = cpu_backend().compile(v->scheduled, v->options);
   return v;
 }
 

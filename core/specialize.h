@@ -1,4 +1,4 @@
-// From a C++ function and a call's arguments to a scheduled Program and compiled code.
+// From a C++ function and a call's arguments to a Program to interpret, or to a scheduled one and compiled code.
 #pragma once
 
 #include "core/backend.h"
@@ -12,21 +12,28 @@
 
 namespace kiln::detail {
 
-/// One compiled form of a function; never changed or freed once made.
+/// One compiled or interpreted form of a function; never changed or freed once made.
 struct Variant {
   Signature signature;
   std::vector<Fact> facts;  // must hold again for a call to use it
-  ir::Program traced;       // orders fixed, nothing else done: what the interpreter runs
-  ir::Program scheduled;
+  ir::Program traced;       // orders fixed, nothing else done; interpreted: traced without folding, and what runs
+  ir::Program scheduled;    // compiled: after all passes; interpreted: empty
   std::unique_ptr<Executable> executable;  // null: interpreted
   CompileOptions options;
   std::string signature_text, reason;
   double trace_ms = 0, passes_ms = 0;
   Variant* next = nullptr;
+
+  /// The Program that a call runs; what its status and errors are about.
+  const ir::Program& program() const { return executable ? scheduled : traced; }
 };
 
-/// Traces, runs the passes and compiles. `generic`: as few facts as possible. Throws what the user's function throws,
-/// UsageError, CompileError.
+/// Traces and runs the passes; compiles nothing. An interpreted call (JitOptions::interpret, KILN_DISABLE_JIT) is
+/// traced without folding and only ordered: nothing that compiled code depends on can reach what it is compared with.
+/// `generic`: as few facts as possible. Throws what the user's function throws, UsageError.
+std::unique_ptr<Variant> prepare(Function& function, const JitOptions& options, const Argument* arguments, int count,
+                                 const GatheredCall& call, bool generic);
+/// The same, and compiles unless the call is interpreted; throws CompileError too.
 std::unique_ptr<Variant> specialize(Function& function, const JitOptions& options, const Argument* arguments, int count,
                                     const GatheredCall& call, bool generic);
 

@@ -42,7 +42,9 @@ struct MixedOperand {
 class Tracing {
  public:
   /// `facts` answers questions about the arguments; `types` are the dtypes of the Vars found by an earlier round.
-  Tracing(Facts& facts, std::vector<Type> types, const std::string& name, const Location& where);
+  /// Without `fold` the Program is what was written, for the interpreter: no constant is folded and no check that is
+  /// known to hold left out, while shapes, and with them all decisions, come out the same.
+  Tracing(Facts& facts, std::vector<Type> types, bool fold, const std::string& name, const Location& where);
   ~Tracing();
   Tracing(const Tracing&) = delete;
 

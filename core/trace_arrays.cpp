@@ -283,14 +283,17 @@ static Bounds slice_bounds(Tracing& t, NodeId n, const IndexItem& item) {
     bool answered = false;
     is_inside = t.facts().condition(t.program(), inside, answered);
   }
-  if (!is_inside) {
-    lo = forward ? b.min(b.max(lo, zero), n) : b.min(b.max(lo, minus_one), last);
-    hi = forward ? b.min(b.max(hi, zero), n) : b.min(b.max(hi, minus_one), last);
+  // Where nothing is folded, what is known to be inside is clamped all the same: the interpreter trusts no proof.
+  const bool clamps = !is_inside || !b.folds();
+  const auto kept = [&](NodeId clamped, NodeId x) { return !is_inside || b.same(clamped, x) ? clamped : x; };
+  if (clamps) {
+    lo = kept(forward ? b.min(b.max(lo, zero), n) : b.min(b.max(lo, minus_one), last), lo);
+    hi = kept(forward ? b.min(b.max(hi, zero), n) : b.min(b.max(hi, minus_one), last), hi);
   }
   const std::int64_t width = forward ? *step : -*step;
   NodeId span = forward ? b.sub(hi, lo) : b.sub(lo, hi);
   if (width != 1) span = b.floordiv(b.add(span, b.integer(width - 1)), b.integer(width));
-  if (!is_inside) span = b.max(span, zero);
+  if (clamps) span = kept(b.max(span, zero), span);
   return {lo, span, *step};
 }
 

@@ -141,8 +141,7 @@ void Tracing::leave(Statement::Kind kind, const Location& where) {
 }
 
 void Tracing::guard(NodeId condition, ir::Message message) {
-  const auto known = build_.constant_value(condition);
-  if (known && *known) return;
+  if (build_.folds() && build_.constant_value(condition) == 1) return;
   Statement s;
   s.kind = Statement::Kind::guard;
   s.condition = condition;

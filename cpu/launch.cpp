@@ -83,6 +83,22 @@ void run_serial(LaunchServices& s, const Run& r, std::int64_t first, std::int64_
   note(s, 1, reason);
 }
 
+// How many threads a loop may run on.
+int thread_limit(const LaunchServices& s) {
+  if (s.thread_limit > 0) return s.thread_limit;
+  const int size = ThreadPool::instance().size();
+  if (s.options.threads <= 0) return size;
+  return s.options.force_threads ? s.options.threads : std::min(s.options.threads, size);
+}
+
+void run_forced(LaunchServices& s, Run& r, std::int64_t units) {
+  ThreadPool& pool = ThreadPool::instance();
+  const int threads = thread_limit(s);
+  const std::int64_t chunk = std::max<std::int64_t>(1, units / (std::int64_t{threads} * 2));
+  const ParallelRun ran = pool.run_on(threads, &run_chunk, &r, units, chunk);
+  note(s, ran.threads_that_ran, "forced by JitOptions");
+}
+
 // Whether this size should run on the pool, from what it cost before.
 bool prefer_parallel(LoopCost::Sample& cost, double serial_ns_per_unit) {
   constexpr auto relaxed = std::memory_order_relaxed;
@@ -101,21 +117,6 @@ bool prefer_parallel(LoopCost::Sample& cost, double serial_ns_per_unit) {
 
 LaunchServices& services_of(Frame* frame) {
   return const_cast<LaunchServices&>(static_cast<const LaunchServices&>(*frame->services));
-}
-
-// How many threads loops may run on from now on: the pool may be resized at any time.
-int thread_limit(LaunchServices& s) {
-  if (s.thread_limit > 0) return s.thread_limit;
-  if (s.options.force_threads && s.options.threads > 0) return s.options.threads;
-  const int size = ThreadPool::instance().size();
-  return s.options.threads > 0 ? std::min(s.options.threads, size) : size;
-}
-
-void run_forced(LaunchServices& s, Run& r, std::int64_t units) {
-  const int threads = thread_limit(s);
-  const std::int64_t chunk = std::max<std::int64_t>(1, units / (std::int64_t{threads} * 2));
-  const ParallelRun ran = ThreadPool::instance().run_on(threads, &run_chunk, &r, units, chunk);
-  note(s, ran.threads_that_ran, "forced by JitOptions");
 }
 
 std::byte* allocate_per_thread(Frame* frame, std::uint32_t root, std::int64_t bytes) noexcept {

@@ -453,5 +453,35 @@ TEST(Arrays, StridedParametersOfEveryKind) {
   EXPECT_TRUE(same_bits(r[0], std::get<0>(program.with({.interpret = true})(a, row.copy()))));
 }
 
+TEST(Arrays, ExpressionsOfRowsInAParallelLoop) {
+  static const auto f = jit([](Array a, Array b, Array to) {
+    for (Value i : prange(a.shape(0))) {
+      Value largest = max(a(i, _));
+      Value inner = dot(a(i, _), b);
+      to(i, _) = (a(i, _) + b) * 2 - largest;
+      to(i, slice(1, _)) += a(i, slice(1, _)) - b(slice(_, -1));
+      to(i, 0) = to(i, 0) + inner;
+    }
+  });
+  for (const auto& [rows, columns] : {std::pair{4, 3}, {1, 70}, {33, 1}, {0, 5}})
+    everywhere(f, [&](const auto& g) {
+      const Array to = zeros({rows, columns});
+      g(hashed_array(std::int64_t{rows} * columns, f64, 1).reshape({rows, columns}), hashed_array(columns, f64, 2), to);
+      return results(to);
+    });
+}
+
+TEST(Arrays, ShapesInAParallelLoopAreCheckedOnlyIfItRuns) {
+  static const auto f = jit([](Array a, Array b) {
+    for (Value i : prange(a.shape(0))) a(i, _) = b;
+  });
+  for (const JitOptions& options : {JitOptions{}, JitOptions{.interpret = true}}) {
+    const Array a = zeros({3, 4});
+    EXPECT_THROW(f.with(options)(a, ones(5)), ShapeError);
+    EXPECT_FALSE(any(a).as_bool());
+    f.with(options)(zeros({0, 4}), ones(5));
+  }
+}
+
 }  // namespace
 }  // namespace kiln::conformance

@@ -6,6 +6,15 @@ namespace {
 using namespace kiln;
 using namespace kiln::tests;
 
+// A call raises the same error compiled and interpreted.
+template <class F>
+void expect_index_error(const F& f, const Message& message, const std::function<void(const F&)>& call) {
+  for (const bool interpret : {false, true}) {
+    SCOPED_TRACE(interpret ? "interpreted" : "compiled");
+    expect_error<IndexError>(message, [&] { call(f.with({.interpret = interpret})); });
+  }
+}
+
 // ---- Outside a trace ------------------------------------------------------------------------------------------------
 
 TEST(Indices, EagerBeyondTheEnd) {
@@ -98,6 +107,14 @@ TEST(Indices, TracedTooMany) {
   expect_error<IndexError>({"an element", {"rank 2", "2 indices, not 3"}, "a(i, _)"}, [] { f(zeros({2, 3})); });
 }
 
+TEST(Indices, TracedItemOfAMatrix) {
+  static auto f = jit([](Array a) {
+    next_line_is_wrong();
+    return a.item();
+  });
+  expect_error<ShapeError>({"item()", {"f64", "rank 2"}, "a(0)"}, [] { f(zeros({2, 3})); });
+}
+
 TEST(Indices, TracedViewOfTooFewAxes) {
   static auto f = jit([](Array a) {
     next_line_is_wrong();
@@ -122,6 +139,36 @@ TEST(Indices, TracedSliceWithARuntimeStep) {
   expect_error<UsageError>({"the step of a slice", {}, "C++ integer other than 0"}, [] { f(zeros(4), 2); });
 }
 
+TEST(Indices, RangeToABoundReadFromAnArray) {
+  static auto f = jit([](Array a, Array n) {
+    for (Value i : prange(n(0))) {
+      next_line_is_wrong();
+      a(i) = 1;
+    }
+  });
+  const Array a = zeros(4);
+  const Message message{"index", {"4", "axis 0", "array argument 1", "4 elements"}, "shorten the range"};
+  expect_error<IndexError>(message, [&] { f(a, arange(5, 6)); });
+  EXPECT_FALSE(any(a == 1).as_bool()) << "checked before the loop";
+  f(a, arange(4, 5));
+  EXPECT_TRUE(all(a == 1).as_bool());
+}
+
+TEST(Indices, RangeToAVariable) {
+  static auto f = jit([](Array a, Array n) {
+    Var most = n(0), total = 0.0;
+    if_(n(1) > most, [&] { most = n(1); });
+    for (Value i : range(most)) {
+      next_line_is_wrong();
+      total += a(i);
+    }
+    return Value(total);
+  });
+  const Message message{"index", {"4", "axis 0", "array argument 1", "4 elements"}, "shorten the range"};
+  expect_error<IndexError>(message, [] { f(ones(4), arange(4, 6)); });
+  EXPECT_EQ(f(ones(4), arange(3, 5)).as_double(), 4.0);
+}
+
 TEST(Indices, RangeBeyondTheEnd) {
   static auto f = jit([](Array a) {
     Var s = 0.0;
@@ -131,8 +178,9 @@ TEST(Indices, RangeBeyondTheEnd) {
     }
     return s;
   });
-  expect_error<IndexError>({"index", {"out of bounds", " 5 ", "axis 0", "array argument 1"}, "shorten the range"},
-                           [] { f(zeros(5)); });
+  expect_index_error<decltype(f)>(
+      f, {"index", {"out of bounds", " 5 ", "axis 0", "array argument 1"}, "shorten the range"},
+      [](const auto& g) { g(zeros(5)); });
 }
 
 TEST(Indices, ParallelRangeBeforeTheStart) {
@@ -142,9 +190,9 @@ TEST(Indices, ParallelRangeBeforeTheStart) {
       b(i) = a(i - 3);
     }
   });
-  expect_error<IndexError>(
-      {"index", {"out of bounds", "-3", "axis 0", "array argument 1"}, "guard the access with if_"},
-      [] { f(zeros(5), zeros(5)); });
+  expect_index_error<decltype(f)>(
+      f, {"index", {"out of bounds", "-3", "axis 0", "array argument 1"}, "guard the access with if_"},
+      [](const auto& g) { g(zeros(5), zeros(5)); });
 }
 
 TEST(Indices, StoreIntoAShorterArray) {
@@ -154,9 +202,9 @@ TEST(Indices, StoreIntoAShorterArray) {
       b(i, j) = a(i, j);
     }
   });
-  expect_error<IndexError>(
-      {"index", {"out of bounds", " 6 ", "axis 1", "array argument 2", "has 6 elements"}, "shorten the range"},
-      [] { f(zeros({3, 7}), zeros({3, 6})); });
+  expect_index_error<decltype(f)>(
+      f, {"index", {"out of bounds", " 6 ", "axis 1", "array argument 2", "has 6 elements"}, "shorten the range"},
+      [](const auto& g) { g(zeros({3, 7}), zeros({3, 6})); });
 }
 
 constexpr unsigned strided_line = __LINE__ + 6;
@@ -230,7 +278,8 @@ TEST(Indices, LiteralIndex) {
     next_line_is_wrong();
     return a(10) * 2;
   });
-  expect_error<IndexError>({"index", {"out of bounds", "10", "has 4 elements"}, "allowed are"}, [] { f(zeros(4)); });
+  expect_index_error<decltype(f)>(f, {"index", {"out of bounds", "10", "has 4 elements"}, "allowed are"},
+                                  [](const auto& g) { g(zeros(4)); });
 }
 
 TEST(Indices, LiteralIndexFromTheEnd) {
@@ -238,7 +287,8 @@ TEST(Indices, LiteralIndexFromTheEnd) {
     next_line_is_wrong();
     a(-5) = 1;
   });
-  expect_error<IndexError>({"index", {"out of bounds", "-1", "has 4 elements"}, "allowed are"}, [] { f(zeros(4)); });
+  expect_index_error<decltype(f)>(f, {"index", {"out of bounds", "-1", "has 4 elements"}, "allowed are"},
+                                  [](const auto& g) { g(zeros(4)); });
 }
 
 TEST(Indices, RuntimeScalarIndex) {
@@ -246,8 +296,8 @@ TEST(Indices, RuntimeScalarIndex) {
     next_line_is_wrong();
     return a(k, 0);
   });
-  expect_error<IndexError>({"index", {"out of bounds", "2", "axis 0", "has 2 elements"}, "allowed are"},
-                           [] { f(zeros({2, 3}), 2); });
+  expect_index_error<decltype(f)>(f, {"index", {"out of bounds", "2", "axis 0", "has 2 elements"}, "allowed are"},
+                                  [](const auto& g) { g(zeros({2, 3}), 2); });
 }
 
 TEST(Indices, TracedRowThatIsNotThere) {
@@ -255,8 +305,8 @@ TEST(Indices, TracedRowThatIsNotThere) {
     next_line_is_wrong();
     return a(k, _) + 1;
   });
-  expect_error<IndexError>({"index", {"out of bounds", "2", "axis 0", "has 2 elements"}, "allowed are"},
-                           [] { f(zeros({2, 3}), 2); });
+  expect_index_error<decltype(f)>(f, {"index", {"out of bounds", "2", "axis 0", "has 2 elements"}, "allowed are"},
+                                  [](const auto& g) { g(zeros({2, 3}), 2); });
 }
 
 // ---- Axes -----------------------------------------------------------------------------------------------------------

@@ -258,19 +258,25 @@ Verdict check_variant(const Recipe& recipe, const Ways& ways) {
   const int count = static_cast<int>(arguments.size());
   detail::GatheredCall call;
   detail::gather(arguments.data(), count, {}, Location::current(), call);
-  std::unique_ptr<detail::Variant> v;
+  const bool generic = recipe.seed % 5 == 0;
+  std::unique_ptr<detail::Variant> oracle, v;
   try {
-    v = detail::specialize(function, {.interpret = true}, arguments.data(), count, call, recipe.seed % 5 == 0);
+    oracle = detail::prepare(function, {.interpret = true}, arguments.data(), count, call, generic);
   } catch (const InternalError& e) {
     return {Verdict::Kind::trace, e.what()};
   } catch (const Error& e) {
     return {dynamic_cast<const UsageError*>(&e) ? Verdict::Kind::refused : Verdict::Kind::trace,
             text(kind_of(e), ": ", e.what())};
   }
+  try {
+    v = detail::prepare(function, {}, arguments.data(), count, call, generic);
+  } catch (const Error& e) {
+    return {Verdict::Kind::trace, text("traced with folding: ", kind_of(e), ": ", e.what())};
+  }
   const auto interpreted = [&](const ir::Program& program, unsigned char rubbish) {
     return outcome_of(program, call, inputs, rubbish, [&](Frame& frame) { return interpret(program, frame); });
   };
-  const Outcome expected = interpreted(v->traced, 0x5a);
+  const Outcome expected = interpreted(oracle->traced, 0x5a);
   if (expected.error.find(':') != std::string::npos) {
     return {expected.error.starts_with("IndexError") ? Verdict::Kind::invalid : Verdict::Kind::trace, expected.error};
   }
@@ -376,8 +382,7 @@ std::string as_program(const Recipe& recipe) {
   detail::gather(arguments.data(), static_cast<int>(arguments.size()), {}, Location::current(), call);
   std::string error;
   try {
-    detail::specialize(function, {.interpret = true}, arguments.data(), static_cast<int>(arguments.size()), call,
-                       false);
+    detail::prepare(function, {.interpret = true}, arguments.data(), static_cast<int>(arguments.size()), call, false);
   } catch (const Error& e) {
     error = text("// ", e.what(), "\n");
   }
@@ -406,9 +411,13 @@ std::string as_ir(const Recipe& recipe) {
   detail::GatheredCall call;
   detail::gather(arguments.data(), static_cast<int>(arguments.size()), {}, Location::current(), call);
   try {
-    const auto v = detail::specialize(function, {.interpret = true}, arguments.data(),
-                                      static_cast<int>(arguments.size()), call, recipe.seed % 5 == 0);
-    return ir::print(v->traced) + "\n" + ir::print(v->scheduled);
+    const auto prepared = [&](const JitOptions& options) {
+      return detail::prepare(function, options, arguments.data(), static_cast<int>(arguments.size()), call,
+                             recipe.seed % 5 == 0);
+    };
+    const auto v = prepared({});
+    return ir::print(prepared({.interpret = true})->traced) + "\n" + ir::print(v->traced) + "\n" +
+           ir::print(v->scheduled);
   } catch (const Error& e) {
     return e.what();
   }

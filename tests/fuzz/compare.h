@@ -33,7 +33,7 @@ struct Ways {
 Verdict check(const Recipe& recipe, const Ways& ways);
 /// The recipe as a C++ program, its extents and numbers those of the first data set.
 std::string as_program(const Recipe& recipe);
-/// The Program before and after the passes.
+/// The Program as it is interpreted, and before and after the passes.
 std::string as_ir(const Recipe& recipe);
 
 const char* name_of(Verdict::Kind kind);

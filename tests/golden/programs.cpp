@@ -2,6 +2,8 @@
 // thing the passes do. Operands are named one by one where C++ leaves the order of their evaluation open.
 #include "tests/golden/programs.h"
 
+#include "tests/support/prepared.h"
+
 #include <kiln/kiln.h>
 
 #include <numbers>
@@ -141,8 +143,8 @@ const auto in_place = jit([](Array a) {
 
 template <class F, class... A>
 Printed printed(const F& f, const A&... arguments) {
-  f.with({.interpret = true})(arguments...);
-  return {f.inspect("program").c_str(), f.inspect("scheduled").c_str()};
+  const auto variant = prepared(f, {}, arguments...);
+  return {ir::print(variant->traced), ir::print(variant->scheduled)};
 }
 
 }  // namespace

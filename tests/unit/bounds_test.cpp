@@ -67,6 +67,30 @@ TEST_F(Bounds, GuardStandsBeforeTheLoopsAndTellsTheIndex) {
   EXPECT_TRUE(passes(s, {{{5}, {9}}, {0}, {}}));
 }
 
+// A load that may take place where nothing asks for it: `demand` could not test all of its conditions.
+TEST_F(Bounds, TentativeLoadsStayInside) {
+  const NodeId place = s.load(s.array(1, i64), {zero}), from_memory = s.load(a, {place}), again = s.load(a, {place});
+  const NodeId plain = s.load(a, {x}), guarded = s.load(a, {plus(x, 1)}), asked = s.load(b, {place});
+  const NodeId condition = s.build.less_equal(x, s.number(7));
+  for (const NodeId load : {from_memory, again, plain, guarded}) s.program[load].tentative = true;
+  s.program[guarded].operands[0] = condition;
+  bounds(s.program);
+  const auto inside = [&](NodeId index) {
+    Builder build(s.program);
+    return build.logical_and(build.less_equal(zero, index), build.less(index, n));
+  };
+  EXPECT_EQ(s.program[from_memory].operands[0], inside(place));
+  EXPECT_EQ(s.program[again].operands[0], inside(place));
+  EXPECT_EQ(s.program[plain].operands[0], none) << "a guard checks it";
+  EXPECT_EQ(s.all(Kind::guard).size(), 3u) << "those of place, of x, and of what is asked for at place";
+  const NodeId whole = s.program[guarded].operands[0];
+  const auto holds = [&](std::int64_t scalar) { return Numbers{{{5}, {9}, {1}}, {scalar}, {}}(s.program, whole) != 0; };
+  EXPECT_TRUE(holds(3));
+  EXPECT_FALSE(holds(4));
+  EXPECT_FALSE(holds(-2));
+  EXPECT_EQ(s.program[asked].operands[0], none);
+}
+
 TEST_F(Bounds, EqualGuardsStandOnce) {
   s.prange(n, [&](NodeId i) { s.store(b, {i}, s.load(b, {i})); });
   s.prange(n, [&](NodeId i) { s.store(b, {i}, s.real(0)); });

@@ -50,6 +50,25 @@ TEST(Build, ConstantsAreFoldedAsTheHostComputesThem) {
   EXPECT_EQ(s.build.constant_value(half), 3);
 }
 
+TEST(Build, QuestionsSeeThroughWhatIsNotFolded) {
+  Sketch s;
+  const RootId a = s.array(1);
+  const NodeId n = s.extent(a, 0);
+  Builder raw(s.program, false);
+  const NodeId clamped = raw.min(raw.max(s.number(0), s.number(0)), n);
+  EXPECT_NE(clamped, s.number(0));
+  EXPECT_EQ(raw.folded(clamped), s.number(0));
+  EXPECT_EQ(raw.constant_value(clamped), 0);
+  const NodeId doubled = raw.add(raw.mul(n, s.number(2)), s.number(1));
+  const NodeId half = raw.floordiv(doubled, s.number(2));
+  EXPECT_EQ(s.program[half].op, Op::floordiv);
+  EXPECT_TRUE(raw.same(half, n));
+  EXPECT_EQ(raw.difference(raw.add(half, s.number(3)), n), 3);
+  EXPECT_EQ(raw.constant_value(raw.less_equal(s.number(0), half)), 1);
+  EXPECT_TRUE(raw.less_equal_known(half, raw.max(n, s.number(4))));
+  EXPECT_EQ(s.program[raw.less_equal(s.number(0), half)].op, Op::less_equal) << "the nodes stay as they are";
+}
+
 TEST(Build, FloatsAreNeitherReassociatedNorSimplified) {
   Sketch s;
   const NodeId x = s.scalar({f64, Strength::strong});

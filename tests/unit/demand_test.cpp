@@ -149,6 +149,7 @@ TEST_F(Demands, ConditionOfTheTurnCannotGuardALoadBeforeTheLoop) {
           [&](NodeId i) { s.store(out, {i}, where(s.node(Op::less, bool_, {i, one}), x, s.real(0))); });
   demand(s.program);
   EXPECT_EQ(guard(x), none);
+  EXPECT_TRUE(s.program[x].tentative);
 }
 
 TEST_F(Demands, OfTwoConditionsTheOneKnownBeforeTheLoopGuards) {
@@ -158,6 +159,20 @@ TEST_F(Demands, OfTwoConditionsTheOneKnownBeforeTheLoopGuards) {
   });
   demand(s.program);
   EXPECT_EQ(guard(x), p);
+  EXPECT_TRUE(s.program[x].tentative);
+}
+
+TEST_F(Demands, ManyConditions) {
+  const NodeId x = s.load(a, {zero});
+  std::vector<NodeId> conditions;
+  NodeId value = x, all = s.build.boolean(true);
+  for (int k = 0; k < 20; ++k) conditions.push_back(condition());
+  for (const NodeId c : conditions) value = where(c, value, s.real(0));
+  s.store(out, {zero}, value);
+  for (const NodeId c : conditions) all = both(all, c);
+  demand(s.program);
+  EXPECT_EQ(guard(x), all);
+  EXPECT_FALSE(s.program[x].tentative);
 }
 
 TEST_F(Demands, IndexInsideALoopGuards) {

@@ -37,6 +37,19 @@ TEST_F(Parallelise, Elementwise) {
   EXPECT_TRUE(independent());
 }
 
+TEST_F(Parallelise, ABoundThatOnlySeemsToVaryIsFolded) {
+  // for i: for j in 0..(i + 4) - i, as a window that moves with i is traced without folding.
+  Builder raw(s.program, false);
+  const LoopId outer = s.range(zero, n, [&](NodeId i) {
+    const NodeId width = raw.sub(raw.add(i, s.number(4)), i);
+    s.range(zero, width, [&](NodeId j) { s.store(m, {i, j}, s.real(1)); });
+  });
+  order(s.program);
+  ASSERT_EQ(s.program.loops[outer].dimensions.size(), 2u);
+  EXPECT_EQ(s.program.loops[outer].dimensions[1].end, s.number(4));
+  verify(s.program, "order");
+}
+
 TEST_F(Parallelise, ShiftedOwnElement) {
   s.range(
       one, n,

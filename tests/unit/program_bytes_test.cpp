@@ -86,7 +86,7 @@ TEST(ProgramBytes, EveryFieldOfANode) {
     for (const std::size_t k : {0, 2}) all.expect(what, [&](Program& p) { f(p.nodes[k]); });
   };
   with("op", [](Node& n) {
-    auto& [op, type, flat, operands, id, axis, count, location, number] = n;
+    auto& [op, type, flat, tentative, operands, id, axis, count, location, number] = n;
     change(op);
   });
   with("dtype", [](Node& n) { change(n.type.dtype); });
@@ -98,6 +98,7 @@ TEST(ProgramBytes, EveryFieldOfANode) {
   with("count", [](Node& n) { change(n.count); });
   with("number", [](Node& n) { change(n.number.i); });
   with("imaginary part", [](Node& n) { n.number.im += 1; });
+  all.expect_same("tentative", [](Program& p) { change(p.nodes[1].tentative); });  // for a pass
   all.expect_same("location", [](Program& p) { change(p.nodes[1].location); });
 }
 

@@ -160,6 +160,9 @@ concept Body = std::invocable<F>;
 /// Repeats body while condition() holds. Both are lambdas that capture by reference.
 template <Body Condition, Body Loop>
 void while_(Condition&& condition, Loop&& body, Location where = Location::current()) {
+  static_assert(
+      std::is_void_v<std::invoke_result_t<Loop>>,
+      "a return inside a while_ body only leaves the lambda, which runs once: write break_() or assign a Var");
   detail::open_while(where);
   {
     const Operand again(condition(), where);

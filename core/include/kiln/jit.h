@@ -299,6 +299,11 @@ struct FunctionType<R (*)(P...)> {
   using Parameters = std::tuple<P...>;
 };
 
+template <class Parameters>
+inline constexpr bool only_values = false;
+template <class... P>
+inline constexpr bool only_values<std::tuple<P...>> = (std::same_as<P, Value> && ...);
+
 /// A compiled function; an empty object, so that it may be a global constructed and destroyed in any order.
 template <class F, class Parameters, bool broadcast>
 class Jitted;
@@ -339,7 +344,8 @@ class Jitted<F, std::tuple<P...>, broadcast> {
 
   /// What has been compiled so far, and why.
   Specializations specializations() const { return detail::specializations(function()); }
-  /// The newest specialization as text: "program", "scheduled", "llvm" or "asm".
+  /// The newest specialization as text: "program" as it was traced; of a compiled one "scheduled", "llvm" and "asm"
+  /// too.
   Text inspect(const char* what) const { return detail::inspect(function(), what); }
 
  private:
@@ -442,6 +448,9 @@ constexpr auto vectorize(F, Location where = Location::current()) {
   static_assert(std::is_empty_v<F>,
                 "the lambda given to vectorize must capture nothing: pass what it needs as parameters");
   static_assert(detail::Captureless<F>, "vectorize takes a lambda without auto parameters");
+  static_assert(
+      detail::only_values<typename detail::FunctionType<decltype(&F::operator())>::Parameters>,
+      "vectorize takes a function of Values: each becomes an array's element or a number; jit takes the rest");
   return detail::Jitted<F, typename detail::FunctionType<decltype(&F::operator())>::Parameters, true>(where);
 }
 

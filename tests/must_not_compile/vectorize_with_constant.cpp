@@ -1,0 +1,11 @@
+// expect: vectorize takes a function of Values
+// A compile-time constant has no elements to broadcast.
+#include <kiln/kiln.h>
+
+using namespace kiln;
+
+#ifdef KILN_MUST_COMPILE
+auto f = vectorize([](Value x, Value n) { return x * n; });
+#else
+auto f = vectorize([](Value x, int n) { return x * n; });
+#endif
