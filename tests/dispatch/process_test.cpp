@@ -276,10 +276,10 @@ int signals() {
   look("compiled, launched and stored");
   f.with({.threads = 3, .force_threads = true})(a);
   look("on three threads");
-  f.with({.interpret = true})(ones({100}));
-  look("interpreted");
   f.inspect("asm");
   look("inspected");
+  f.with({.interpret = true})(ones({100}));
+  look("interpreted");
   try {
     g(a);
   } catch (const ShapeError&) {
@@ -291,7 +291,7 @@ const RegisterChild register_signals("signals", &signals);
 
 TEST_F(DiskCacheProcesses, NoSignalHandlerMaskOrStackChanges) {
   const std::string nothing =
-      "compiled, launched and stored: \non three threads: \ninterpreted: \ninspected: \nafter an error: \n";
+      "compiled, launched and stored: \non three threads: \ninspected: \ninterpreted: \nafter an error: \n";
   for (const int status : {0, 1}) {  // compiled, then loaded from disk
     const ChildResult r = run_child("signals", environment_);
     EXPECT_EQ(r.status, status) << r.output;
