@@ -333,7 +333,8 @@ void add_crossovers(Suite& suite, bool quick) {
 void register_benches(Suite& suite, bool quick) {
   add_tutorials(suite);
   const std::vector<Target> mandelbrot_targets = {{ratio, "kiln_fast", "native_avx2_x2", 1.1, 0}};
-  add_floats(suite, "mandelbrot", 1024, prepare_mandelbrot<float>, prepare_mandelbrot<double>, mandelbrot_targets);
+  add_floats(suite, "mandelbrot", quick ? 512 : 1024, prepare_mandelbrot<float>, prepare_mandelbrot<double>,
+             mandelbrot_targets);
   add_maths(suite, quick);
   add_streams(suite, quick);
   add_reductions(suite, quick);

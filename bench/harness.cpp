@@ -63,13 +63,14 @@ double turn(const Lane& lane, bool idle) {
   return seconds;
 }
 
-// Finds how many repetitions make a sample long enough, and a first estimate.
-void calibrate(Lane& lane) {
+// Finds how many repetitions make a sample long enough, and a first estimate. `first` is the time of the call that was
+// checked, which may have compiled something.
+void calibrate(Lane& lane, double first) {
   const Contender& contender = *lane.contender;
   if (contender.before) contender.before();
-  // The shorter of two: one of them may still compile something.
   double seconds = seconds_of(contender, 1);
-  seconds = std::min(seconds, seconds_of(contender, 1));
+  if (seconds < longest_warming) seconds = std::min(seconds, seconds_of(contender, 1));
+  seconds = std::min(seconds, first);
   while (seconds < shortest_sample && lane.repetitions < (std::int64_t{1} << 30)) {
     const double factor = std::clamp(1.3 * shortest_sample / std::max(seconds, 1e-9), 2.0, 100.0);
     lane.repetitions = std::int64_t(double(lane.repetitions) * factor) + 1;
@@ -86,14 +87,21 @@ std::vector<Lane> lanes_of(const Work& work, int group, bool idle, const Options
   std::vector<Lane> lanes;
   for (const Contender& contender : work.contenders()) {
     if (contender.group != group) continue;
-    const std::string wrong = out_of_time(options) ? "skipped, the time was up" : work.check(contender);
+    const auto [wrong, seconds] =
+        out_of_time(options) ? Work::Checked{"skipped, the time was up"} : work.check(contender);
     if (!wrong.empty()) {
       failures.push_back(fmt::format("{} {} n={}, {} ({}), {} threads: {}", work.bench(), work.dtype(), work.n(),
                                      contender.variant, contender.implementation, contender.threads, wrong));
       continue;
     }
+    // Of a slow one a single call tells enough if another of its variant takes less than half of it.
+    const bool hopeless = !idle && seconds > longest_warming &&
+                          std::any_of(lanes.begin(), lanes.end(), [&, seconds = seconds](const Lane& other) {
+                            return other.contender->variant == contender.variant && other.estimate < seconds / 2;
+                          });
+    if (hopeless) continue;
     lanes.push_back({&contender, 1, 0, {}});
-    if (!idle) calibrate(lanes.back());
+    if (!idle) calibrate(lanes.back(), seconds);
   }
   // A second look at the quick ones, so that one disturbed sample does not throw the best of them out.
   for (int look = 0; look < 2; ++look)

@@ -62,8 +62,8 @@ int run(const Suite& suite, Options options) {
     jobs.push_back({"load", [&](double) { return measure_load(options); }});
   for (const Bench& bench : suite.benches())
     if (std::regex_search(bench.name, filter))
-      jobs.push_back(
-          {bench.name + " " + bench.dtype, [&](double budget) { return measure(suite, bench, options, budget); }});
+      jobs.push_back({fmt::format("{} {} n={}", bench.name, bench.dtype, bench.n),
+                      [&](double budget) { return measure(suite, bench, options, budget); }});
   if (jobs.empty()) {
     std::fprintf(stderr, "no bench matches %s\n", options.filter.c_str());
     return 2;

@@ -73,7 +73,8 @@ class Suite {
   std::map<std::string, std::string> header_;
 };
 
-// The benches of the plan with their natives (benches.cpp). `quick` makes the largest ten times smaller.
+// The benches of the plan with their natives (benches.cpp). `quick` makes the largest ten times smaller, mandelbrot
+// four times.
 void register_benches(Suite& suite, bool quick);
 
 // Kiln's contenders, in files bench/kiln_*.cpp. Weak: without them the natives are measured alone.

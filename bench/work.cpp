@@ -2,6 +2,7 @@
 #include "bench/work.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -93,23 +94,24 @@ Contender& Work::add(Contender contender) {
   return contenders_.back();
 }
 
-std::string Work::check(const Contender& contender) const {
+Work::Checked Work::check(const Contender& contender) const {
   // All ones is a NaN, and no count of steps: a contender that writes nothing cannot pass on another's results.
   for (const Buffer& output : outputs_)
     on_all_cores(std::int64_t(output.bytes()), [&](std::int64_t begin, std::int64_t end) {
       std::memset(output.as<char>() + begin, 0xff, std::size_t(end - begin));
     });
+  Checked checked;
   if (contender.before) contender.before();
+  const auto begin = std::chrono::steady_clock::now();
   contender.run(1);
+  checked.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   if (contender.after) contender.after();
   const std::vector<View> results = contender.results();
   if (results.size() != reference_views_.size())
-    return fmt::format("{} results where {} are right", results.size(), reference_views_.size());
-  for (std::size_t index = 0; index < results.size(); ++index) {
-    const std::string text = difference(results[index], reference_views_[index], tolerance_of(contender.variant));
-    if (!text.empty()) return text;
-  }
-  return {};
+    checked.wrong = fmt::format("{} results where {} are right", results.size(), reference_views_.size());
+  for (std::size_t index = 0; checked.wrong.empty() && index < results.size(); ++index)
+    checked.wrong = difference(results[index], reference_views_[index], tolerance_of(contender.variant));
+  return checked;
 }
 
 std::string difference(const View& result, const View& reference, const Tolerance& tolerance) {

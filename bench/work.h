@@ -93,8 +93,12 @@ class Work {
   Contender& add(Contender contender);
   const std::vector<Contender>& contenders() const { return contenders_; }
 
-  // Runs the contender once into cleared outputs and compares; the text says what differs, empty if nothing.
-  std::string check(const Contender& contender) const;
+  struct Checked {
+    std::string wrong;   // what differs, empty if nothing
+    double seconds = 0;  // of its run
+  };
+  // Runs the contender once into cleared outputs and compares.
+  Checked check(const Contender& contender) const;
 
  private:
   std::string bench_;

@@ -5,12 +5,14 @@
 
 namespace kiln {
 
-/// While it lives this thread rounds to nearest, keeps denormals and masks every exception; then the caller's mode is
-/// back.
+/// Rounds to nearest, keeps denormals, masks every exception.
+inline constexpr unsigned canonical_mxcsr = 0x1f80;
+
+/// While it lives this thread has the canonical mode; then the caller's is back.
 class CanonicalFloatingPoint {
  public:
   CanonicalFloatingPoint() : saved_(_mm_getcsr()) {
-    if ((saved_ & ~exceptions_seen) != canonical) _mm_setcsr(canonical);
+    if ((saved_ & ~exceptions_seen) != canonical_mxcsr) _mm_setcsr(canonical_mxcsr);
   }
   // Also the exceptions that were seen meanwhile are not the caller's. Writing the register costs more than reading it.
   ~CanonicalFloatingPoint() {
@@ -20,7 +22,7 @@ class CanonicalFloatingPoint {
   CanonicalFloatingPoint& operator=(const CanonicalFloatingPoint&) = delete;
 
  private:
-  static constexpr unsigned canonical = 0x1f80, exceptions_seen = 0x3f;
+  static constexpr unsigned exceptions_seen = 0x3f;
   unsigned saved_;
 };
 

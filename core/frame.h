@@ -28,11 +28,7 @@ struct RuntimeServices {
                    std::int64_t items) noexcept;
 };
 
-/// An array as compiled code leaves it: result arrays and the memory of every root.
-struct RootSlot {
-  std::byte* data;
-};
-
+/// A result as compiled code leaves it.
 struct ResultSlot {
   detail::Number16 number;  // scalar results
   std::byte* data;          // array results: first element

@@ -18,7 +18,6 @@ class Storage {
   void release() noexcept;
   std::byte* data() const noexcept { return data_; }
   std::size_t bytes() const noexcept { return bytes_; }
-  bool shared() const noexcept { return references_.load(std::memory_order_acquire) != 1; }
 
  private:
   Storage(std::byte* data, std::size_t bytes, bool inside) : data_(data), bytes_(bytes), inside_(inside) {}

@@ -7,7 +7,6 @@
 #include <llvm/Support/raw_ostream.h>
 
 #include <algorithm>
-#include <chrono>
 #include <string>
 
 namespace {
@@ -28,7 +27,6 @@ void allow_wide_calls(llvm::Module& module, const kiln::cpu::Target& target) {
 
 extern "C" void kiln_llvm_plugin(const kiln::cpu::CompileRequest& request, kiln::cpu::CompileResult& result) {
   using namespace kiln::cpu;
-  const auto start = std::chrono::steady_clock::now();
   auto context = std::make_unique<llvm::LLVMContext>();
   auto module = std::make_unique<llvm::Module>("kiln", *context);
   generate(*request.program, *request.target, *module);
@@ -38,10 +36,7 @@ extern "C" void kiln_llvm_plugin(const kiln::cpu::CompileRequest& request, kiln:
     llvm::raw_string_ostream stream(result.ir);
     module->print(stream, nullptr);
   }
-  result.lower_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
   ObjectResult object = emit_object(std::move(context), std::move(module), *request.target, request.want_assembly);
   result.object = std::move(object.object);
   result.assembly = std::move(object.assembly);
-  result.passes_ms = object.passes_ms;
-  result.emit_ms = object.codegen_ms;
 }

@@ -10,7 +10,6 @@
 // write.
 #include "cpu/object.h"
 
-#include <chrono>
 #include <mutex>
 #include <utility>
 
@@ -45,12 +44,6 @@ namespace kiln::cpu {
 namespace {
 
 constexpr const char* triple = "x86_64-unknown-linux-gnu";
-
-using Clock = std::chrono::steady_clock;
-
-double milliseconds_since(Clock::time_point start) {
-  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
-}
 
 [[noreturn]] void throw_compile_error(std::string message) {
   while (!message.empty() && message.back() == '\n') message.pop_back();
@@ -217,9 +210,7 @@ ObjectResult emit(llvm::Module& module, llvm::TargetMachine& machine, bool want_
   verify(module);
 #endif
   ObjectResult result;
-  Clock::time_point start = Clock::now();
   run_passes(module, machine);
-  result.passes_ms = milliseconds_since(start);
   if (want_assembly) {
     // Code generation consumes the module, so the text is made from a copy; it is leaked on a fatal error, like the
     // rest.
@@ -228,9 +219,7 @@ ObjectResult emit(llvm::Module& module, llvm::TargetMachine& machine, bool want_
     delete copy;
     result.assembly.assign(text.begin(), text.end());
   }
-  start = Clock::now();
   const auto object = run_codegen(module, machine, llvm::CodeGenFileType::ObjectFile);
-  result.codegen_ms = milliseconds_since(start);
   errors.throw_if_any();
   result.object.assign(object.begin(), object.end());
   return result;

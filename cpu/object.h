@@ -17,8 +17,6 @@ struct Target;
 struct ObjectResult {
   std::vector<char> object;  // an ELF64 relocatable, for LoadedObject::load
   std::string assembly;      // only if asked for
-  double passes_ms = 0;
-  double codegen_ms = 0;
 };
 
 // Sets triple, data layout and the attributes every kernel function shares. Call it after the functions exist (it

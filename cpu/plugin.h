@@ -20,7 +20,6 @@ struct CompileRequest {
 struct CompileResult {
   std::vector<char> object;  // ELF64 relocatable; defines `kiln_entry` (frame.h: EntryPoint)
   std::string ir, assembly;
-  double lower_ms = 0, passes_ms = 0, emit_ms = 0;
 };
 
 }  // namespace kiln::cpu

@@ -1,6 +1,8 @@
 // How workers are started, placed, woken and retired, and how a job's chunks are handed out without a lock.
 #include "cpu/thread_pool.h"
 
+#include "core/floating_point.h"
+
 #include <immintrin.h>
 #include <linux/futex.h>
 #include <pthread.h>
@@ -31,7 +33,6 @@ constexpr std::int64_t most_claims = (std::int64_t{1} << generation_shift) - 2;
 constexpr int finished_workers_shift = 40;
 constexpr std::uint64_t finished_claims_mask = (std::uint64_t{1} << finished_workers_shift) - 1;
 
-constexpr unsigned canonical_mxcsr = 0x1F80;  // all exceptions masked, round to nearest, no flush to zero
 constexpr int pauses_between_looks_at_the_clock = 32;
 
 constexpr std::int64_t microsecond = 1000;

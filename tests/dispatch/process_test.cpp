@@ -2,10 +2,13 @@
 #include "tests/dispatch/calls.h"
 #include "tests/dispatch/child.h"
 
+#include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -227,6 +230,74 @@ TEST_F(DiskCacheProcesses, SwitchedOffOrNotPossibleItCostsACompile) {
   EXPECT_EQ(run_child("cached", environment_).output, compiled_);
   ASSERT_EQ(::chmod((folder_ / "cache").c_str(), 0777), 0);
   EXPECT_EQ(run_child("cached", environment_).output, compiled_);
+}
+
+// ---- Signals
+// ---------------------------------------------------------------------------------------------------------
+
+// What a process has set up for signals; a signal that cannot be asked about reads as zeros.
+struct SignalSetup {
+  std::array<struct sigaction, 65> actions{};
+  sigset_t blocked{};
+  stack_t stack{};
+
+  SignalSetup() {
+    for (int signal = 1; signal < 65; ++signal)
+      ::sigaction(signal, nullptr, &actions[static_cast<std::size_t>(signal)]);
+    ::pthread_sigmask(SIG_SETMASK, nullptr, &blocked);
+    ::sigaltstack(nullptr, &stack);
+  }
+};
+
+std::string differences(const SignalSetup& before, const SignalSetup& after) {
+  const auto same_set = [](const sigset_t& a, const sigset_t& b) {
+    for (int signal = 1; signal < 65; ++signal)
+      if (sigismember(&a, signal) != sigismember(&b, signal)) return false;
+    return true;
+  };
+  std::string text;
+  for (std::size_t k = 0; k < before.actions.size(); ++k) {
+    const struct sigaction &a = before.actions[k], &b = after.actions[k];
+    if (a.sa_sigaction != b.sa_sigaction || a.sa_flags != b.sa_flags || !same_set(a.sa_mask, b.sa_mask))
+      text += "signal " + std::to_string(k) + " ";
+  }
+  if (!same_set(before.blocked, after.blocked)) text += "mask ";
+  if (before.stack.ss_sp != after.stack.ss_sp || before.stack.ss_flags != after.stack.ss_flags) text += "stack ";
+  return text;
+}
+
+int signals() {
+  const SignalSetup before;
+  const auto look = [&](const char* when) { std::cout << when << ": " << differences(before, SignalSetup()) << "\n"; };
+  const auto f = jit([](Array a) { return exp(a) * 2.0; });
+  const auto g = jit([](Array a) { return a.reshape({3}); });
+  const Array a = ones({100'000});
+  f(a);
+  look("compiled, launched and stored");
+  f.with({.threads = 3, .force_threads = true})(a);
+  look("on three threads");
+  f.inspect("asm");
+  look("inspected");
+  f.with({.interpret = true})(ones({100}));
+  look("interpreted");
+  try {
+    g(a);
+  } catch (const ShapeError&) {
+    look("after an error");
+  }
+  return f.specializations()[0].from_disk ? 1 : 0;
+}
+const RegisterChild register_signals("signals", &signals);
+
+TEST_F(DiskCacheProcesses, NoSignalHandlerMaskOrStackChanges) {
+  const std::string nothing =
+      "compiled, launched and stored: \non three threads: \ninspected: \ninterpreted: \nafter an error: \n";
+  for (const int status : {0, 1}) {  // compiled, then loaded from disk
+    const ChildResult r = run_child("signals", environment_);
+    EXPECT_EQ(r.status, status) << r.output;
+    EXPECT_EQ(r.output, nothing);
+    EXPECT_FALSE(entries().empty());
+  }
 }
 
 // ---- The logger -----------------------------------------------------------------------------------------------------

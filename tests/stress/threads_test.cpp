@@ -8,6 +8,9 @@
 #include <array>
 #include <atomic>
 #include <barrier>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
 #include <stdexcept>
 #include <thread>
 #include <utility>
@@ -90,6 +93,58 @@ TEST(Threads, DifferentSignaturesOfOneKernelCompileAtOnce) {
   });
   EXPECT_EQ(wrong, 0);
   EXPECT_EQ(f.specializations().size(), 16);
+}
+
+// Where the bodies of two kernels, or of two specializations of one, wait for each other while they are being traced.
+class Meeting {
+ public:
+  void begin() {
+    arrived_ = 0;
+    missed_ = 0;
+  }
+  // Gives up only so that a failure ends.
+  void wait() {
+    std::unique_lock lock(mutex_);
+    ++arrived_;
+    changed_.notify_all();
+    missed_ += !changed_.wait_for(lock, std::chrono::seconds(60), [&] { return arrived_ >= 2; });
+  }
+  bool took_place() const { return arrived_ >= 2 && missed_ == 0; }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  int arrived_ = 0, missed_ = 0;
+};
+Meeting meeting;
+
+TEST(Threads, TwoKernelsAreInTheMiddleOfTheirCompilesAtOnce) {
+  meeting.begin();
+  const auto f = jit([](Array a) {
+    meeting.wait();
+    return a * 2.0;
+  });
+  const auto g = jit([](Array a) {
+    meeting.wait();
+    return a - 1.0;
+  });
+  std::atomic<int> wrong = 0;
+  on_threads(2, [&](int k) { wrong += k == 0 ? !all_are(f(ones({10})), 2.0) : !all_are(g(ones({10})), 0.0); });
+  EXPECT_TRUE(meeting.took_place());
+  EXPECT_EQ(wrong, 0);
+}
+
+TEST(Threads, TwoSpecializationsOfOneKernelAreInTheMiddleOfTheirCompilesAtOnce) {
+  meeting.begin();
+  const auto f = jit([](Array a, int n) {
+    meeting.wait();
+    return a + n;
+  });
+  std::atomic<int> wrong = 0;
+  on_threads(2, [&](int k) { wrong += !all_are(f(ones({10}), k), 1.0 + k); });
+  EXPECT_TRUE(meeting.took_place());
+  EXPECT_EQ(wrong, 0);
+  EXPECT_EQ(f.specializations().size(), 2);
 }
 
 TEST(Threads, AnExceptionWhileOthersWaitForTheSameCompile) {

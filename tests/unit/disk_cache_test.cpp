@@ -329,6 +329,7 @@ TEST(DiskCacheOptions, ComeFromTheEnvironment) {
 }
 
 TEST(DiskCacheOptions, SizesHaveUnits) {
+  const Variable on("KILN_DISK_CACHE", nullptr);
   const std::pair<const char*, std::uint64_t> cases[] = {{"1000", 1000},
                                                          {"64K", 64 << 10},
                                                          {"3m", 3 << 20},

@@ -43,7 +43,7 @@ class LaunchTest : public testing::Test {
     for (const Loop& loop : loops) visits_.emplace_back(static_cast<std::size_t>(loop.units));
     for (auto& here : present_)
       for (auto& thread : here) thread = false;
-    const RuntimeServices services{nullptr, nullptr, nullptr, nullptr};
+    const RuntimeServices services{nullptr, &allocate_again, nullptr, nullptr};
     Frame frame{};
     frame.services = &services;
     frame.owner = this;
@@ -55,6 +55,9 @@ class LaunchTest : public testing::Test {
   }
 
   std::vector<Loop> loops;
+  std::int64_t bytes_per_thread = 0;  // what the function takes for each thread before its loops, if anything
+  std::int64_t bytes_taken = 0;       // for all of them
+  int size_after_taking = 0;          // the pool is given this size then, if any
   ThreadPool& pool = ThreadPool::instance();
 
  private:
@@ -62,9 +65,16 @@ class LaunchTest : public testing::Test {
 
   static std::int32_t entry(Frame* frame) {
     auto& test = *static_cast<LaunchTest*>(frame->owner);
+    if (test.bytes_per_thread > 0) frame->services->allocate_per_thread(frame, 0, test.bytes_per_thread);
+    if (test.size_after_taking > 0) test.pool.resize(test.size_after_taking);
     for (std::uint32_t k = 0; k < test.loops.size(); ++k)
       frame->services->parallel(frame, k, &body, &k, test.loops[k].units, test.loops[k].units);
     return status_ok;
+  }
+
+  static std::byte* allocate_again(Frame* frame, std::uint32_t, std::int64_t bytes) noexcept {
+    static_cast<LaunchTest*>(frame->owner)->bytes_taken = bytes;
+    return nullptr;
   }
 
   static void body(Frame* frame, void* captures, std::int64_t first, std::int64_t last, int thread) {
@@ -265,6 +275,23 @@ TEST_F(LaunchTest, ForcedThreadsRunWhateverTheWork) {
     EXPECT_REPORT(run({3, true}), 2, "forced by JitOptions");
     EXPECT_EQ(pool.size(), size);
   }
+}
+
+TEST_F(LaunchTest, NoLoopRunsOnMoreThreadsThanHaveMemory) {
+  bytes_per_thread = 100;
+  for (const LaunchOptions options : {LaunchOptions{}, LaunchOptions{5, false}, LaunchOptions{0, true}}) {
+    start_pool(2);
+    size_after_taking = 4;
+    loops = {{100, 2}};
+    set_cost(second);
+    EXPECT_EQ(run(options).threads, 2);
+    EXPECT_EQ(bytes_taken, 2 * bytes_per_thread);
+  }
+  start_pool(2);
+  size_after_taking = 1;
+  loops = {{100, 3}};
+  EXPECT_EQ(run({3, true}).threads, 3);
+  EXPECT_EQ(bytes_taken, 3 * bytes_per_thread);
 }
 
 TEST_F(LaunchTest, TheWidestLoopIsReported) {

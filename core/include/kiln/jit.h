@@ -41,9 +41,6 @@ struct Argument {
   std::int64_t constant = 0;
 };
 
-/// Where the results of a call go, in order. Inside a trace, traced ones.
-struct ResultSlots;
-
 class Tracing;
 
 /// A traceable C++ function: one object per C++ function, its address is its identity. `state` is the dispatcher's.
