@@ -3,6 +3,7 @@
 
 #include "core/layout.h"
 #include "core/nest.h"
+#include "core/visit.h"
 
 #include <algorithm>
 
@@ -13,6 +14,8 @@ namespace {
 using Kind = Statement::Kind;
 
 constexpr std::size_t most_variables = 7;  // with more, two vectors of each do not fit the registers
+
+constexpr int least_cost_of_a_call = 10;     // an operation that costs more is a function of a library
 
 /// What is around a block.
 struct Around {
@@ -138,14 +141,36 @@ class Scheduler {
   }
 
   /// Two vectors in flight hide latency, until the registers run out. The rows of a reduction are vectors in flight
-  /// already.
+  /// already. Calls of functions follow each other: a second vector would only be spilled around the first one's call
+  /// (exp f32 takes 1.25 times as long).
   std::uint8_t vectors(const Nest& nest, const Statement& s) const {
-    if (nest.reduces()) return 1;
+    if (nest.reduces() || calls_functions(s.body)) return 1;
     std::vector<bool> inside(program_.blocks.size());
     mark(s.body, inside);
     const auto count = std::count_if(program_.variables.begin(), program_.variables.end(),
                                      [&](const Variable& variable) { return inside[variable.block]; });
     return static_cast<std::size_t>(count) <= most_variables ? 2 : 1;
+  }
+
+  /// Whether the body computes a function of a library for each iteration.
+  bool calls_functions(BlockId body) const {
+    std::vector<bool> seen(program_.nodes.size()), varying(program_.nodes.size());
+    bool calls = false;
+    const auto visit = [&](const auto& self, NodeId id) -> bool {
+      if (seen[id]) return varying[id];
+      seen[id] = true;
+      const Op op = program_[id].op;
+      varying[id] = op == Op::load || op == Op::index || op == Op::read_variable;
+      for_each_operand(program_, id, [&](NodeId operand) {
+        if (self(self, operand)) varying[id] = true;
+      });
+      calls = calls || (varying[id] && row(op).cost >= least_cost_of_a_call);
+      return varying[id];
+    };
+    for_each_statement(program_, body, [&](const Statement& s) {
+      for_each_use(program_, s, [&](NodeId id) { visit(visit, id); });
+    });
+    return calls;
   }
 
   void mark(BlockId id, std::vector<bool>& inside) const {
