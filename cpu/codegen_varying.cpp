@@ -323,6 +323,13 @@ bool Varying::read_within(NodeId read, BlockId body) const {
                      [&](const auto& r) { return r.second->value == read && loop_bodies_[r.first] == body; });
 }
 
+// The value itself of one that only became strong.
+NodeId Varying::unconverted(NodeId id) const {
+  while (program_[id].op == Op::convert && program_[program_[id].operands[0]].type.dtype == program_[id].type.dtype)
+    id = program_[id].operands[0];
+  return id;
+}
+
 // The constant K of a conjunct `variable < K`, as the largest value that passes.
 std::optional<std::int64_t> Varying::bound_in(NodeId condition, VariableId id, const Statement& loop) const {
   const Node& node = program_[condition];
@@ -333,12 +340,12 @@ std::optional<std::int64_t> Varying::bound_in(NodeId condition, VariableId id, c
   const bool less = node.op == Op::less || node.op == Op::less_equal;
   const bool greater = node.op == Op::greater || node.op == Op::greater_equal;
   if (!less && !greater) return std::nullopt;
-  const Node& small = program_[node.operands[less ? 0 : 1]];
+  const NodeId read = unconverted(node.operands[less ? 0 : 1]);
+  const Node& small = program_[read];
   const Node& large = program_[node.operands[less ? 1 : 0]];
   if (small.op != Op::read_variable || small.id != id || large.op != Op::constant || !large.type.dtype.is_integer())
     return std::nullopt;
   // A value from before the loop, or one that the condition's own block replaces, bounds nothing.
-  const NodeId read = node.operands[less ? 0 : 1];
   const bool changed = std::any_of(assigns_.begin(), assigns_.end(),
                                    [&](const auto& a) { return a.first == loop.body && a.second->target == id; });
   if (changed || !read_within(read, loop.otherwise)) return std::nullopt;
@@ -351,15 +358,16 @@ std::optional<std::int64_t> Varying::bound_in(NodeId condition, VariableId id, c
 bool Varying::bounded_increment(VariableId id, const Statement& assign, BlockId where, Interval& result) {
   const Node& sum = program_[assign.value];
   if (sum.op != Op::add) return false;
+  const NodeId terms[] = {unconverted(sum.operands[0]), unconverted(sum.operands[1])};
   const auto is_self = [&](NodeId n) { return program_[n].op == Op::read_variable && program_[n].id == id; };
-  const int other = is_self(sum.operands[0]) ? 1 : is_self(sum.operands[1]) ? 0 : -1;
+  const int other = is_self(terms[0]) ? 1 : is_self(terms[1]) ? 0 : -1;
   if (other < 0 || !program_.is_constant(sum.operands[other])) return false;
   const std::int64_t by = program_[sum.operands[other]].number.i;
   if (by < 0 || by > INT32_MAX) return false;
   for (const auto& [block, s] : whiles_) {
     if (loop_bodies_[where] != s->otherwise) continue;
     const auto bound = bound_in(s->condition, id, *s);
-    if (!bound || *bound > INT32_MAX || !read_within(sum.operands[1 - other], s->otherwise)) return false;
+    if (!bound || *bound > INT32_MAX || !read_within(terms[1 - other], s->otherwise)) return false;
     result = {result.low, clamp(Wide{std::max(result.high, *bound)} + by)};
     return true;
   }
@@ -454,6 +462,12 @@ void Varying::find_widest() {
     }
   }
   if (widest_ == 0) widest_ = 4;
+  // 32 bits serve to have more lanes. Where others need 64 bits all the same, going between the two costs more than it
+  // saves: 2.2 times on an f64 mandelbrot.
+  if (widest_ > 4) {
+    narrow_.assign(narrow_.size(), false);
+    narrow_variables_.assign(narrow_variables_.size(), false);
+  }
 }
 
 }  // namespace kiln::cpu

@@ -55,6 +55,7 @@ class Varying {
   Interval interval(ir::NodeId id, int depth = 0);
   Interval variable_interval(ir::VariableId id, int depth);
   bool bounded_increment(ir::VariableId id, const ir::Statement& assign, ir::BlockId where, Interval& result);
+  ir::NodeId unconverted(ir::NodeId id) const;
   bool read_within(ir::NodeId read, ir::BlockId body) const;
   std::optional<std::int64_t> bound_in(ir::NodeId condition, ir::VariableId id, const ir::Statement& loop) const;
   void find_narrow();

@@ -233,6 +233,7 @@ Target detect() {
   target.tune_cpu = tune_cpu_of(leaves);
   target.features = std::move(found.features);
   target.has_avx2 = found.avx2_and_fma;
+  target.vector_registers = found.level4 ? 32 : 16;
   target.physical_vector_bits = found.level4 ? 512 : found.avx2_and_fma ? 256 : 128;
   target.vector_bits = found.modern_avx512 ? 512 : found.avx2_and_fma ? 256 : 128;
   target.last_level_cache_bytes = last_level_cache_bytes(leaves);

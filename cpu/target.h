@@ -12,6 +12,7 @@ struct Target {
   std::string features;   // LLVM feature string; "-name" as well as "+name", so that it also works across machines
   int vector_bits = 128;  // 128, 256 or 512: how wide the generator makes one vector
   int physical_vector_bits = 128;  // the widest register the processor and the operating system offer
+  int vector_registers = 16;       // 32 with AVX-512, also for narrower vectors
   std::size_t last_level_cache_bytes = 0;
   bool has_avx2 = false;  // AVX2 and FMA: the 256-bit vector mathematics can be called
 
