@@ -21,6 +21,7 @@ namespace kiln::cpu {
 namespace {
 
 constexpr std::size_t alignment = 64;
+constexpr std::size_t page = 4096;             // of blocks above small_limit
 constexpr std::size_t small_limit = 64 << 10;  // up to here threads keep free lists of their own
 constexpr std::size_t huge_page = 2 << 20;     // above huge_page - widest_step bytes a block is so many of these
 constexpr std::size_t widest_step = 64 << 10;  // no block counts for more than this above what was asked for
@@ -118,7 +119,10 @@ struct FreeBlock {
 static_assert(sizeof(FreeBlock) <= alignment);
 
 void* take_from_system(std::size_t bytes, unsigned size_class) noexcept {
-  if (!is_mapped(size_class)) return std::aligned_alloc(alignment, size_of_class(size_class));
+  if (!is_mapped(size_class)) {
+    const std::size_t size = size_of_class(size_class);
+    return std::aligned_alloc(size > small_limit ? page : alignment, size);
+  }
   // Huge pages start at multiples of their size: map more, give back what lies before and behind. The last one is
   // mapped whole, because a part of it would be small pages.
   const std::size_t size = huge_pages_of(bytes) * huge_page;

@@ -6,9 +6,9 @@
 
 namespace kiln::cpu {
 
-// A block of at least `bytes` bytes, aligned to 64 bytes (to 2 MiB if it has 2 MiB or more, which are on huge pages).
-// Zero bytes give a pointer that may be passed to deallocate(). Throws kiln::RuntimeError when there is no memory even
-// after trim().
+// A block of at least `bytes` bytes, aligned to 64 bytes (to 4096 if it has more than 64 KiB, to 2 MiB if it has 2 MiB
+// or more: those are on huge pages). Zero bytes give a pointer that may be passed to deallocate(). Throws
+// kiln::RuntimeError when there is no memory even after trim().
 void* allocate(std::size_t bytes);
 
 // `bytes` as given to allocate(). Any thread may free any block.
