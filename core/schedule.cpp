@@ -146,22 +146,24 @@ class Scheduler {
 
   /// Two vectors in flight hide latency, until the registers run out; four where the loop carries few variables and the
   /// registers are many (mandelbrot with AVX-512: f32 takes 0.88 of the time, with 256 bits 0.66, f64 0.79 and 0.67).
-  /// The rows of a reduction are vectors in flight already. Calls of functions follow each other: a second vector would
-  /// only be spilled around the first one's call (exp f32 takes 1.25 times as long).
+  /// The rows of a reduction are vectors in flight already. A loop that calls one function per iteration overlaps the
+  /// calls by itself: a second vector would only be spilled around the first one's call (exp f32 takes 1.25 times as
+  /// long). Calls that depend on each other need the second vector (Black-Scholes f64: 0.9).
   std::uint8_t vectors(const Nest& nest, const Statement& s) const {
-    if (nest.reduces() || calls_functions(s.body)) return 1;
+    const int calls = calls_of_functions(s.body);
+    if (nest.reduces() || calls == 1) return 1;
     std::vector<bool> inside(program_.blocks.size());
     mark(s.body, inside);
     const auto count = std::count_if(program_.variables.begin(), program_.variables.end(),
                                      [&](const Variable& variable) { return inside[variable.block]; });
-    if (count >= 1 && count * 8 < vector_registers_) return 4;
+    if (calls == 0 && count >= 1 && count * 8 < vector_registers_) return 4;
     return count <= most_variables ? 2 : 1;
   }
 
-  /// Whether the body computes a function of a library for each iteration.
-  bool calls_functions(BlockId body) const {
+  /// How many functions of a library the body calls for each iteration.
+  int calls_of_functions(BlockId body) const {
     std::vector<bool> seen(program_.nodes.size()), varying(program_.nodes.size());
-    bool calls = false;
+    int calls = 0;
     const auto visit = [&](const auto& self, NodeId id) -> bool {
       if (seen[id]) return varying[id];
       seen[id] = true;
@@ -170,7 +172,7 @@ class Scheduler {
       for_each_operand(program_, id, [&](NodeId operand) {
         if (self(self, operand)) varying[id] = true;
       });
-      calls = calls || (varying[id] && row(op).cost >= least_cost_of_a_call);
+      if (varying[id] && row(op).cost >= least_cost_of_a_call) ++calls;
       return varying[id];
     };
     for_each_statement(program_, body,
