@@ -28,7 +28,7 @@ class Executable {
  public:
   virtual ~Executable() = default;
   /// Runs it; returns its status (frame.h). `report` may be null.
-  virtual std::int32_t run(Frame& frame, const LaunchOptions& options, LaunchReport* report) noexcept = 0;
+  virtual std::int32_t run(Frame& frame, LaunchOptions options, LaunchReport* report) noexcept = 0;
   double codegen_ms = 0;
   bool from_disk = false;
   int vector_bits = 0;

@@ -104,7 +104,7 @@ void Results::reserve() {
   if (!full) return;
   auto* longer = static_cast<Slot*>(::operator new(sizeof(Slot) * static_cast<std::size_t>(count_) * 2));
   for (int k = 0; k < count_; ++k) {
-    new (longer + k) Slot{static_cast<Array&&>(slots_[k].array), slots_[k].value, slots_[k].is_array};
+    new (longer + k) Slot(static_cast<Slot&&>(slots_[k]));
     slots_[k].~Slot();
   }
   if (slots_ != reinterpret_cast<Slot*>(inline_)) ::operator delete(slots_);
@@ -112,16 +112,16 @@ void Results::reserve() {
 }
 void Results::add(const Array& a) {
   reserve();
-  new (slots_ + count_++) Slot{a, 0, true};
+  new (slots_ + count_++) Slot(Array(a));
 }
 void Results::add_concrete(Storage* storage, DType dtype, int rank, std::byte* data, const std::int64_t* extents,
                            const std::int64_t* strides, bool read_only) {
   reserve();
-  new (slots_ + count_++) Slot{Access::make_array(storage, dtype, rank, data, extents, strides, read_only), 0, true};
+  new (slots_ + count_++) Slot(Access::make_array(storage, dtype, rank, data, extents, strides, read_only));
 }
 void Results::add(const Value& v) {
   reserve();
-  new (slots_ + count_++) Slot{Array(Location()), v, false};
+  new (slots_ + count_++) Slot(v);
 }
 Array& Results::array(int index) { return slots_[index].array; }
 Value Results::value(int index) const { return slots_[index].value; }

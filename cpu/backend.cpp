@@ -41,7 +41,7 @@ class CpuExecutable final : public Executable {
     if (!entry_) throw CompileError("compiled code has no entry point");
   }
 
-  std::int32_t run(Frame& frame, const LaunchOptions& options, LaunchReport* report) noexcept override {
+  std::int32_t run(Frame& frame, LaunchOptions options, LaunchReport* report) noexcept override {
     return launch(entry_, frame, options, costs_, report);
   }
 

@@ -200,7 +200,7 @@ LoopCost::Sample& LoopCost::at(std::int64_t units) {
   return samples_[std::min(size, sizes - 1)];
 }
 
-std::int32_t launch(EntryPoint entry, Frame& frame, const LaunchOptions& options, LaunchCosts& costs,
+std::int32_t launch(EntryPoint entry, Frame& frame, LaunchOptions options, LaunchCosts& costs,
                     LaunchReport* report) noexcept {
   LaunchServices services{
       {frame.services->allocate, frame.services->allocate_again, &allocate_per_thread, &parallel}, options, &costs, {}};

@@ -37,7 +37,7 @@ struct LaunchCosts {
 };
 
 /// Runs `entry` under the canonical floating-point state, its distributed loops on the pool.
-std::int32_t launch(EntryPoint entry, Frame& frame, const LaunchOptions& options, LaunchCosts& costs,
+std::int32_t launch(EntryPoint entry, Frame& frame, LaunchOptions options, LaunchCosts& costs,
                     LaunchReport* report) noexcept;
 
 }  // namespace kiln::cpu

@@ -38,7 +38,7 @@ class LaunchTest : public testing::Test {
   void set_cost(float serial_ns, std::size_t loop = 0) { cost(loop).serial = serial_ns; }
   LoopCost::Sample& cost(std::size_t loop = 0) { return costs_.loops[loop].at(loops.at(loop).units); }
 
-  LaunchReport run(const LaunchOptions& options = {}) {
+  LaunchReport run(LaunchOptions options = {}) {
     visits_.clear();
     for (const Loop& loop : loops) visits_.emplace_back(static_cast<std::size_t>(loop.units));
     for (auto& here : present_)
