@@ -47,7 +47,6 @@ class Backend {
   virtual void deallocate(void* memory, std::size_t bytes) noexcept = 0;
   /// Bytes from which a launch's stores should bypass the cache.
   virtual std::size_t streaming_bytes() const = 0;
-  virtual int vector_registers() const = 0;
 };
 
 /// The CPU's backend, made at its first use; defined in cpu/.

@@ -78,7 +78,7 @@ struct Loop {
   bool has_break = false;
   Role role = Role::sequential;
   bool distribute = false;      // outermost parallel loop: its iterations are shared among threads
-  std::uint8_t vectors = 1;     // lanes: native vectors in flight
+  std::uint8_t vectors = 1;     // lanes: vectors in flight, on a device with registers for them
   bool streaming = false;       // stores bypass the cache
   std::uint16_t segment = 256;  // sequential: reductions fold in segments of so many iterations, then pairwise
   std::vector<LoopDimension> dimensions;

@@ -13,6 +13,7 @@ namespace {
 
 using Kind = Statement::Kind;
 
+constexpr std::ptrdiff_t few_variables = 3;   // four vectors of each fit 32 registers, not 16
 constexpr std::ptrdiff_t most_variables = 7;  // with more, two vectors of each do not fit the registers
 
 constexpr int least_cost_of_a_call = 10;  // an operation that costs more is a function of a library
@@ -27,11 +28,7 @@ struct Around {
 class Scheduler {
  public:
   Scheduler(Program& program, const ScheduleOptions& options)
-      : program_(program),
-        builder_(program),
-        memory_(program),
-        layouts_(program, options),
-        vector_registers_(options.vector_registers) {
+      : program_(program), builder_(program), memory_(program), layouts_(program, options) {
     for (const Block& block : program.blocks)
       for (const Statement& s : block.statements)
         if (s.kind == Kind::evaluate && program[s.value].op == Op::load)
@@ -144,8 +141,8 @@ class Scheduler {
     return stores && unit;
   }
 
-  /// Two vectors in flight hide latency, until the registers run out; four where the loop carries few variables and the
-  /// registers are many (mandelbrot with AVX-512: f32 takes 0.88 of the time, with 256 bits 0.66, f64 0.79 and 0.67).
+  /// Two vectors in flight hide latency, until the registers run out; four where the loop carries few
+  /// variables (mandelbrot with AVX-512: f32 takes 0.88 of the time, with 256 bits 0.66, f64 0.79 and 0.67).
   /// The rows of a reduction are vectors in flight already. A loop that calls one function per iteration overlaps the
   /// calls by itself: a second vector would only be spilled around the first one's call (exp f32 takes 1.25 times as
   /// long). Calls that depend on each other need the second vector (Black-Scholes f64: 0.9).
@@ -156,7 +153,7 @@ class Scheduler {
     mark(s.body, inside);
     const auto count = std::count_if(program_.variables.begin(), program_.variables.end(),
                                      [&](const Variable& variable) { return inside[variable.block]; });
-    if (calls == 0 && count >= 1 && count * 8 < vector_registers_) return 4;
+    if (calls == 0 && count >= 1 && count <= few_variables) return 4;
     return count <= most_variables ? 2 : 1;
   }
 
@@ -192,7 +189,6 @@ class Scheduler {
   Builder builder_;
   Memory memory_;
   Layouts layouts_;
-  int vector_registers_;
   std::vector<std::uint32_t> loaded_;  // memory that the Program loads from
 };
 

@@ -15,8 +15,6 @@ struct ScheduleOptions {
   bool (*unit_stride)(void* context, RootId root, int axis) = nullptr;
   /// Whether the call's arrays are so large that results should bypass the cache.
   bool (*large)(void* context) = nullptr;
-  /// Vector registers of the device's processor.
-  int vector_registers = 16;
 };
 
 /// Sets the schedule of all loops, merges dimensions that are contiguous everywhere, moves the dimension with unit

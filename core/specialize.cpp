@@ -106,7 +106,6 @@ void schedule(ir::Program& program, Facts& facts) {
   ScheduleFacts context{facts, program, cpu_backend().streaming_bytes()};
   ir::ScheduleOptions options;
   options.context = &context;
-  options.vector_registers = cpu_backend().vector_registers();
   options.contiguous = [](void* c, ir::RootId root) {
     auto& f = *static_cast<ScheduleFacts*>(c);
     return f.facts.contiguous(static_cast<int>(f.program.roots[root].argument));

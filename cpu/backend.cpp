@@ -97,7 +97,6 @@ class CpuBackend final : public Backend {
   // Half of the last-level cache: below it a reader finds the stores still cached (0.6 to 0.9 of the speed with
   // streaming stores), above it they gain 1.2 to 1.5 times.
   std::size_t streaming_bytes() const override { return host_target().last_level_cache_bytes / 2; }
-  int vector_registers() const override { return host_target().vector_registers; }
 
  private:
   static Target target_for(const CompileOptions& options) {

@@ -332,7 +332,9 @@ void Generator::outer_body(const Statement& s, std::vector<Reduction>& found, Va
 
 void Generator::lane_range(const Statement& s, const Varying& varying, Value* first, Value* last) {
   const int native = native_lanes(varying);
-  const int width = native * static_cast<int>(std::bit_floor(std::max<unsigned>(1, program_.loops[s.target].vectors)));
+  const unsigned most_in_flight = target_.vector_registers >= 32 ? 4 : 2;
+  const unsigned in_flight = std::clamp<unsigned>(program_.loops[s.target].vectors, 1, most_in_flight);
+  const int width = native * static_cast<int>(std::bit_floor(in_flight));
   const auto masked = [&](Value* from, Value* to, const char* name) {
     push_scope(false);
     counted(from, to, native, name,
