@@ -34,7 +34,7 @@ function(check_headers)
   endforeach()
 endfunction()
 
-# Dependencies point one way: core <- backends <- cpu, cuda.
+# Dependencies point one way: core <- backends <- cpu, cuda. LLVM and the environment have their files.
 function(check_layers)
   set(core_must_not "backends|cpu|cuda")
   set(backends_must_not "cpu|cuda")
@@ -51,6 +51,11 @@ function(check_layers)
       file(STRINGS "${source}" includes REGEX "^ *#include [<\"]llvm")
       if(includes AND NOT source MATCHES "/cpu/(codegen[^/]*|object|compile[^/]*)\\.(cpp|h)$")
         message(SEND_ERROR "${source}: ${includes}")
+      endif()
+      # The environment is read in one place, and by the faults that are planted to test the tests.
+      file(STRINGS "${source}" reads REGEX "getenv")
+      if(reads AND NOT source MATCHES "/core/(config\\.cpp|planted_faults\\.h)$")
+        message(SEND_ERROR "${source}: ${reads}")
       endif()
     endforeach()
   endforeach()

@@ -1,5 +1,5 @@
-// expect: (use of deleted function|overload resolution selected deleted operator)
 // The same from another element.
+// expect: (use of deleted function|overload resolution selected deleted operator)
 #include <kiln/kiln.h>
 
 using namespace kiln;

@@ -1,5 +1,5 @@
-// expect: (discards qualifiers|no viable overloaded)
 // A body that captures by [=] would assign a copy.
+// expect: (discards qualifiers|no viable overloaded)
 #include <kiln/kiln.h>
 
 using namespace kiln;

@@ -1,5 +1,5 @@
-// expect: (no match for 'operator\+='|invalid operands to binary expression|no viable overloaded '\+=')
 // A Value has no += either.
+// expect: (no match for 'operator\+='|invalid operands to binary expression|no viable overloaded '\+=')
 #include <kiln/kiln.h>
 
 using namespace kiln;

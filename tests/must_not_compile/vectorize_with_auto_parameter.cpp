@@ -1,5 +1,5 @@
-// expect: without auto parameters
 // The same of vectorize.
+// expect: without auto parameters
 #include <kiln/kiln.h>
 
 using namespace kiln;

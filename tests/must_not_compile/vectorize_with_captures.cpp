@@ -1,5 +1,5 @@
-// expect: must capture nothing
 // The same of vectorize.
+// expect: must capture nothing
 #include <kiln/kiln.h>
 
 using namespace kiln;

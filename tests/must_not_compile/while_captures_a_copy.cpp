@@ -1,5 +1,5 @@
-// expect: (discards qualifiers|no viable overloaded)
 // The same of while_.
+// expect: (discards qualifiers|no viable overloaded)
 #include <kiln/kiln.h>
 
 using namespace kiln;
