@@ -166,6 +166,15 @@ class Tracing {
     ir::NodeId indices[max_rank];
   };
 
+  // What an array multiplied here was made from. Its sums become fma where `contract` asks for it, in the scope it was
+  // made in and until one of its arrays, or it itself, is written.
+  struct Product {
+    std::uint32_t symbol, scope;
+    Symbol arrays[2];       // where the factor is an array
+    ir::NodeId numbers[2];  // else none
+    bool reads(const ir::Program& program, ir::RootId root) const;
+  };
+
   ir::Block& block() { return program_.blocks[scopes_.back().block]; }
   ir::Statement& emit(ir::Statement::Kind kind, const Location& where);
   void open_scope(Scope::Kind kind, ir::BlockId block, ir::LoopId loop, const Location& where);
@@ -179,6 +188,13 @@ class Tracing {
   /// The element of `s` that a loop over broadcast `rank` axes is at.
   ir::NodeId load_broadcast(const Symbol& s, const ElementLoop& loop, const ir::NodeId* extents, int rank,
                             const Location& where);
+  /// Of two operands of a sum the one that is a product to contract, and that product; none: the operand stays -1.
+  int product_among(ir::Op op, const Symbol* symbols, const MixedOperand* operands, const ir::NodeId* numbers,
+                    DType dtype, Product& found) const;
+  void remember_product(const Array& result, const Symbol* symbols, const MixedOperand* operands,
+                        const ir::NodeId* numbers);
+  ir::NodeId fused(ir::Op op, const Product& product, int at, ir::NodeId rest, DType dtype, const ElementLoop& loop,
+                   const ir::NodeId* extents, int rank, const Location& where);
   ir::RootId base(ir::RootId root) const;
   Array materialise(const Array& a, const Location& where);
   void run_broadcast(Function& function, const Argument* arguments, int count, const Location& where);
@@ -200,6 +216,7 @@ class Tracing {
   std::uint32_t next_scope_ = 1;
   std::vector<Symbol> symbols_;
   std::vector<ElementAccess> elements_;
+  std::vector<Product> products_;  // with `contract` alone
   std::vector<Type> assumed_, joined_;
   std::vector<char> fixed_;
   std::vector<std::uint32_t> variable_scopes_;  // the scope each Var was declared in

@@ -4,6 +4,7 @@
 #include "core/error_text.h"
 #include "core/host_ops.h"
 #include "core/trace.h"
+#include "core/visit.h"
 
 #include <kiln/error.h>
 
@@ -167,20 +168,86 @@ Array Tracing::elementwise(ir::Op op, const MixedOperand* operands, int count, c
   const int rank = broadcast_extents(arrays, array_count, extents, ir::row(op).spelling, where);
   for (int k = 0; k < count; ++k)
     if (!operands[k].array) in_nodes[k] = converted(*operands[k].scalar, operand_dtype(k), where);
+  Product product;
+  const int contracted = product_among(op, symbols, operands, in_nodes, types.operand.dtype, product);
   const Array result = allocate(types.result.dtype, extents, rank, where);
   const ElementLoop loop = open_elements(extents, rank, where);
   for (int k = 0; k < count; ++k)
-    if (operands[k].array)
+    if (operands[k].array && k != contracted)
       in_nodes[k] =
           build_.convert(load_broadcast(symbols[k], loop, extents, rank, where), {operand_dtype(k), Strength::strong});
   const Type type{types.result.dtype, Strength::strong};
-  const NodeId value = exactly      ? exact_comparison(op, in_nodes[0], in_nodes[1])
-                       : count == 1 ? build_.node(op, type, {in_nodes[0]})
-                       : count == 2 ? build_.node(op, type, {in_nodes[0], in_nodes[1]})
-                                    : build_.node(op, type, {in_nodes[0], in_nodes[1], in_nodes[2]});
+  const NodeId value =
+      contracted >= 0 ? fused(op, product, contracted, in_nodes[1 - contracted], type.dtype, loop, extents, rank, where)
+      : exactly       ? exact_comparison(op, in_nodes[0], in_nodes[1])
+      : count == 1    ? build_.node(op, type, {in_nodes[0]})
+      : count == 2    ? build_.node(op, type, {in_nodes[0], in_nodes[1]})
+                      : build_.node(op, type, {in_nodes[0], in_nodes[1], in_nodes[2]});
   store(symbol_of(result, where), loop.indices, value, where);
   close_elements();
+  if (op == ir::Op::multiply) remember_product(result, symbols, operands, in_nodes);
   return result;
+}
+
+// ---- Contraction ----------------------------------------------------------------------------------------------------
+
+// The loop of an array's product and that of the sum are two: form_fma does not see the one from the other.
+
+bool Tracing::Product::reads(const ir::Program& program, ir::RootId root) const {
+  for (int k = 0; k < 2; ++k) {
+    if (numbers[k] != none) continue;
+    const ir::RootId own = ir::memory_of(program, arrays[k].root);
+    const auto is_parameter = [&](ir::RootId r) { return program.roots[r].kind == ir::Root::Kind::parameter; };
+    if (own == root || (is_parameter(own) && is_parameter(root))) return true;  // parameters may share memory
+  }
+  return false;
+}
+
+void Tracing::remember_product(const Array& result, const Symbol* symbols, const MixedOperand* operands,
+                               const NodeId* numbers) {
+  if (!program_.contract || (result.dtype() != f32 && result.dtype() != f64)) return;
+  Product p{Access::symbol(result), scopes_.back().id, {}, {none, none}};
+  for (int k = 0; k < 2; ++k)
+    if (operands[k].array)
+      p.arrays[k] = symbols[k];
+    else
+      p.numbers[k] = numbers[k];
+  products_.push_back(std::move(p));
+}
+
+int Tracing::product_among(ir::Op op, const Symbol* symbols, const MixedOperand* operands, const NodeId* numbers,
+                           DType dtype, Product& found) const {
+  if (!program_.contract || (op != ir::Op::add && op != ir::Op::subtract)) return -1;
+  for (int k = 0; k < 2; ++k) {
+    if (!operands[k].array) {
+      // The product of two numbers on the left: form_fma contracts that one.
+      if (program_[numbers[k]].op == ir::Op::multiply && !build_.computed(numbers[k])) return -1;
+      continue;
+    }
+    if (symbols[k].dtype != dtype) continue;
+    for (const Product& p : products_)
+      if (p.symbol == Access::symbol(*operands[k].array) && p.scope == scopes_.back().id) {
+        found = p;
+        return k;
+      }
+  }
+  return -1;
+}
+
+NodeId Tracing::fused(ir::Op op, const Product& product, int at, NodeId rest, DType dtype, const ElementLoop& loop,
+                      const NodeId* extents, int rank, const Location& where) {
+  const Type type{dtype, Strength::strong};
+  NodeId factors[2];
+  for (int k = 0; k < 2; ++k)
+    factors[k] = product.numbers[k] != none
+                     ? product.numbers[k]
+                     : build_.convert(load_broadcast(product.arrays[k], loop, extents, rank, where), type);
+  if (op == ir::Op::subtract) {
+    // As form_fma does it; a change of sign is exact.
+    NodeId& changed = at == 0 ? rest : factors[0];
+    changed = build_.node(ir::Op::negative, type, {changed});
+  }
+  return build_.node(ir::Op::fma, type, {factors[0], factors[1], rest});
 }
 
 Array Tracing::cast(const Array& a, DType dtype, const Location& where) {
