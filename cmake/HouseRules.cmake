@@ -1,4 +1,4 @@
-# Rules that hold for all of the code, checked: CHECK is exports, headers or layers.
+# Rules that hold for all of the code, checked: CHECK is exports, globals, headers or layers.
 
 # Only Kiln's own symbols leave the libraries; of the plug-in one.
 function(check_exports)
@@ -20,6 +20,34 @@ function(check_exports)
       message(SEND_ERROR "libkiln-llvm.so must export kiln_llvm_plugin alone, but exports:\n${symbols}")
     endif()
   endif()
+endfunction()
+
+# What is changed at run time and belongs to no object is listed, with its reason, in docs/architecture.md.
+function(check_globals)
+  file(READ "${ROOT}/docs/architecture.md" documented)
+  foreach(library IN ITEMS libkiln.so libkiln-llvm.so)
+    if(NOT EXISTS "${LIBRARIES}/${library}")
+      continue()
+    endif()
+    execute_process(COMMAND "${NM}" -C -f sysv "${LIBRARIES}/${library}" OUTPUT_VARIABLE symbols
+      COMMAND_ERROR_IS_FATAL ANY)
+    string(REPLACE ";" "," symbols "${symbols}")
+    string(REGEX MATCHALL "kiln::[^|\n]*\\|[^\n]*\\|\\.t?(bss|data)\n" symbols "${symbols}")
+    if(NOT symbols)
+      message(FATAL_ERROR "${library} has no symbols to look at")
+    endif()
+    foreach(symbol IN LISTS symbols)
+      string(REGEX REPLACE "\\|.*" "" name "${symbol}")
+      string(REPLACE "(anonymous namespace)::" "" name "${name}")
+      string(REGEX REPLACE "\\([^()]*\\)( const)?" "" name "${name}")
+      string(REGEX REPLACE "^(kiln::|cpu::|detail::|backends::|ir::)+" "" name "${name}")
+      string(STRIP "${name}" name)
+      string(FIND "${documented}" "`${name}`" at)
+      if(at EQUAL -1)
+        message(SEND_ERROR "${library} has the mutable global ${name}, which docs/architecture.md does not list")
+      endif()
+    endforeach()
+  endforeach()
 endfunction()
 
 # A user's file that includes Kiln sees no header of LLVM, spdlog or fmt, and none of the slow standard ones.

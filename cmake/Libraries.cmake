@@ -1,6 +1,6 @@
 # Kiln's libraries: libkiln.so, the same as a static library for tests of internals, and the LLVM plug-in.
 #
-#   kiln-program   what both the library and the plug-in contain: the Program and its tables, no mutable globals
+#   kiln-program   what both the library and the plug-in contain: the Program and its tables, the machine, its vector maths
 #   kiln-runtime   everything else of the library
 #   kiln           libkiln.so = kiln-program + kiln-runtime
 #   kiln-internal  the same objects as a static library, nothing hidden
