@@ -1,4 +1,4 @@
-// The same from another element.
+// An element that has a name is not stored into by another element either: a(0) = a(1) stores.
 // expect: (use of deleted function|overload resolution selected deleted operator)
 #include <kiln/kiln.h>
 

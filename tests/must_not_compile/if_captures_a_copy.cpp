@@ -1,4 +1,4 @@
-// A body that captures by [=] would assign a copy.
+// A body of if_ that captures by [=] would assign a copy.
 // expect: (discards qualifiers|no viable overloaded)
 #include <kiln/kiln.h>
 

@@ -1,4 +1,4 @@
-// A Value has no += either.
+// A Value has no +=: what a loop adds up in is a Var.
 // expect: (no match for 'operator\+='|invalid operands to binary expression|no viable overloaded '\+=')
 #include <kiln/kiln.h>
 

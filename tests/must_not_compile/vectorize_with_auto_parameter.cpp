@@ -1,4 +1,4 @@
-// The same of vectorize.
+// The parameters of a function given to vectorize have types.
 // expect: without auto parameters
 #include <kiln/kiln.h>
 

@@ -1,4 +1,4 @@
-// The same of vectorize.
+// What a function given to vectorize needs are parameters.
 // expect: must capture nothing
 #include <kiln/kiln.h>
 

@@ -1,4 +1,4 @@
-// The same of a number.
+// A view that has a name is not stored into by = of a number: write v(rest) = 1.
 // expect: (use of deleted function|overload resolution selected deleted operator)
 #include <kiln/kiln.h>
 

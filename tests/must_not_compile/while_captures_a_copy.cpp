@@ -1,4 +1,4 @@
-// The same of while_.
+// A body of while_ that captures by [=] would assign a copy.
 // expect: (discards qualifiers|no viable overloaded)
 #include <kiln/kiln.h>
 
