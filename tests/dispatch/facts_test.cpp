@@ -90,8 +90,7 @@ TEST(Facts, LayoutsOfMatricesSplitOnce) {
     check(base(_, slice(0, 1)));
   }
   // Contiguous, contiguous rows, contiguous columns, anything.
-  EXPECT_LE(f.specializations().size(), 4) << reasons(f.specializations());
-  EXPECT_GE(f.specializations().size(), 2) << reasons(f.specializations());
+  EXPECT_COMPILES(f, 4);
 }
 
 TEST(Facts, NoAlignmentRecompiles) {
@@ -150,7 +149,7 @@ TEST(Facts, TwoToThe31ElementsWithoutMemory) {
   EXPECT_EQ(f(base(_, newaxis).broadcast_to({3, huge}), 2, huge - 1).as_double(), 30.0 + huge);
   EXPECT_EQ(f(base(_, newaxis).broadcast_to({3, far}), 1, far - 7).as_double(), 20.0 + static_cast<double>(far));
   EXPECT_THROW(f(base(_, newaxis).broadcast_to({3, huge}), 2, huge), IndexError);
-  EXPECT_LE(f.specializations().size(), 2) << reasons(f.specializations());
+  EXPECT_COMPILES(f, 1);
 }
 
 // Bytes that are 0 until they are written, without memory behind them before.
@@ -246,7 +245,7 @@ TEST(Facts, SlicesOfHugeViews) {
   EXPECT_EQ(elements<float>(f(base.broadcast_to({2, huge}), huge - 30, huge)), (std::vector<float>{30, 60}));
   EXPECT_EQ(elements<float>(f(base.broadcast_to({2, huge}), huge - 1, huge)), (std::vector<float>{1, 2}));
   EXPECT_EQ(elements<float>(f(base.broadcast_to({2, 101}), 0, 0)), (std::vector<float>{0, 0}));
-  EXPECT_LE(f.specializations().size(), few_variants + 1) << reasons(f.specializations());
+  EXPECT_COMPILES(f, few_variants);
   // Beyond the axis a slice is cut, as in Python; this is the fact that differs.
   EXPECT_EQ(elements<float>(f(base.broadcast_to({2, huge}), huge - 3, huge + 8)), (std::vector<float>{3, 6}));
   EXPECT_TRUE(contains(reasons(f.specializations()), "a slice reaches beyond its axis"));
@@ -337,7 +336,7 @@ TEST(Facts, PastEightVariantsTheGenericOneServes) {
   // It also serves what overlaps.
   const Array a = array(counted(2 * n));
   f(a(slice(0, n)), a(slice(0, n)), a(slice(0, n)), a(slice(0, n)));
-  EXPECT_LE(f.specializations().size(), 9) << reasons(f.specializations());
+  EXPECT_COMPILES(f, 9);
 }
 
 TEST(Facts, BroadcastsOfManyArraysEndInTheGenericVariant) {
@@ -356,7 +355,7 @@ TEST(Facts, BroadcastsOfManyArraysEndInTheGenericVariant) {
       ASSERT_EQ(r.extent(1), all_ones(1) ? 1 : 4);
       for (const double x : elements<double>(r)) ASSERT_EQ(x, 2.0 + 3.0 * 4.0);
     }
-  EXPECT_LE(f.specializations().size(), 9) << reasons(f.specializations());
+  EXPECT_COMPILES(f, 9);
 }
 
 }  // namespace
