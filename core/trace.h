@@ -188,13 +188,6 @@ class Tracing {
   /// The element of `s` that a loop over broadcast `rank` axes is at.
   ir::NodeId load_broadcast(const Symbol& s, const ElementLoop& loop, const ir::NodeId* extents, int rank,
                             const Location& where);
-  /// Of two operands of a sum the one that is a product to contract, and that product; none: the operand stays -1.
-  int product_among(ir::Op op, const Symbol* symbols, const MixedOperand* operands, const ir::NodeId* numbers,
-                    DType dtype, Product& found) const;
-  void remember_product(const Array& result, const Symbol* symbols, const MixedOperand* operands,
-                        const ir::NodeId* numbers);
-  ir::NodeId fused(ir::Op op, const Product& product, int at, ir::NodeId rest, DType dtype, const ElementLoop& loop,
-                   const ir::NodeId* extents, int rank, const Location& where);
   ir::RootId base(ir::RootId root) const;
   Array materialise(const Array& a, const Location& where);
   void run_broadcast(Function& function, const Argument* arguments, int count, const Location& where);
@@ -204,6 +197,14 @@ class Tracing {
   bool may_be_one(ir::NodeId extent);
   /// 0 where the extent is 1, else 1: what an index along an axis that may have to repeat is multiplied by.
   ir::NodeId step_unless_one(ir::NodeId extent);
+
+  /// Of two operands of a sum the one that is a product to contract, and that product; none: the operand stays -1.
+  int product_among(ir::Op op, const Symbol* symbols, const MixedOperand* operands, const ir::NodeId* numbers,
+                    DType dtype, Product& found) const;
+  void remember_product(const Array& result, const Symbol* symbols, const MixedOperand* operands,
+                        const ir::NodeId* numbers);
+  ir::NodeId fused(ir::Op op, const Product& product, int at, ir::NodeId rest, DType dtype, const ElementLoop& loop,
+                   const ir::NodeId* extents, int rank, const Location& where);
 
   static std::uint64_t next_id();
 

@@ -167,9 +167,9 @@ Array Tracing::elementwise(ir::Op op, const MixedOperand* operands, int count, c
   const int rank = broadcast_extents(arrays, array_count, extents, ir::row(op).spelling, where);
   for (int k = 0; k < count; ++k)
     if (!operands[k].array) in_nodes[k] = converted(*operands[k].scalar, operand_dtype(k), where);
+  const Array result = allocate(types.result.dtype, extents, rank, where);
   Product product;
   const int contracted = product_among(op, symbols, operands, in_nodes, types.operand.dtype, product);
-  const Array result = allocate(types.result.dtype, extents, rank, where);
   const ElementLoop loop = open_elements(extents, rank, where);
   for (int k = 0; k < count; ++k)
     if (operands[k].array && k != contracted)
