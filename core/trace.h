@@ -198,11 +198,13 @@ class Tracing {
   /// 0 where the extent is 1, else 1: what an index along an axis that may have to repeat is multiplied by.
   ir::NodeId step_unless_one(ir::NodeId extent);
 
-  /// Of two operands of a sum the one that is a product to contract, and that product; none: the operand stays -1.
+  /// Which of the two operands of a sum is a product to contract, in `found`; -1 if neither is.
   int product_among(ir::Op op, const Symbol* symbols, const MixedOperand* operands, const ir::NodeId* numbers,
                     DType dtype, Product& found) const;
+  /// `result` is the product of these operands, of which `numbers` are the scalar ones.
   void remember_product(const Array& result, const Symbol* symbols, const MixedOperand* operands,
                         const ir::NodeId* numbers);
+  /// The fma of the sum `op` whose operand `at` is the product and whose other one is `rest`.
   ir::NodeId fused(ir::Op op, const Product& product, int at, ir::NodeId rest, DType dtype, const ElementLoop& loop,
                    const ir::NodeId* extents, int rank, const Location& where);
 
