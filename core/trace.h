@@ -169,9 +169,9 @@ class Tracing {
   // What an array multiplied here was made from. Its sums become fma where `contract` asks for it, in the scope it was
   // made in and until one of its arrays, or it itself, is written.
   struct Product {
-    std::uint32_t symbol, scope;
-    Symbol arrays[2];       // where the factor is an array
-    ir::NodeId numbers[2];  // else none
+    std::uint32_t symbol = 0, scope = 0;
+    Symbol arrays[2];  // or, where a factor is a scalar, its number
+    ir::NodeId numbers[2] = {ir::none, ir::none};
     bool reads(const ir::Program& program, ir::RootId root) const;
   };
 
