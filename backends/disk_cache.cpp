@@ -6,17 +6,13 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cctype>
 #include <cerrno>
-#include <charconv>
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <ctime>
 #include <string_view>
@@ -261,54 +257,11 @@ bool daily_sweep_due(int directory) {
   return stamp.open() && ::futimens(stamp.get(), nullptr) == 0;
 }
 
-// nullptr also in a set-user-id program, which must not follow its caller's variables.
-const char* environment(const char* name) {
-  const char* value = ::secure_getenv(name);
-  return value != nullptr && *value != 0 ? value : nullptr;
-}
-
-std::string home_directory() {
-  if (const char* home = environment("HOME")) return home;
-  passwd entry{};
-  passwd* found = nullptr;
-  char text[4096];
-  if (::getpwuid_r(::geteuid(), &entry, text, sizeof text, &found) != 0 || found == nullptr) return {};
-  return found->pw_dir;
-}
-
-std::optional<std::uint64_t> parse_size(std::string_view text) {
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc()) return {};
-  const std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
-  if (unit.empty()) return value;
-  const int letter = std::toupper(static_cast<unsigned char>(unit[0]));
-  const int shift = letter == 'K' ? 10 : letter == 'M' ? 20 : letter == 'G' ? 30 : 0;
-  if (unit.size() != 1 || shift == 0 || value > (UINT64_MAX >> shift)) return {};
-  return value << shift;
-}
-
 }  // namespace
 
 Hash128 hash128(std::span<const char> bytes) noexcept {
   const XXH128_hash_t hash = XXH3_128bits(bytes.data(), bytes.size());
   return {hash.low64, hash.high64};
-}
-
-DiskCacheOptions DiskCacheOptions::from_environment() {
-  DiskCacheOptions options;
-  const char* on = environment("KILN_DISK_CACHE");
-  if (on != nullptr && std::string_view(on) == "0") return options;
-  if (const char* size = environment("KILN_CACHE_SIZE"))
-    if (const auto bytes = parse_size(size)) options.max_bytes = *bytes;
-  if (const char* directory = environment("KILN_CACHE_DIR")) {
-    options.directory = directory;
-  } else if (const char* cache = environment("XDG_CACHE_HOME"); cache != nullptr && *cache == '/') {
-    options.directory = std::string(cache) + "/kiln";
-  } else if (const std::string home = home_directory(); !home.empty()) {
-    options.directory = home + "/.cache/kiln";
-  }
-  return options;
 }
 
 std::optional<std::vector<char>> DiskCache::load(const Hash128& key) const noexcept try {

@@ -24,11 +24,7 @@ Hash128 hash128(std::span<const char> bytes) noexcept;
 
 struct DiskCacheOptions {
   std::string directory;  // empty: no cache
-  std::uint64_t max_bytes = std::uint64_t{1} << 30;
-
-  // KILN_CACHE_DIR, else $XDG_CACHE_HOME/kiln, else ~/.cache/kiln; KILN_CACHE_SIZE in bytes, or with a K, M or G;
-  // KILN_DISK_CACHE=0 switches the cache off.
-  static DiskCacheOptions from_environment();
+  std::uint64_t max_bytes = 0;
 };
 
 // The cache can only help. Whatever is wrong with it (missing, corrupt, written by another version, full, read-only,
@@ -37,7 +33,6 @@ struct DiskCacheOptions {
 // directory.
 class DiskCache {
  public:
-  DiskCache() : DiskCache(DiskCacheOptions::from_environment()) {}
   explicit DiskCache(DiskCacheOptions options) : options_(std::move(options)) {}
 
   std::optional<std::vector<char>> load(const Hash128& key) const noexcept;

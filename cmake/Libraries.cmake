@@ -1,6 +1,6 @@
 # Kiln's libraries: libkiln.so, the same as a static library for tests of internals, and the LLVM plug-in.
 #
-#   kiln-program   what both the library and the plug-in contain: the Program and its tables, no mutable globals
+#   kiln-program   what both the library and the plug-in contain: the Program and its tables, the machine, its vector maths
 #   kiln-runtime   everything else of the library
 #   kiln           libkiln.so = kiln-program + kiln-runtime
 #   kiln-internal  the same objects as a static library, nothing hidden
@@ -35,7 +35,7 @@ target_link_libraries(kiln-settings INTERFACE kiln-flags Threads::Threads ${CMAK
 if(KILN_PLANTED_FAULTS)
   # For these files alone, so that ccache knows the objects of all others.
   set_source_files_properties(core/bounds.cpp core/build.cpp core/signature.cpp cpu/codegen_loops.cpp
-    cpu/codegen_operations.cpp cpu/codegen_reduce.cpp cpu/codegen_statements.cpp PROPERTIES COMPILE_DEFINITIONS KILN_PLANTED_FAULTS=1)
+    cpu/codegen_memory.cpp cpu/codegen_operations.cpp cpu/codegen_reduce.cpp cpu/codegen_statements.cpp PROPERTIES COMPILE_DEFINITIONS KILN_PLANTED_FAULTS=1)
 endif()
 
 set(kiln_objects "")

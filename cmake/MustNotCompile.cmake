@@ -1,8 +1,8 @@
-# Checks that SOURCE does not compile, for the reason its first line names (// expect: REGEX), and that it does compile
-# with -DKILN_MUST_COMPILE, so that nothing else is wrong with it.
-file(STRINGS "${SOURCE}" first_line LIMIT_COUNT 1)
-if(NOT first_line MATCHES "^// expect: (.+)$")
-  message(FATAL_ERROR "${SOURCE}: the first line must be '// expect: REGEX'")
+# Checks that SOURCE does not compile, for the reason it names in the line after its subject's (// expect: REGEX), and
+# that it does compile with -DKILN_MUST_COMPILE, so that nothing else is wrong with it.
+file(STRINGS "${SOURCE}" expectation REGEX "^// expect: ")
+if(NOT expectation MATCHES "^// expect: ([^;]+)$")
+  message(FATAL_ERROR "${SOURCE} must have one line '// expect: REGEX'")
 endif()
 set(expected "${CMAKE_MATCH_1}")
 set(ENV{LC_ALL} C)  # plain quotes in the diagnostics

@@ -7,6 +7,7 @@ if(TARGET kiln-llvm)
 endif()
 install(DIRECTORY core/include/kiln DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" FILES_MATCHING PATTERN "*.h" PATTERN "*.def")
 install(FILES LICENSE THIRD_PARTY_NOTICES.md DESTINATION "${CMAKE_INSTALL_DOCDIR}")
+install(DIRECTORY licenses DESTINATION "${CMAKE_INSTALL_DOCDIR}")
 
 set(kiln_package_folder "${CMAKE_INSTALL_LIBDIR}/cmake/Kiln")
 configure_package_config_file(cmake/KilnConfig.cmake.in "${CMAKE_CURRENT_BINARY_DIR}/KilnConfig.cmake"

@@ -1,7 +1,7 @@
 // Builder: adds hash-consed, constant-folded nodes to a Program, and keeps integer sums in one canonical form.
 #pragma once
 
-#include "core/ir.h"
+#include "core/sum.h"
 
 #include <cstdint>
 #include <initializer_list>
@@ -11,22 +11,6 @@
 #include <vector>
 
 namespace kiln::ir {
-
-/// An i64 expression as a polynomial, modulo 2^64: `constant` plus terms, each a coefficient times a product of nodes
-/// that are no sums themselves. Terms are sorted by their factors, factors by id, no coefficient is 0: equal sums
-/// compare equal.
-struct Sum {
-  struct Term {
-    std::vector<NodeId> factors;
-    std::int64_t coefficient = 0;
-    bool operator==(const Term&) const = default;
-  };
-  std::vector<Term> terms;
-  std::int64_t constant = 0;
-
-  bool is_constant() const { return terms.empty(); }
-  bool operator==(const Sum&) const = default;
-};
 
 class Builder {
  public:
@@ -119,11 +103,6 @@ class Builder {
   std::unordered_map<NodeId, Sum> sums_;
   std::unordered_map<NodeId, NodeId> folded_;
 };
-
-/// Sums, differences and products of canonical sums.
-Sum scaled(const Sum& a, std::int64_t factor);
-Sum plus(const Sum& a, const Sum& b);
-std::optional<Sum> times(const Sum& a, const Sum& b);
 
 /// Whether the node may be computed anywhere: all but load and read_variable.
 inline bool is_pure(Op op) { return op != Op::load && op != Op::read_variable; }

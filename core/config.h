@@ -1,14 +1,23 @@
 // Every KILN_* variable of the environment, read once.
 #pragma once
 
+#include <cstdint>
+#include <string>
+
 namespace kiln {
 
 struct Config {
-  bool disable_jit;       // KILN_DISABLE_JIT=1: the interpreter runs everything
-  bool verify;            // KILN_VERIFY=1, or a debug build: verify() after each pass
-  const char* log_level;  // KILN_LOG: trace, debug, info, warn (default), error, off
+  bool disable_jit = false;        // KILN_DISABLE_JIT=1: the interpreter runs everything
+  bool verify = false;             // KILN_VERIFY=1, or a debug build: verify() after each pass
+  std::string log_level = "warn";  // KILN_LOG: trace, debug, info, warn, error, off
+  int threads = 0;                 // KILN_NUM_THREADS; 0 if it is not set to a positive number
+  std::string cache_directory;     // KILN_CACHE_DIR, else $XDG_CACHE_HOME/kiln, else ~/.cache/kiln; empty: no cache
+  std::uint64_t cache_bytes = 1 << 30;  // KILN_CACHE_SIZE: bytes, or with a K, M or G
 };
 
+/// The variables as they are now. A set-user-id program must not follow its caller's: there none counts as set.
+Config read_environment();
+/// As they were at the first question.
 const Config& config();
 
 }  // namespace kiln

@@ -12,6 +12,8 @@
 
 #include <kiln/error.h>
 
+#include <limits>
+
 namespace kiln::detail {
 
 namespace {
@@ -32,20 +34,24 @@ Variant* find(const FunctionState& state, const GatheredCall& call) {
   return nullptr;
 }
 
-// Why none of the variants there are serves this call.
+// Why none of the variants there are serves this call: the fact that keeps the nearest one from it.
 std::string reason_for(const FunctionState& state, const GatheredCall& call, int& same_signature) {
   std::string reason = state.variants.load() ? "a new signature" : "the first call";
   same_signature = 0;
+  std::size_t fewest = std::numeric_limits<std::size_t>::max();
   for (Variant* v = state.variants.load(); v; v = v->next) {
     if (!(v->signature == call.signature)) continue;
-    if (same_signature++ > 0) continue;
+    ++same_signature;
+    std::vector<Fact> different;
     for (Fact fact : v->facts) {
       const bool now = holds(fact, call.arguments(), v->traced);
       if (now == fact.answer) continue;
       fact.answer = now;
-      reason = describe(fact);
-      break;
+      different.push_back(fact);
     }
+    if (different.empty() || different.size() >= fewest) continue;
+    fewest = different.size();
+    reason = describe(different.front());
   }
   return reason;
 }

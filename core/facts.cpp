@@ -82,11 +82,6 @@ bool holds(const Fact& f, const CallArguments& arguments, const ir::Program& pro
       return a.first < b.last && b.first < a.last;
     }
     case Fact::Kind::large: return total_bytes(arguments) >= f.bytes;
-    case Fact::Kind::small_extents:
-      for (const Array* a : arguments.arrays)
-        for (std::int64_t extent : Access::extents(*a))
-          if (extent >= (std::int64_t{1} << 31)) return false;
-      return true;
     case Fact::Kind::condition: {
       std::int64_t value = 0;
       return host_value(program, f.node, arguments, value) && value != 0;
@@ -106,7 +101,6 @@ std::string describe(const Fact& f) {
     case Fact::Kind::overlap:
       return text("arrays ", array, " and ", axis, f.answer ? " share memory" : " share no memory");
     case Fact::Kind::large: return text("the arrays hold ", f.answer ? "at least " : "less than ", f.bytes, " bytes");
-    case Fact::Kind::small_extents: return f.answer ? "every extent is below 2^31" : "an extent is 2^31 or more";
     case Fact::Kind::condition: return f.answer ? "a slice lies inside its axis" : "a slice reaches beyond its axis";
   }
   return {};
@@ -145,7 +139,6 @@ bool Facts::overlap(int a, int b) {
                          nullptr);
 }
 bool Facts::large(std::size_t bytes) { return !generic_ && ask({.kind = Fact::Kind::large, .bytes = bytes}, nullptr); }
-bool Facts::small_extents() { return !generic_ && ask({.kind = Fact::Kind::small_extents}, nullptr); }
 bool Facts::condition(const ir::Program& program, ir::NodeId node, bool& known) {
   std::int64_t value = 0;
   known = !generic_ && host_value(program, node, arguments_, value);

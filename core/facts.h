@@ -21,7 +21,6 @@ struct Fact {
     contiguous,     // C order, no gaps
     overlap,        // arrays `argument` and `axis` share memory
     large,          // all arrays together are `bytes` long or longer
-    small_extents,  // every extent is below 2^31
     condition,      // node `node` of the Program, on extents and integer scalars
   };
   Kind kind;
@@ -55,7 +54,6 @@ class Facts {
   bool contiguous(int argument);
   bool overlap(int a, int b);
   bool large(std::size_t bytes);
-  bool small_extents();
   /// Asks for a condition; `known` is false if it is not one on extents and integer scalars.
   bool condition(const ir::Program& program, ir::NodeId node, bool& known);
 

@@ -23,7 +23,8 @@ struct RuntimeServices {
   /// Memory for a root of which every thread has its own, side by side, `bytes` each: as many as `thread` of a LoopBody
   /// can be.
   std::byte* (*allocate_per_thread)(Frame* frame, std::uint32_t root, std::int64_t bytes) noexcept;
-  /// Runs a distributed loop of `count` chunks; `loop` names it, `items` its iterations, for the choice of threads.
+  /// Runs a distributed loop of `count` units of work, `items` iterations together; `loop` names it, and with it what
+  /// its units cost before.
   void (*parallel)(Frame* frame, std::uint32_t loop, LoopBody body, void* captures, std::int64_t count,
                    std::int64_t items) noexcept;
 };

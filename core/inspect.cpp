@@ -5,6 +5,7 @@
 #include "core/dispatch.h"
 #include "core/error_text.h"
 #include "core/last_call.h"
+#include "core/parallelise.h"
 #include "core/results.h"
 
 #include <kiln/error.h>
@@ -73,7 +74,10 @@ Text inspect(Function& function, const char* what) {
   const Variant* v = state_of(function).variants.load();
   if (!v) throw UsageError("inspect: nothing has been compiled yet; call the function first", function.where);
   const auto is = [&](const char* form) { return std::strcmp(what, form) == 0; };
-  if (is("program")) return Text(ir::print(v->traced).c_str());
+  if (is("program")) {
+    ir::Program traced = v->traced;  // the question adds nodes to it
+    return Text(ir::print(v->traced, ir::sequential_loops(traced)).c_str());
+  }
   if (!is("scheduled") && !is("llvm") && !is("asm"))
     throw UsageError(text("inspect(\"", what, "\"): give \"program\", \"scheduled\", \"llvm\" or \"asm\""),
                      function.where);

@@ -167,7 +167,18 @@ struct Program {
 /// Throws InternalError naming the first rule of a well-formed Program that `program` breaks, and the pass it came
 /// from.
 void verify(const Program& program, const char* after);
-/// The Program as text; numbering follows the order of statements, not the order C++ evaluated operands in.
-std::string print(const Program& program);
+/// What keeps a sequential loop sequential. In `text` a "{}" each stands for the array or Var, if one is named, and for
+/// the lines (into Program::locations), in this order.
+struct Dependence {
+  LoopId loop = none;
+  std::string text;
+  RootId root = none;
+  VariableId variable = none;
+  std::vector<std::uint32_t> lines;
+};
+
+/// The Program as text, the loops with what keeps them sequential; numbering follows the order of statements, not the
+/// order C++ evaluated operands in.
+std::string print(const Program& program, const std::vector<Dependence>& dependences = {});
 
 }  // namespace kiln::ir

@@ -4,6 +4,7 @@
 
 #include "core/error_text.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -42,8 +43,9 @@ std::string constant_text(const Node& node) {
 
 class Printer {
  public:
-  explicit Printer(const Program& program)
+  Printer(const Program& program, const std::vector<Dependence>& dependences)
       : program_(program),
+        dependences_(dependences),
         uses_(program.nodes.size(), 0),
         names_(program.nodes.size(), none),
         visible_(program.nodes.size(), false),
@@ -261,7 +263,8 @@ class Printer {
       const std::string begin = expression(d.begin), end = expression(d.end), step = expression(d.step);
       ranges += text(k != 0 ? ", " : "", begin, "..", end, step == "1" ? "" : " step " + step);
     }
-    line(text(loop.parallel ? "parallel " : "for ", names, " in ", ranges, ":", annotations(loop)));
+    line(text(loop.parallel ? "parallel " : "for ", names, " in ", ranges, ":", annotations(loop),
+              dependence(s.target)));
     nested(s.body);
   }
 
@@ -275,6 +278,25 @@ class Printer {
     if (loop.streaming) add("streaming");
     if (loop.segment != 256) add(text("segment ", loop.segment));
     return out.empty() ? out : out + "]";
+  }
+
+  std::string dependence(LoopId loop) {
+    const auto found =
+        std::find_if(dependences_.begin(), dependences_.end(), [&](const Dependence& d) { return d.loop == loop; });
+    if (found == dependences_.end()) return {};
+    std::vector<std::string> shown;
+    if (found->root != none) shown.push_back(root_name(found->root));
+    if (found->variable != none) shown.push_back(variable_name(found->variable));
+    for (const std::uint32_t line : found->lines) shown.push_back(place(program_.locations[line]));
+    std::string out = "  # sequential: " + found->text;
+    for (const std::string& each : shown) out.replace(out.find("{}"), 2, each);
+    return out;
+  }
+  // A line, of the function's own file unless the file is named.
+  std::string place(const Location& where) const {
+    const std::string_view file = where.file_name();
+    if (file == program_.locations[0].file_name()) return text("line ", where.line());
+    return text(file.substr(file.rfind('/') + 1), ":", where.line());
   }
 
   void while_loop(const Statement& s) {
@@ -339,6 +361,7 @@ class Printer {
   }
 
   const Program& program_;
+  const std::vector<Dependence>& dependences_;
   std::string out_;
   std::size_t depth_ = 0;
   bool whole_ = false;  // expressions are written out, without lines of their own
@@ -352,6 +375,8 @@ class Printer {
 
 }  // namespace
 
-std::string print(const Program& program) { return Printer(program).print(); }
+std::string print(const Program& program, const std::vector<Dependence>& dependences) {
+  return Printer(program, dependences).print();
+}
 
 }  // namespace kiln::ir

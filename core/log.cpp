@@ -23,16 +23,13 @@ spdlog::level::level_enum spdlog_level(LogLevel level) {
 }
 
 spdlog::level::level_enum asked_for() noexcept {
-  static const spdlog::level::level_enum level = [] {
-    const std::string_view name = config().log_level;
-    if (name == "trace") return spdlog::level::trace;
-    if (name == "debug") return spdlog::level::debug;
-    if (name == "info") return spdlog::level::info;
-    if (name == "error") return spdlog::level::err;
-    if (name == "off") return spdlog::level::off;
-    return spdlog::level::warn;
-  }();
-  return level;
+  const std::string_view name = config().log_level;
+  if (name == "trace") return spdlog::level::trace;
+  if (name == "debug") return spdlog::level::debug;
+  if (name == "info") return spdlog::level::info;
+  if (name == "error") return spdlog::level::err;
+  if (name == "off") return spdlog::level::off;
+  return spdlog::level::warn;
 }
 
 // Not in spdlog's registry: it would be shared with the user's own use of spdlog, and torn down with it.

@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <utility>
 
 namespace kiln::ir {
 
@@ -19,100 +20,136 @@ struct Access {
   bool flat = false;
   RootId root = none;
   std::uint32_t first_index = 0, count = 0;
+  std::uint32_t line = 0;
 };
 
 class Dependences {
  public:
   Dependences(Program& program, const Statement& loop) : program_(program), build_(program, false), loop_(loop) {}
 
-  std::string reason() {
-    const Loop& loop = program_.loops[loop_.target];
-    if (loop.dimensions.size() != 1) return "it has several dimensions";
-    const auto step = build_.constant_value(loop.dimensions[0].step);
-    if (!step || *step == 0) return "its step is not a constant";
-    if (has_break(program_, loop_.body)) return "break_ leaves it early";
+  std::optional<Dependence> find() {
+    if (std::optional<Dependence> found = of_the_loop()) return found;
     collect();
-    if (!reason_.empty()) return reason_;
-    if (std::string text = variables(); !text.empty()) return text;
+    if (structure_) return structure_;
+    if (std::optional<Dependence> found = variables()) return found;
     return stores();
   }
 
  private:
+  Dependence because(const char* text, std::vector<std::uint32_t> lines = {}) const {
+    return {loop_.target, text, none, none, std::move(lines)};
+  }
+  Dependence because_of(RootId root, const char* text, std::vector<std::uint32_t> lines) const {
+    return {loop_.target, text, root, none, std::move(lines)};
+  }
+
+  std::optional<Dependence> of_the_loop() {
+    const Loop& loop = program_.loops[loop_.target];
+    if (loop.dimensions.size() != 1) return because("it has several dimensions");
+    const auto step = build_.constant_value(loop.dimensions[0].step);
+    if (!step || *step == 0) return because("its step is not a constant");
+    if (has_break(program_, loop_.body)) return because("break_ leaves it early");
+    return std::nullopt;
+  }
+
   void collect() {
-    for_each_statement(program_, loop_.body, [&](const Statement& statement) {
-      switch (statement.kind) {
+    const auto structure = [&](const Statement& s, const char* text) {
+      if (!structure_) structure_ = because(text, {s.location});
+    };
+    for_each_statement(program_, loop_.body, [&](const Statement& s) {
+      switch (s.kind) {
         case Kind::evaluate: {
-          const Node& node = program_[statement.value];
-          inside_.insert(statement.value);
+          const Node& node = program_[s.value];
+          inside_.insert(s.value);
           if (node.op == Op::load)
-            accesses_.push_back({false, node.flat, node.id, node.axis, node.count});
+            accesses_.push_back({false, node.flat, node.id, node.axis, node.count, s.location});
           else
-            read_.insert(node.id);
+            read_.emplace(node.id, s.location);
           break;
         }
         case Kind::store:
         case Kind::update:
-          accesses_.push_back({true, statement.flat, statement.target, statement.first_index, statement.index_count});
+          accesses_.push_back({true, s.flat, s.target, s.first_index, s.index_count, s.location});
           break;
-        case Kind::assign: assigned_.insert(statement.target); break;
-        case Kind::reduce: reduced_[statement.target].insert(statement.op); break;
+        case Kind::assign: assigned_.emplace(s.target, s.location); break;
+        case Kind::reduce: reduced_[s.target].emplace(s.op, s.location); break;
         case Kind::loop:
-          loops_.insert(statement.target);
-          if (program_.loops[statement.target].parallel) reason_ = "it holds a parallel loop";
+          loops_.insert(s.target);
+          if (program_.loops[s.target].parallel) structure(s, "the loop at {} inside it is parallel");
           break;
-        case Kind::allocate: reason_ = "it makes an array"; break;
-        case Kind::swap: reason_ = "it swaps arrays"; break;
-        case Kind::guard: reason_ = "it checks shapes or indices"; break;
+        case Kind::allocate: structure(s, "it makes an array at {}"); break;
+        case Kind::swap: structure(s, "it swaps arrays at {}"); break;
+        case Kind::guard: structure(s, "it checks shapes or indices at {}"); break;
         default: break;
       }
     });
   }
 
   // What a variable from outside carries from one iteration to the next, if not a reduction.
-  std::string variables() {
+  std::optional<Dependence> variables() {
     const std::vector<Scope> where = scopes(program_);
     const auto outside = [&](VariableId variable) {
       return !is_inside(where, program_.variables[variable].block, loop_.body);
     };
-    for (const VariableId variable : assigned_) {
-      if (outside(variable)) return "a Var from outside is assigned in it";
+    const auto of = [&](VariableId variable, const char* text, std::vector<std::uint32_t> lines) {
+      return Dependence{loop_.target, text, none, variable, std::move(lines)};
+    };
+    for (const auto& [variable, line] : assigned_) {
+      if (!outside(variable)) continue;
+      const auto read = read_.find(variable);
+      if (read == read_.end()) return of(variable, "{} is assigned at {} and keeps the last turn's value", {line});
+      return of(variable, "{} is assigned at {} and read by a later turn at {}", {line, read->second});
     }
     for (const auto& [variable, ops] : reduced_) {
       if (!outside(variable)) continue;
-      if (ops.size() > 1) return "a Var is updated by two different operations";
-      if (read_.contains(variable)) return "a Var is updated and read in it";
+      const std::uint32_t line = ops.begin()->second;
+      if (ops.size() > 1)
+        return of(variable, "{} is updated by two different operations, at {} and {}", {line, ops.rbegin()->second});
+      if (const auto read = read_.find(variable); read != read_.end())
+        return of(variable, "{} is updated at {} and read by a later turn at {}", {line, read->second});
     }
-    return {};
+    return std::nullopt;
   }
 
-  std::string stores() {
-    bool effect = std::any_of(reduced_.begin(), reduced_.end(), [](const auto&) { return true; });
+  std::optional<Dependence> stores() {
+    bool effect = !reduced_.empty();
     for (const Access& access : accesses_) {
       if (!access.writes) continue;
       effect = true;
       const Root& root = program_.roots[access.root];
-      if (root.may_overlap) return "the array it writes overlaps another";
-      if (root.kind == Root::Kind::alias) return "it writes through a reshaped array";
-      if (!has_own_axis(access)) {
-        return "iterations may write or read one element of " + name(access.root);
-      }
+      if (root.may_overlap)
+        return because_of(access.root, "{}, which is written at {}, shares memory with another array", {access.line});
+      if (root.kind == Root::Kind::alias)
+        return because_of(access.root, "{}, which is written at {}, is another array reshaped", {access.line});
+      if (std::optional<Dependence> found = common_element(access)) return found;
     }
-    return effect ? "" : "it changes nothing outside";
+    if (!effect) return because("it changes nothing outside");
+    return std::nullopt;
   }
 
-  // Whether on some axis all accesses to the root have one index, a multiple of the loop's index plus what no iteration
-  // changes.
-  bool has_own_axis(const Access& store) {
+  // Which element two iterations may have in common, unless on some axis all accesses to the root have one index, a
+  // multiple of the loop's index plus what no iteration changes.
+  std::optional<Dependence> common_element(const Access& store) {
     std::vector<std::optional<Sum>> own;
     for (std::uint32_t k = 0; k < store.count; ++k) own.push_back(own_index(program_.indices[store.first_index + k]));
+    const auto any_own = [&] {
+      return std::any_of(own.begin(), own.end(), [](const auto& index) { return index.has_value(); });
+    };
+    if (!any_own())
+      return because_of(store.root, "{} may have an element that several turns write at {}", {store.line});
     for (const Access& access : accesses_) {
       if (memory_of(program_, access.root) != store.root) continue;
-      if (access.root != store.root || access.flat != store.flat || access.count != store.count) return false;
+      const bool comparable = access.root == store.root && access.flat == store.flat && access.count == store.count;
       for (std::uint32_t k = 0; k < store.count; ++k) {
-        if (own[k] && build_.sum(program_.indices[access.first_index + k]) != *own[k]) own[k].reset();
+        if (own[k] && (!comparable || build_.sum(program_.indices[access.first_index + k]) != *own[k])) own[k].reset();
       }
+      if (any_own()) continue;
+      return because_of(store.root,
+                        access.writes ? "{} is written at {} and its elements by other turns at {}"
+                                      : "{} is written at {} and its elements read by other turns at {}",
+                        {store.line, access.line});
     }
-    return std::any_of(own.begin(), own.end(), [](const auto& index) { return index.has_value(); });
+    return std::nullopt;
   }
 
   std::optional<Sum> own_index(NodeId index) {
@@ -139,20 +176,14 @@ class Dependences {
     return fixed;
   }
 
-  std::string name(RootId root) const {
-    const Root& memory = program_.roots[root];
-    if (memory.kind == Root::Kind::parameter) return "array argument " + std::to_string(memory.argument + 1);
-    return "an array made in the function";
-  }
-
   Program& program_;
   Builder build_;  // without folding: what is found must not depend on whether the trace was folded
   const Statement loop_;
-  std::string reason_;
+  std::optional<Dependence> structure_;  // the first thing in the loop that alone keeps it sequential
   std::vector<Access> accesses_;
   std::set<NodeId> inside_;
-  std::set<VariableId> read_, assigned_;
-  std::map<VariableId, std::set<Op>> reduced_;
+  std::map<VariableId, std::uint32_t> read_, assigned_;  // and the line where first
+  std::map<VariableId, std::map<Op, std::uint32_t>> reduced_;
   std::set<LoopId> loops_;
 };
 
@@ -176,7 +207,7 @@ void collapse(Program& program, Statement& outer) {
       if (varies(varies, *bound)) return;
     }
   }
-  if (!dependence(program, inner).empty()) return;
+  if (dependence(program, inner)) return;
   Loop& loop = program.loops[outer.target];
   const std::uint32_t first = static_cast<std::uint32_t>(loop.dimensions.size());
   loop.dimensions.insert(loop.dimensions.end(), dimensions.begin(), dimensions.end());
@@ -196,7 +227,7 @@ void parallelise(Program& program, BlockId block) {
     Statement statement = program.blocks[block].statements[k];
     if (statement.kind == Kind::loop) {
       if (program.loops[statement.target].parallel) continue;
-      if (dependence(program, statement).empty()) {
+      if (!dependence(program, statement)) {
         collapse(program, statement);
         program.loops[statement.target].parallel = true;
         program.blocks[block].statements[k] = statement;
@@ -207,30 +238,29 @@ void parallelise(Program& program, BlockId block) {
   }
 }
 
-void describe(Program& program, BlockId block, std::vector<Note>& notes) {
+void describe(Program& program, BlockId block, std::vector<Dependence>& found) {
   const std::vector<Statement> statements = program.blocks[block].statements;
   for (const Statement& statement : statements) {
     if (statement.kind == Kind::loop) {
       if (program.loops[statement.target].parallel) continue;
-      notes.push_back({statement.target, statement.location, dependence(program, statement)});
+      if (auto one = dependence(program, statement)) found.push_back(std::move(*one));
     }
-    for_each_block(statement, [&](BlockId inner) { describe(program, inner, notes); });
+    for_each_block(statement, [&](BlockId inner) { describe(program, inner, found); });
   }
 }
 
 }  // namespace
 
-std::string dependence(Program& program, const Statement& statement) {
-  return Dependences(program, statement).reason();
+std::optional<Dependence> dependence(Program& program, const Statement& statement) {
+  return Dependences(program, statement).find();
 }
 
 void parallelise(Program& program) { parallelise(program, 0); }
 
-std::vector<Note> sequential_loops(Program& program) {
-  std::vector<Note> notes;
-  describe(program, 0, notes);
-  std::erase_if(notes, [](const Note& note) { return note.text.empty(); });
-  return notes;
+std::vector<Dependence> sequential_loops(Program& program) {
+  std::vector<Dependence> found;
+  describe(program, 0, found);
+  return found;
 }
 
 }  // namespace kiln::ir

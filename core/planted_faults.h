@@ -13,6 +13,9 @@ enum class Fault {
   dropped_tail,
   swapped_operand,
   wrong_mask,
+  missing_load_mask,
+  missing_store_mask,
+  missing_load_guard,
   missing_guard,
   dtype_lost_from_key,
   unstable_reduction_order,
@@ -21,8 +24,9 @@ enum class Fault {
 
 #ifdef KILN_PLANTED_FAULTS
 inline bool planted(Fault fault) {
-  constexpr const char* names[] = {"dropped_tail",        "swapped_operand",          "wrong_mask",   "missing_guard",
-                                   "dtype_lost_from_key", "unstable_reduction_order", "wrong_folding"};
+  constexpr const char* names[] = {
+      "dropped_tail",       "swapped_operand", "wrong_mask",          "missing_load_mask",        "missing_store_mask",
+      "missing_load_guard", "missing_guard",   "dtype_lost_from_key", "unstable_reduction_order", "wrong_folding"};
   const char* wanted = std::getenv("KILN_FAULT");
   return wanted && std::strcmp(wanted, names[static_cast<int>(fault)]) == 0;
 }

@@ -166,6 +166,15 @@ class Tracing {
     ir::NodeId indices[max_rank];
   };
 
+  // What an array multiplied here was made from. Its sums become fma where `contract` asks for it, in the scope it was
+  // made in and until one of its arrays, or it itself, is written.
+  struct Product {
+    std::uint32_t symbol = 0, scope = 0;
+    Symbol arrays[2];  // or, where a factor is a scalar, its number
+    ir::NodeId numbers[2] = {ir::none, ir::none};
+    bool reads(const ir::Program& program, ir::RootId root) const;
+  };
+
   ir::Block& block() { return program_.blocks[scopes_.back().block]; }
   ir::Statement& emit(ir::Statement::Kind kind, const Location& where);
   void open_scope(Scope::Kind kind, ir::BlockId block, ir::LoopId loop, const Location& where);
@@ -189,6 +198,16 @@ class Tracing {
   /// 0 where the extent is 1, else 1: what an index along an axis that may have to repeat is multiplied by.
   ir::NodeId step_unless_one(ir::NodeId extent);
 
+  /// Which of the two operands of a sum is a product to contract, in `found`; -1 if neither is.
+  int product_among(ir::Op op, const Symbol* symbols, const MixedOperand* operands, const ir::NodeId* numbers,
+                    DType dtype, Product& found) const;
+  /// `result` is the product of these operands, of which `numbers` are the scalar ones.
+  void remember_product(const Array& result, const Symbol* symbols, const MixedOperand* operands,
+                        const ir::NodeId* numbers);
+  /// The fma of the sum `op` whose operand `at` is the product and whose other one is `rest`.
+  ir::NodeId fused(ir::Op op, const Product& product, int at, ir::NodeId rest, DType dtype, const ElementLoop& loop,
+                   const ir::NodeId* extents, int rank, const Location& where);
+
   static std::uint64_t next_id();
 
   Facts& facts_;
@@ -200,6 +219,7 @@ class Tracing {
   std::uint32_t next_scope_ = 1;
   std::vector<Symbol> symbols_;
   std::vector<ElementAccess> elements_;
+  std::vector<Product> products_;  // with `contract` alone
   std::vector<Type> assumed_, joined_;
   std::vector<char> fixed_;
   std::vector<std::uint32_t> variable_scopes_;  // the scope each Var was declared in

@@ -138,6 +138,8 @@ void Tracing::written(const Symbol& s, const char* operation, const Location& wh
         text("'", operation, "' writes into a read-only array (", s.dtype, ", rank ", s.rank, "); copy() it first"),
         where);
   const RootId target = base(s.root);
+  std::erase_if(products_,
+                [&](const Product& p) { return base(symbols_[p.symbol].root) == target || p.reads(program_, target); });
   if (program_.roots[target].kind != ir::Root::Kind::parameter) return;
   const std::uint32_t argument = program_.roots[target].argument;
   for (ir::Root& other : program_.roots) {
@@ -503,6 +505,7 @@ void Tracing::swap(Array& a, Array& b, const Location& where) {
              {sx, sy},
              location(where)});
   }
+  products_.clear();
   Statement& s = emit(Statement::Kind::swap, where);
   s.target = x.root;
   s.other = y.root;

@@ -168,18 +168,23 @@ Array Tracing::elementwise(ir::Op op, const MixedOperand* operands, int count, c
   for (int k = 0; k < count; ++k)
     if (!operands[k].array) in_nodes[k] = converted(*operands[k].scalar, operand_dtype(k), where);
   const Array result = allocate(types.result.dtype, extents, rank, where);
+  Product product;
+  const int contracted = product_among(op, symbols, operands, in_nodes, types.operand.dtype, product);
   const ElementLoop loop = open_elements(extents, rank, where);
   for (int k = 0; k < count; ++k)
-    if (operands[k].array)
+    if (operands[k].array && k != contracted)
       in_nodes[k] =
           build_.convert(load_broadcast(symbols[k], loop, extents, rank, where), {operand_dtype(k), Strength::strong});
   const Type type{types.result.dtype, Strength::strong};
-  const NodeId value = exactly      ? exact_comparison(op, in_nodes[0], in_nodes[1])
-                       : count == 1 ? build_.node(op, type, {in_nodes[0]})
-                       : count == 2 ? build_.node(op, type, {in_nodes[0], in_nodes[1]})
-                                    : build_.node(op, type, {in_nodes[0], in_nodes[1], in_nodes[2]});
+  const NodeId value =
+      contracted >= 0 ? fused(op, product, contracted, in_nodes[1 - contracted], type.dtype, loop, extents, rank, where)
+      : exactly       ? exact_comparison(op, in_nodes[0], in_nodes[1])
+      : count == 1    ? build_.node(op, type, {in_nodes[0]})
+      : count == 2    ? build_.node(op, type, {in_nodes[0], in_nodes[1]})
+                      : build_.node(op, type, {in_nodes[0], in_nodes[1], in_nodes[2]});
   store(symbol_of(result, where), loop.indices, value, where);
   close_elements();
+  if (op == ir::Op::multiply) remember_product(result, symbols, operands, in_nodes);
   return result;
 }
 

@@ -3,6 +3,7 @@
 
 #include "backends/disk_cache.h"
 #include "backends/program_bytes.h"
+#include "core/config.h"
 #include "core/error_text.h"
 #include "cpu/launch.h"
 #include "cpu/llvm_library.h"
@@ -114,7 +115,7 @@ class CpuBackend final : public Backend {
     return std::make_unique<CpuExecutable>(LoadedObject::load(object, &resolve), program.loops.size());
   }
 
-  backends::DiskCache cache_;
+  backends::DiskCache cache_{{config().cache_directory, config().cache_bytes}};
 };
 
 }  // namespace

@@ -1,6 +1,8 @@
 // Addresses, loads, stores and updates.
 #include "cpu/codegen.h"
 
+#include "core/planted_faults.h"
+
 #include <kiln/error.h>
 
 #include <algorithm>
@@ -108,7 +110,8 @@ llvm::Value* Generator::lane_addresses(RootId root, const Access& a) {
 void Generator::load(NodeId id) {
   const Node& node = program_[id];
   if (varies(id)) return define(vectors_[id], load_lanes(id), level());
-  Value* condition = node.operands[0] != none ? scalar(node.operands[0]) : nullptr;
+  const bool guarded = node.operands[0] != none && !planted(Fault::missing_load_guard);
+  Value* condition = guarded ? scalar(node.operands[0]) : nullptr;
   define(scalars_[id], load_scalar(id, condition), level());
 }
 
@@ -139,8 +142,8 @@ llvm::Value* Generator::load_scalar(NodeId id, Value* condition) {
 llvm::Value* Generator::load_lanes(NodeId id) {
   const Node& node = program_[id];
   const DType dtype = program_.roots[node.id].dtype;
-  Value* mask = lanes_->mask;
-  if (node.operands[0] != none) mask = and_mask(mask, vector(node.operands[0]));
+  Value* mask = planted(Fault::missing_load_mask) ? nullptr : lanes_->mask;
+  if (node.operands[0] != none && !planted(Fault::missing_load_guard)) mask = and_mask(mask, vector(node.operands[0]));
   const Access where = access(node.id, node.flat, node.axis, node.count);
   if (where.kind == Access::Kind::uniform) {
     Value* loaded = load_scalar(id, mask != nullptr ? any(mask) : nullptr);
@@ -205,6 +208,7 @@ void Generator::store_lanes(const Statement& s) {
 }
 
 void Generator::store_access(RootId root, const Access& a, Value* value, Value* mask) {
+  if (planted(Fault::missing_store_mask)) mask = nullptr;
   const DType dtype = program_.roots[root].dtype;
   Type* element = memory_type(dtype);
   llvm::Instruction* instruction = nullptr;

@@ -1,13 +1,4 @@
 // Optimizes an LLVM module just enough and turns it into an object in memory.
-//
-// How libkiln-llvm.so is linked decides what its dlopen costs (30 MB, 82,000 relative relocations):
-//   -fuse-ld=lld -Wl,--gc-sections -Wl,--exclude-libs,ALL -Wl,-Bsymbolic -Wl,--version-script=...
-//   llvm-config-19 --link-static --libs x86codegen x86desc x86info     (not passes, orcjit, asmparser: nothing uses
-//   them)
-// with our own objects compiled -ffunction-sections -fdata-sections -fvisibility=hidden: dlopen takes 2.0 to 2.5 ms and
-// the link 0.4 s. Measured to make no difference: lazy binding or -z now, -z norelro, --icf=all (24 instead of 30 MB),
-// -O2. lld 19's --pack-dyn-relocs=relr cannot be used: glibc refuses it without a version dependency lld does not
-// write.
 #include "cpu/object.h"
 
 #include <mutex>

@@ -1,6 +1,7 @@
 // How workers are started, placed, woken and retired, and how a job's chunks are handed out without a lock.
 #include "cpu/thread_pool.h"
 
+#include "core/config.h"
 #include "core/floating_point.h"
 
 #include <immintrin.h>
@@ -14,7 +15,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
 #include <fstream>
 #include <new>
 #include <thread>
@@ -122,16 +122,6 @@ int quota_of_process(const std::string& cgroup_root, const std::string& cgroup_o
   return tightest;
 }
 
-// KILN_NUM_THREADS, or 0 if it is not set to a positive number.
-int threads_asked_for() noexcept {
-  const char* text = std::getenv("KILN_NUM_THREADS");
-  if (text == nullptr) return 0;
-  char* end = nullptr;
-  const long threads = std::strtol(text, &end, 10);
-  if (end == text || *end != '\0' || threads <= 0) return 0;
-  return static_cast<int>(std::min<long>(threads, ThreadPool::most_threads));
-}
-
 void run_chunks(ChunkFunction f, void* context, std::int64_t count, std::int64_t chunk, std::int64_t first_chunk,
                 std::int64_t last_chunk, int index) noexcept {
   for (std::int64_t i = first_chunk; i < last_chunk; ++i) {
@@ -202,7 +192,7 @@ ThreadPool::ThreadPool() {
     for (int i = 0; i < most_threads && i < CPU_SETSIZE; ++i)
       if (CPU_ISSET(static_cast<std::size_t>(i), &mask)) processors_[processor_count_++] = static_cast<std::int16_t>(i);
   usable_ = usable_processors();
-  const int asked_for = threads_asked_for();
+  const int asked_for = std::min(config().threads, most_threads);
   wanted_size_.store(asked_for > 0 ? asked_for : usable_, std::memory_order_relaxed);
   pool_of_process = this;
   pthread_atfork(nullptr, nullptr, reset_in_child);

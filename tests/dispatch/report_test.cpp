@@ -111,6 +111,83 @@ TEST(Inspect, EveryForm) {
   }
 }
 
+// Lines of this file, as they stand in the messages below.
+unsigned first_line, second_line;
+std::string at(unsigned line) { return "line " + std::to_string(line); }
+unsigned this_line(Location here = Location::current()) { return here.line(); }
+
+template <class F, class... A>
+std::string program_of(const F& f, const A&... arguments) {
+  f(arguments...);
+  return text_of(f.inspect("program"));
+}
+
+TEST(Inspect, NamesTheArrayThatKeepsALoopSequential) {
+  const std::string recurrence = program_of(jit([](Array a) {
+                                              for (Value i : range(1, a.shape(0))) {
+                                                first_line = this_line() + 1;
+                                                Value before = a(i - 1);
+                                                second_line = this_line() + 1;
+                                                a(i) = before * 2.0;
+                                              }
+                                            }),
+                                            ones({10}));
+  EXPECT_TRUE(contains(recurrence, "1..a0.extent(0):  # sequential: a0 is written at " + at(second_line) +
+                                       " and its elements read by other turns at " + at(first_line) + "\n"))
+      << recurrence;
+  const std::string scattered = program_of(jit([](Array to, Array where_to) {
+                                             for (Value i : range(where_to.shape(0))) {
+                                               first_line = this_line() + 1;
+                                               to(where_to(i)) = i;
+                                             }
+                                           }),
+                                           zeros({10}, i64), arange(10));
+  EXPECT_TRUE(contains(scattered, "# sequential: a0 may have an element that several turns write at " + at(first_line)))
+      << scattered;
+}
+
+TEST(Inspect, NamesTheVarThatKeepsALoopSequential) {
+  const std::string carried = program_of(jit([](Array a) {
+                                           Var last = 0.0;
+                                           for (Value i : range(a.shape(0))) {
+                                             first_line = this_line() + 1;
+                                             Value next = last * 0.5 + a(i);
+                                             second_line = this_line() + 1;
+                                             last = next;
+                                           }
+                                           return last;
+                                         }),
+                                         ones({10}));
+  EXPECT_TRUE(contains(
+      carried, "# sequential: v0 is assigned at " + at(second_line) + " and read by a later turn at " + at(first_line)))
+      << carried;
+  const std::string left = program_of(jit([](Array a) {
+                                        Var found = -1;
+                                        for (Value i : range(a.shape(0))) {
+                                          if_(a(i) > 3.0, [&] {
+                                            found = i;
+                                            break_();
+                                          });
+                                        }
+                                        return found;
+                                      }),
+                                      ones({10}));
+  EXPECT_TRUE(contains(left, "# sequential: break_ leaves it early")) << left;
+}
+
+TEST(Inspect, SaysNothingOfLoopsThatAreParallelOrInsideOne) {
+  const std::string program = program_of(jit([](Array a) {
+                                           for (Value i : range(a.shape(0))) {
+                                             Var x = a(i);
+                                             for (Value k : range(3)) x = x * 0.5 + k;
+                                             a(i) = x;
+                                           }
+                                         }),
+                                         ones({10}));
+  EXPECT_TRUE(contains(program, "parallel ") && contains(program, "for ")) << program;
+  EXPECT_FALSE(contains(program, "sequential")) << program;
+}
+
 TEST(Inspect, ShowsTheNewestSpecialization) {
   const auto f = jit([](Array a) { return a + 1; });
   f(ones({3}, f32));

@@ -250,6 +250,9 @@ Outcome outcome_of(const ir::Program& program, const detail::GatheredCall& call,
   return outcome;
 }
 
+// A third of the Programs are contracted, interpreted and compiled alike.
+bool is_contracted(const Recipe& recipe) { return recipe.seed / 16 % 3 == 2; }
+
 Verdict check_variant(const Recipe& recipe, const Ways& ways) {
   traced_recipe = &recipe;
   detail::Function function{&trace_recipe, Location::current(), false, true};
@@ -261,7 +264,8 @@ Verdict check_variant(const Recipe& recipe, const Ways& ways) {
   const bool generic = recipe.seed % 5 == 0;
   std::unique_ptr<detail::Variant> oracle, v;
   try {
-    oracle = detail::prepare(function, {.interpret = true}, arguments.data(), count, call, generic);
+    oracle = detail::prepare(function, {.contract = is_contracted(recipe), .interpret = true}, arguments.data(), count,
+                             call, generic);
   } catch (const InternalError& e) {
     return {Verdict::Kind::trace, e.what()};
   } catch (const Error& e) {
@@ -269,7 +273,7 @@ Verdict check_variant(const Recipe& recipe, const Ways& ways) {
             text(kind_of(e), ": ", e.what())};
   }
   try {
-    v = detail::prepare(function, {}, arguments.data(), count, call, generic);
+    v = detail::prepare(function, {.contract = is_contracted(recipe)}, arguments.data(), count, call, generic);
   } catch (const Error& e) {
     return {Verdict::Kind::trace, text("traced with folding: ", kind_of(e), ": ", e.what())};
   }
@@ -342,7 +346,9 @@ Verdict check_calls(const Recipe& recipe) {
   JitOptions options;
   options.threads = 1 + static_cast<int>(recipe.seed % 3);
   options.force_threads = true;
+  options.contract = is_contracted(recipe);
   JitOptions interpreting;
+  interpreting.contract = options.contract;
   interpreting.interpret = true;
   for (int set = 0; set < data_sets; ++set) {
     Inputs inputs(recipe, set);
@@ -396,8 +402,8 @@ std::string as_program(const Recipe& recipe) {
          "auto f = jit([](" + parameters + ") {\n" + traced_text + "});\n\nint main() {\n" + inputs.text() +
          "  const auto show = [](const auto&... x) { ((std::cout << x << '\\n'), ...); };\n"
          "  for (bool interpret : {true, false}) {\n"
-         "    std::apply(show, f.with({.interpret = interpret})(" +
-         list +
+         "    std::apply(show, f.with({" +
+         (is_contracted(recipe) ? ".contract = true, " : "") + ".interpret = interpret})(" + list +
          "));\n"
          "    show(" +
          list + ");\n  }\n}\n";
@@ -415,8 +421,9 @@ std::string as_ir(const Recipe& recipe) {
       return detail::prepare(function, options, arguments.data(), static_cast<int>(arguments.size()), call,
                              recipe.seed % 5 == 0);
     };
-    const auto v = prepared({});
-    return ir::print(prepared({.interpret = true})->traced) + "\n" + ir::print(v->traced) + "\n" +
+    const bool contract = is_contracted(recipe);
+    const auto v = prepared({.contract = contract});
+    return ir::print(prepared({.contract = contract, .interpret = true})->traced) + "\n" + ir::print(v->traced) + "\n" +
            ir::print(v->scheduled);
   } catch (const Error& e) {
     return e.what();

@@ -40,6 +40,10 @@ struct Term {
   DType dtype() const { return array ? array->dtype() : value->dtype(); }
 };
 
+/// What a Var or an element may be updated by.
+inline constexpr ir::Op reductions[] = {ir::Op::add,     ir::Op::add,     ir::Op::multiply, ir::Op::minimum,
+                                        ir::Op::maximum, ir::Op::bit_and, ir::Op::bit_or,   ir::Op::bit_xor};
+
 /// What may be done to an array here. Inside a prange: read it, if no iteration writes it; write the iteration's own
 /// elements, and read no others; or update any element by one operation.
 enum class Mode : std::uint8_t { free, read_only, own, update_only };

@@ -1,5 +1,5 @@
-// expect: reference to 'f32' is ambiguous
 // A type named f32 at global scope is ambiguous with the dtype.
+// expect: reference to 'f32' is ambiguous
 #include <kiln/kiln.h>
 
 using namespace kiln;

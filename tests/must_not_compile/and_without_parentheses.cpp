@@ -1,5 +1,5 @@
-// expect: (suggest parentheses around comparison|& has lower precedence than ==)
 // c & 1 == 0 is c & (1 == 0): compilers warn.
+// expect: (suggest parentheses around comparison|& has lower precedence than ==)
 #pragma GCC diagnostic error "-Wparentheses"
 #include <kiln/kiln.h>
 

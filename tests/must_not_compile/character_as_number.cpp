@@ -1,5 +1,5 @@
-// expect: (could not convert .* from 'char'|no viable conversion from returned value of type 'char')
 // A char is text, not a number.
+// expect: (could not convert .* from 'char'|no viable conversion from returned value of type 'char')
 #include <kiln/kiln.h>
 
 using namespace kiln;

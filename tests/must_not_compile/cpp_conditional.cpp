@@ -1,5 +1,5 @@
-// expect: (could not convert|no viable conversion|not contextually convertible)
 // C++'s ?: is decided while tracing: write where.
+// expect: (could not convert|no viable conversion|not contextually convertible)
 #include <kiln/kiln.h>
 
 using namespace kiln;

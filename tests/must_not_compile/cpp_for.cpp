@@ -1,5 +1,5 @@
-// expect: (could not convert|no viable conversion|not contextually convertible)
 // C++'s for over a traced bound: write for (Value i : range(n)).
+// expect: (could not convert|no viable conversion|not contextually convertible)
 #include <kiln/kiln.h>
 
 using namespace kiln;

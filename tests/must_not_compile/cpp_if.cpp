@@ -1,5 +1,5 @@
-// expect: (could not convert|no viable conversion|not contextually convertible)
 // C++'s if would be decided while tracing, when there is no number: write if_.
+// expect: (could not convert|no viable conversion|not contextually convertible)
 #include <kiln/kiln.h>
 
 using namespace kiln;

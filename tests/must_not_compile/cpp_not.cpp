@@ -1,5 +1,5 @@
-// expect: (could not convert|no viable conversion|not contextually convertible)
 // A Value used as a C++ condition through !.
+// expect: (could not convert|no viable conversion|not contextually convertible)
 #include <kiln/kiln.h>
 
 using namespace kiln;

@@ -1,5 +1,5 @@
-// expect: (switch quantity not an integer|statement requires expression of integer type)
 // C++'s switch needs a number now: chain if_.
+// expect: (switch quantity not an integer|statement requires expression of integer type)
 #include <kiln/kiln.h>
 
 using namespace kiln;

@@ -1,5 +1,5 @@
-// expect: (could not convert|no viable conversion|not contextually convertible)
 // C++'s while: write while_.
+// expect: (could not convert|no viable conversion|not contextually convertible)
 #include <kiln/kiln.h>
 
 using namespace kiln;

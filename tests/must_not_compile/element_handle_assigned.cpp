@@ -1,5 +1,5 @@
-// expect: (use of deleted function|overload resolution selected deleted operator)
 // An element that has a name is a value: to store, write a(0) = 5, or start a Var from it.
+// expect: (use of deleted function|overload resolution selected deleted operator)
 #include <kiln/kiln.h>
 
 using namespace kiln;

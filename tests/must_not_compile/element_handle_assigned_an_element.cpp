@@ -1,5 +1,5 @@
+// An element that has a name is not stored into by another element either: a(0) = a(1) stores.
 // expect: (use of deleted function|overload resolution selected deleted operator)
-// The same from another element.
 #include <kiln/kiln.h>
 
 using namespace kiln;

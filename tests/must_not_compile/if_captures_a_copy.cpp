@@ -1,5 +1,5 @@
+// A body of if_ that captures by [=] would assign a copy.
 // expect: (discards qualifiers|no viable overloaded)
-// A body that captures by [=] would assign a copy.
 #include <kiln/kiln.h>
 
 using namespace kiln;

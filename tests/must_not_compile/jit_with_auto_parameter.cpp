@@ -1,5 +1,5 @@
-// expect: without auto parameters
 // The parameters of a traced function have types.
+// expect: without auto parameters
 #include <kiln/kiln.h>
 
 using namespace kiln;

@@ -1,5 +1,5 @@
-// expect: must capture nothing
 // What a traced function needs are parameters.
+// expect: must capture nothing
 #include <kiln/kiln.h>
 
 using namespace kiln;

@@ -1,5 +1,5 @@
-// expect: a traced function takes Array, Value, plain numbers and enums
 // A parameter of a type that Kiln does not know.
+// expect: a traced function takes Array, Value, plain numbers and enums
 #include <kiln/kiln.h>
 
 using namespace kiln;

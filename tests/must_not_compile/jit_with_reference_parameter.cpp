@@ -1,5 +1,5 @@
-// expect: takes its parameters by value
 // A traced function takes its parameters by value; an Array is a handle.
+// expect: takes its parameters by value
 #include <kiln/kiln.h>
 
 using namespace kiln;

@@ -1,5 +1,5 @@
-// expect: a parameter cannot be a Var
 // A parameter cannot be a Var.
+// expect: a parameter cannot be a Var
 #include <kiln/kiln.h>
 
 using namespace kiln;

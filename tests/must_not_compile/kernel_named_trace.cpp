@@ -1,5 +1,5 @@
-// expect: reference to 'trace' is ambiguous
 // A kernel at global scope that has the name of a function of Kiln's: put kernels into a namespace.
+// expect: reference to 'trace' is ambiguous
 #include <kiln/kiln.h>
 
 using namespace kiln;

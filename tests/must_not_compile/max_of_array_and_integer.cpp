@@ -1,5 +1,5 @@
-// expect: (use of deleted function|call to deleted function)
 // An axis or a number? Write {.axis = 0}, or maximum(a, 0).
+// expect: (use of deleted function|call to deleted function)
 #include <kiln/kiln.h>
 
 using namespace kiln;

@@ -1,5 +1,5 @@
-// expect: one branch of if_ returns a value and the other does not
 // Both branches of if_ give its value, or none.
+// expect: one branch of if_ returns a value and the other does not
 #include <kiln/kiln.h>
 
 using namespace kiln;

@@ -1,5 +1,5 @@
-// expect: (no match for call to|no matching function for call to object)
 // prange(1, n) is a space of 1 x n: a range in it is prange(range(1, n)).
+// expect: (no match for call to|no matching function for call to object)
 #include <kiln/kiln.h>
 
 using namespace kiln;

@@ -1,5 +1,5 @@
-// expect: ('%f' expects argument of type 'double'|format specifies type 'double'|non-trivial)
 // A Value is no number of C: compilers warn; print it with << after the call.
+// expect: ('%f' expects argument of type 'double'|format specifies type 'double'|non-trivial)
 #include <cstdio>
 #pragma GCC diagnostic error "-Wformat"
 #include <kiln/kiln.h>

@@ -1,5 +1,5 @@
-// expect: a traced function returns nothing, an Array, a Value, a Var, a number
 // A result of a type that Kiln does not know.
+// expect: a traced function returns nothing, an Array, a Value, a Var, a number
 #include <kiln/kiln.h>
 
 using namespace kiln;

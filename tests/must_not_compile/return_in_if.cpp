@@ -1,5 +1,5 @@
-// expect: a return inside an if_ body only leaves the lambda
 // A return inside an if_ body leaves the lambda only.
+// expect: a return inside an if_ body only leaves the lambda
 #include <kiln/kiln.h>
 
 using namespace kiln;

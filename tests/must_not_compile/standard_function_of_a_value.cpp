@@ -1,5 +1,5 @@
-// expect: (no matching function for call to|call of overloaded|cannot convert)
 // The functions of <cmath> are Kiln's: sqrt(x), not std::sqrt(x).
+// expect: (no matching function for call to|call of overloaded|cannot convert)
 #include <kiln/kiln.h>
 #include <cmath>
 

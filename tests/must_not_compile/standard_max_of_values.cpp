@@ -1,5 +1,5 @@
-// expect: (could not convert|no viable conversion)
 // std::max compares in C++: write max(x, y) or maximum.
+// expect: (could not convert|no viable conversion)
 #include <kiln/kiln.h>
 #include <algorithm>
 

@@ -1,5 +1,5 @@
-// expect: (use of deleted function|call to deleted function)
 // An axis is named: {.axis = 1}.
+// expect: (use of deleted function|call to deleted function)
 #include <kiln/kiln.h>
 
 using namespace kiln;

@@ -1,5 +1,5 @@
-// expect: (discards qualifiers|no viable overloaded '='|no match for 'operator=')
 // A sum is no place to store to.
+// expect: (discards qualifiers|no viable overloaded '='|no match for 'operator=')
 #include <kiln/kiln.h>
 
 using namespace kiln;

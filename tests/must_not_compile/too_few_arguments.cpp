@@ -1,5 +1,5 @@
-// expect: (no match for call to|no matching function for call to object)
 // As many arguments as parameters.
+// expect: (no match for call to|no matching function for call to object)
 #include <kiln/kiln.h>
 
 using namespace kiln;

@@ -1,5 +1,5 @@
-// expect: (use of deleted function|overload resolution selected deleted operator)
 // A Value never changes: what a loop carries is a Var.
+// expect: (use of deleted function|overload resolution selected deleted operator)
 #include <kiln/kiln.h>
 
 using namespace kiln;

@@ -1,5 +1,5 @@
-// expect: (no match for call to|no matching function for call to object|cannot convert)
 // A plain int is a constant of the compiled function: no Value can become one.
+// expect: (no match for call to|no matching function for call to object|cannot convert)
 #include <kiln/kiln.h>
 
 using namespace kiln;

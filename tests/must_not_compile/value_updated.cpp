@@ -1,5 +1,5 @@
+// A Value has no +=: what a loop adds up in is a Var.
 // expect: (no match for 'operator\+='|invalid operands to binary expression|no viable overloaded '\+=')
-// A Value has no += either.
 #include <kiln/kiln.h>
 
 using namespace kiln;

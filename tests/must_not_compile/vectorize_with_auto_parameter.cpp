@@ -1,5 +1,5 @@
+// The parameters of a function given to vectorize have types.
 // expect: without auto parameters
-// The same of vectorize.
 #include <kiln/kiln.h>
 
 using namespace kiln;

@@ -1,5 +1,5 @@
+// What a function given to vectorize needs are parameters.
 // expect: must capture nothing
-// The same of vectorize.
 #include <kiln/kiln.h>
 
 using namespace kiln;

@@ -1,5 +1,5 @@
-// expect: vectorize takes a function of Values
 // A compile-time constant has no elements to broadcast.
+// expect: vectorize takes a function of Values
 #include <kiln/kiln.h>
 
 using namespace kiln;

@@ -1,5 +1,5 @@
-// expect: (use of deleted function|overload resolution selected deleted operator)
 // A view that has a name is not stored into by =: write v(rest) = b.
+// expect: (use of deleted function|overload resolution selected deleted operator)
 #include <kiln/kiln.h>
 
 using namespace kiln;

@@ -1,5 +1,5 @@
+// A view that has a name is not stored into by = of a number: write v(rest) = 1.
 // expect: (use of deleted function|overload resolution selected deleted operator)
-// The same of a number.
 #include <kiln/kiln.h>
 
 using namespace kiln;

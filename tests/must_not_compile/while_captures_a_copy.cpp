@@ -1,5 +1,5 @@
+// A body of while_ that captures by [=] would assign a copy.
 // expect: (discards qualifiers|no viable overloaded)
-// The same of while_.
 #include <kiln/kiln.h>
 
 using namespace kiln;

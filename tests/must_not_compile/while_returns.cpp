@@ -1,5 +1,5 @@
-// expect: a return inside a while_ body only leaves the lambda
 // A while_ body has no value to give.
+// expect: a return inside a while_ body only leaves the lambda
 #include <kiln/kiln.h>
 
 using namespace kiln;

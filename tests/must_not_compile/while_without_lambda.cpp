@@ -1,5 +1,5 @@
-// expect: while_ takes its condition as a lambda
 // The condition of while_ is evaluated before every turn.
+// expect: while_ takes its condition as a lambda
 #include <kiln/kiln.h>
 
 using namespace kiln;

@@ -96,10 +96,72 @@ TEST_F(WarmCall, OfAlternatingShapesAndLayouts) {
   EXPECT_LE(allocations_of_warm([&, k = 0]() mutable { f(++k % 3 == 0 ? a : k % 3 == 1 ? b : c); }), 1u);
 }
 
+TEST_F(WarmCall, OfSeveralResults) {
+  const auto pair = jit([](Array a) { return std::tuple(a * 2.0, a + 1.0); });
+  const auto mixed = jit([](Array a, Value x) { return std::tuple(sum(a), a * x, x + 1.0, a - x, max(a)); });
+  const auto scalars = jit([](Array a) { return std::tuple(sum(a), min(a), max(a)); });
+  for (const std::int64_t n : {1, 100, 10'000}) {
+    const Array a = ones({n});
+    EXPECT_LE(allocations_of_warm([&] { pair(a); }), 2u) << n;
+    EXPECT_LE(allocations_of_warm([&] { mixed(a, 3.0); }), 2u) << n;
+    EXPECT_EQ(allocations_of_warm([&] { scalars(a); }), 0u) << n;
+  }
+}
+
+struct Moments {
+  Array centred;
+  Value mean;
+  Array squares;
+};
+
+TEST_F(WarmCall, OfAStructOfResults) {
+  const auto f = jit([](Array a) {
+    Value m = mean(a);
+    Array c = a - m;
+    return Moments{c, m, c * c};
+  });
+  const Array a = ones({500});
+  EXPECT_LE(allocations_of_warm([&] { f(a); }), 2u);
+}
+
+struct Scaled {
+  Array values;
+  Value factor, offset;
+};
+
+TEST_F(WarmCall, OfScalarsAndStructs) {
+  const auto scalars = jit([](Value x, Value y, Value k) { return x * y + k; });
+  const auto structs =
+      jit([](Scaled s, bool square) { return square ? s.values * s.values : s.values * s.factor + s.offset; });
+  const Scaled s{ones({300}), 2.0, 1.0};
+  EXPECT_EQ(allocations_of_warm([&] { scalars(1.5, 2.0f, 3); }), 0u);
+  EXPECT_EQ(allocations_of_warm([&, k = 0]() mutable { scalars(1.5 * k, f32(k), -k), ++k; }), 0u);
+  EXPECT_LE(allocations_of_warm([&] { structs(s, false); }), 1u);
+  EXPECT_LE(allocations_of_warm([&] { structs(Scaled{s.values, 3.0, 4.0}, true); }), 1u);
+}
+
+TEST_F(WarmCall, Vectorized) {
+  const auto f = vectorize([](Value x, Value lo, Value hi) { return where(x < lo, lo, where(x > hi, hi, x)); });
+  const Array a = ones({400}), b = zeros({400});
+  EXPECT_LE(allocations_of_warm([&] { f(a, 0.25, 0.5); }), 1u);
+  EXPECT_LE(allocations_of_warm([&] { f(a, b, a); }), 1u);
+  EXPECT_LE(allocations_of_warm([&] { f(a(_, newaxis), 0.25, b); }), 1u);
+  EXPECT_EQ(allocations_of_warm([&] { f(0.7, 0.25, 0.5); }), 0u);
+}
+
+TEST_F(WarmCall, WithOptions) {
+  const auto add = jit([](Array a, Array b) { return a + b; });
+  const Array a = ones({400});
+  EXPECT_LE(allocations_of_warm([&] { add.with({.contract = true})(a, a); }), 1u);
+}
+
 TEST_F(WarmCall, Eager) {
   const Array a = ones({100}), b = ones({100});
   EXPECT_LE(allocations_of_warm([&] { a + b; }), 1u);
-  EXPECT_LE(allocations_of_warm([&] { sum(a); }), 1u);
+  EXPECT_EQ(allocations_of_warm([&] { sum(a); }), 0u);
+  EXPECT_LE(allocations_of_warm([&] { a * 2.5; }), 1u);
+  EXPECT_LE(allocations_of_warm([&] { sqrt(a); }), 1u);
+  EXPECT_EQ(allocations_of_warm([&] { a(rest) = b; }), 0u);
 }
 
 // ---- The high-water mark --------------------------------------------------------------------------------------------

@@ -10,7 +10,6 @@
 
 #include <algorithm>
 #include <csignal>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <thread>
@@ -297,51 +296,6 @@ TEST_F(DiskCacheTest, ThreadsAndReadersSeeWholeBlobsOnly) {
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(wrong, 0);
   EXPECT_TRUE(files(".tmp").empty());
-}
-
-class Variable {
- public:
-  Variable(const char* name, const char* value) : name_(name) {
-    const char* old = std::getenv(name);
-    if (old != nullptr) before_ = old;
-    had_ = old != nullptr;
-    value != nullptr ? ::setenv(name, value, 1) : ::unsetenv(name);
-  }
-  ~Variable() { had_ ? ::setenv(name_, before_.c_str(), 1) : ::unsetenv(name_); }
-
- private:
-  const char* name_;
-  std::string before_;
-  bool had_;
-};
-
-TEST(DiskCacheOptions, ComeFromTheEnvironment) {
-  const Variable home("HOME", "/home/somebody"), xdg("XDG_CACHE_HOME", nullptr), own("KILN_CACHE_DIR", nullptr),
-      size("KILN_CACHE_SIZE", nullptr), on("KILN_DISK_CACHE", nullptr);
-  EXPECT_EQ(DiskCacheOptions::from_environment().directory, "/home/somebody/.cache/kiln");
-  EXPECT_EQ(DiskCacheOptions::from_environment().max_bytes, std::uint64_t{1} << 30);
-  const Variable cache_home("XDG_CACHE_HOME", "/var/somebody");
-  EXPECT_EQ(DiskCacheOptions::from_environment().directory, "/var/somebody/kiln");
-  const Variable directory("KILN_CACHE_DIR", "/scratch/code");
-  EXPECT_EQ(DiskCacheOptions::from_environment().directory, "/scratch/code");
-  const Variable off("KILN_DISK_CACHE", "0");
-  EXPECT_EQ(DiskCacheOptions::from_environment().directory, "");
-}
-
-TEST(DiskCacheOptions, SizesHaveUnits) {
-  const Variable on("KILN_DISK_CACHE", nullptr);
-  const std::pair<const char*, std::uint64_t> cases[] = {{"1000", 1000},
-                                                         {"64K", 64 << 10},
-                                                         {"3m", 3 << 20},
-                                                         {"2G", std::uint64_t{2} << 30},
-                                                         {"", std::uint64_t{1} << 30},
-                                                         {"many", std::uint64_t{1} << 30},
-                                                         {"5X", std::uint64_t{1} << 30},
-                                                         {"-1", std::uint64_t{1} << 30}};
-  for (const auto& [text, bytes] : cases) {
-    const Variable size("KILN_CACHE_SIZE", text);
-    EXPECT_EQ(DiskCacheOptions::from_environment().max_bytes, bytes) << text;
-  }
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ namespace kiln {
 struct JitOptions {
   /// Multiply-adds become fma, formed once on the traced Program.
   bool contract = false;
-  /// contract, and approximations that may change the last bits.
+  /// contract, and approximations that may change the last bits; there are none of those yet.
   bool fast_math = false;
   /// Vector width in bits, 0 for the machine's own; for tests.
   int vector_bits = 0;
