@@ -209,7 +209,7 @@ constexpr RuntimeServices services{&allocate, &allocate_again, &allocate, &run_s
   }
   const ir::Message& m = program.messages[static_cast<std::size_t>(status - 1)];
   std::string message = m.text;
-  for (std::size_t k = 0; k < m.shown.size() && k < 8; ++k) {
+  for (std::size_t k = 0; k < m.shown.size() && k < most_shown; ++k) {
     const std::size_t at = message.find("{}");
     if (at != std::string::npos) message.replace(at, 2, std::to_string(frame.failed[k]));
   }

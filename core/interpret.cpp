@@ -9,6 +9,7 @@
 #include <kiln/error.h>
 
 #include <algorithm>
+#include <span>
 #include <unordered_map>
 
 namespace kiln {
@@ -349,16 +350,18 @@ std::byte* Interpreter::written_element(const Statement& s) {
 
 void Interpreter::raise(const Outside& outside) const {
   const auto& [root, index, extent, axis, flat, location] = outside;
+  const Root& of = program_.roots[root];
   const Root& memory = program_.roots[memory_of(program_, root)];
   std::string what =
       text("index out of bounds: ", index, " on ", flat ? text("the elements of ") : text("axis ", axis, " of "));
-  if (program_.roots[root].kind == Root::Kind::alias) what += "a reshape of ";
+  if (of.kind == Root::Kind::alias) what += "a reshape of ";
   if (memory.kind == Root::Kind::parameter)
     what += text("array argument ", memory.argument + 1);
   else
     what += "an array made in the function";
+  const std::span<const std::int64_t> extents{memory_[root].extents, of.rank};
   what +=
-      text(", which has ", extent,
+      text(" (", of.dtype, " array of shape ", extents, "), which has ", extent,
            " elements there (allowed are 0 to extent - 1); shorten the range, or guard the access with if_ or where");
   if (location < program_.locations.size()) throw IndexError(what, program_.locations[location]);
   throw IndexError(what);
@@ -538,7 +541,7 @@ void Interpreter::swap(const Statement& s) {
 Flow Interpreter::guard(const Statement& s) {
   if (holds(s.condition)) return Flow::next;
   const Message& message = program_.messages[s.message];
-  const std::size_t shown = std::min(message.shown.size(), std::size(frame_.failed));
+  const std::size_t shown = std::min(message.shown.size(), most_shown);
   for (std::size_t k = 0; k < shown; ++k) frame_.failed[k] = integer(message.shown[k]);
   status_ = static_cast<std::int32_t>(s.message) + 1;
   return Flow::failed;

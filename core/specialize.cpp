@@ -70,7 +70,9 @@ bool trace_round(Function& function, const Argument* arguments, int count, const
   TracedArguments traced;
   make_arguments(tracing, arguments, count, function.where, traced);
   Results results;
-  tracing.run(function, traced.list.data(), static_cast<int>(traced.list.size()), results, function.where);
+  // What broadcasts the arguments of a vectorized function is at fault in the line of each call, not in the function's.
+  tracing.run(function, traced.list.data(), static_cast<int>(traced.list.size()), results,
+              function.broadcast ? Location() : function.where);
   tracing.hand_over(results, function.where);
   tracing.finish();
   types = tracing.joined_types();

@@ -364,7 +364,6 @@ void Generator::guard(const Statement& s) {
   push_scope(true);
   builder_.SetInsertPoint(failed);
   const auto& shown = program_.messages[s.message].shown;
-  constexpr std::size_t most_shown = sizeof(Frame::failed) / 8;
   for (std::size_t k = 0; k < std::min(shown.size(), most_shown); ++k)
     builder_.CreateStore(scalar(shown[k]),
                          builder_.CreateConstInBoundsGEP1_64(i8_, entry_.frame, offsetof(Frame, failed) + 8 * k));
