@@ -54,6 +54,7 @@ void gather(const Argument* arguments, int count, const JitOptions& options, con
         text("a compiled function takes at most ", Signature::most_arguments,
              " arguments, members of structs counted; this one has ", count, "; put scalars into an array"),
         where);
+  call.where = where;
   Signature& s = call.signature;
   for (int k = 0; k < count; ++k) {
     const Argument& a = arguments[k];

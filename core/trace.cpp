@@ -96,7 +96,7 @@ bool Tracing::settled_against(const ir::Program& program) const {
 // ---- Scopes and statements ------------------------------------------------------------------------------------------
 
 void Tracing::open_scope(Scope::Kind kind, ir::BlockId block, ir::LoopId loop, const Location& where) {
-  scopes_.push_back({next_scope_++, block, kind, loop, where});
+  scopes_.push_back({next_scope_++, block, kind, loop, where, program_.nodes.size()});
 }
 
 bool Tracing::alive(std::uint32_t scope) const {

@@ -124,7 +124,7 @@ class Tracing {
                         const Location& where);
   Value reduce_all(ir::Op op, const Array& a, DType accumulator, const Location& where);
   Array reduce_axes(ir::Op op, const Array& a, DType accumulator, unsigned axes, bool keepdims, const Location& where);
-  /// Checks that no extent of a new array is negative.
+  /// Checks that no extent of a new array is negative, or known too late.
   void check_extents(DType dtype, const ir::NodeId* extents, int rank, const Location& where);
   /// Checks that both arrays of a dot have as many elements.
   void check_dot(const Array& a, const Array& b, const Location& where);
@@ -161,6 +161,7 @@ class Tracing {
     enum class Kind : std::uint8_t { function, parallel, sequential, condition, loop_body, branch } kind;
     ir::LoopId loop;
     Location where;
+    std::size_t first_node;  // nodes from this one on were made inside
   };
   struct ElementAccess {
     ir::RootId root;
@@ -189,6 +190,8 @@ class Tracing {
                             const Location& where);
   ir::Message reshape_message(const Symbol& from, const ir::NodeId* extents, int rank, const Location& where);
   ir::RootId base(ir::RootId root) const;
+  /// Whether a number depends on what the iterations of a prange around read from arrays or Vars.
+  bool is_read_in_prange(ir::NodeId id) const;
   Array materialise(const Array& a, const Location& where);
   void run_broadcast(Function& function, const Argument* arguments, int count, const Location& where);
   bool is_one(ir::NodeId extent);

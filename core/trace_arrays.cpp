@@ -7,6 +7,9 @@
 
 #include <kiln/error.h>
 
+#include <algorithm>
+#include <iterator>
+
 namespace kiln::detail {
 
 using ir::NodeId;
@@ -375,9 +378,25 @@ Array Tracing::diagonal(const Array& a, const Location& where) {
   return make(s, where);
 }
 
+bool Tracing::is_read_in_prange(NodeId id) const {
+  const auto prange = std::find_if(scopes_.begin(), scopes_.end(),
+                                   [](const Scope& scope) { return scope.kind == Scope::Kind::parallel; });
+  if (prange == scopes_.end()) return false;
+  const ir::Node& node = program_[id];
+  if (node.op == ir::Op::load || node.op == ir::Op::read_variable) return id >= prange->first_node;
+  return std::any_of(std::begin(node.operands), std::end(node.operands),
+                     [&](NodeId operand) { return operand != none && is_read_in_prange(operand); });
+}
+
 void Tracing::check_extents(DType dtype, const NodeId* extents, int rank, const Location& where) {
   build_.at(location(where));
   for (int k = 0; k < rank; ++k) {
+    if (is_read_in_prange(extents[k]))
+      throw UsageError(text("a new ", dtype, " array of rank ", rank,
+                            " inside prange has an extent computed from what the iteration reads, so that its size is "
+                            "not known before the loop: make it as large as the largest and use a slice of it, or use "
+                            "range"),
+                       where);
     ir::Message message{ir::Message::Kind::shape, "a new ", {}, location(where)};
     message.append(program_, dtype, extents, rank);
     message.text += ": an extent is negative; extents are 0 or more";

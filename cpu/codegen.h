@@ -132,7 +132,7 @@ class Generator {
   void guard(const ir::Statement& statement);
   void store_results();
   void annotate(llvm::Instruction* access, ir::RootId root);
-  [[noreturn]] void refuse(const char* what, std::uint32_t location) const;
+  [[noreturn]] void refuse(const std::string& what, std::uint32_t location) const;
   /// Generates at the end of an outer scope until it dies.
   class Place {
    public:

@@ -1,4 +1,5 @@
 // Memory of the arrays a function makes: the launch's, of each thread its own, or the stack's.
+#include "core/error_text.h"
 #include "cpu/codegen.h"
 
 #include <algorithm>
@@ -84,10 +85,11 @@ void Generator::allocate_per_thread(ir::BlockId block) {
     if (s.kind != Kind::allocate || fits_on_stack(s.target)) continue;
     const Root& root = program_.roots[s.target];
     if (!std::all_of(root.extents, root.extents + root.rank, [&](ir::NodeId extent) { return is_known(extent); }))
-      refuse(
-          "an array made inside a parallel loop has a size that differs from iteration to iteration: make it as large "
-          "as the largest",
-          s.location);
+      refuse(text("a new ", root.dtype, " array of rank ", int{root.rank},
+                  " whose extents differ between the iterations of a prange is not compiled yet: make it as large as "
+                  "the largest "
+                  "and use a slice of it, or use range"),
+             s.location);
     auto [bytes, overflow] = bytes_of(s.target);
     overflow = builder_.CreateOr(
         overflow, builder_.CreateICmpSGT(bytes, builder_.getInt64(std::numeric_limits<std::int64_t>::max() / 2)));
@@ -101,7 +103,10 @@ void Generator::allocate_per_thread(ir::BlockId block) {
 void Generator::allocate(const Statement& s) {
   const Root& root = program_.roots[s.target];
   Value* memory = nullptr;
-  if (lanes_ != nullptr) refuse("memory allocated for each lane of a parallel loop", s.location);
+  if (lanes_ != nullptr)
+    refuse(text("a new ", root.dtype, " array of rank ", int{root.rank},
+                " in the vector lanes of a prange is not compiled yet: make it before the loop, with an axis more"),
+           s.location);
   if (body_ == nullptr) {
     const auto [bytes, overflow] = bytes_of(s.target);
     // What a swap may have given to another root is not free in the next turn.

@@ -258,6 +258,69 @@ TEST(Loops, CountingWithPlusPlusIsAReductionOfOneVar) {
   EXPECT_EQ(static_cast<int>(f(ones(7))), 7);
 }
 
+TEST(Loops, SwapInAParallelLoop) {
+  static auto f = jit([](Array a, Array b) {
+    for (Value i : prange(a.shape(0))) {
+      a(i) = i;
+      next_line_is_wrong();
+      kiln::swap(a, b);
+    }
+  });
+  expect_error<UsageError>({"swap", {"f64"}, {"rank 1"}, "swap after the loop", {"prange"}},
+                           [] { f(zeros(3), zeros(3)); });
+}
+
+// The size of an array must be known when it is made, and an iteration's own is made before the loop.
+
+TEST(Loops, ExtentReadFromAnArrayInAParallelLoop) {
+  static auto f = jit([](Array n, Array out) {
+    for (Value i : prange(n.shape(0))) {
+      next_line_is_wrong();
+      const Array row = zeros(n(i) + 1, f32);
+      row(0) = i;
+      out(i) = sum(row);
+    }
+  });
+  for (const bool interpret : {false, true})
+    expect_error<UsageError>({"a new f32 array", {"f32"}, {"rank 1"}, "as large as the largest", {"prange"}},
+                             [&] { f.with({.interpret = interpret})(arange(3), zeros(3)); });
+}
+
+TEST(Loops, ExtentOfAVarInAParallelLoop) {
+  static auto f = jit([](Array out) {
+    for (Value i : prange(out.shape(0))) {
+      Var n = 1;
+      for (Value k : range(i)) n = n + k;
+      next_line_is_wrong();
+      out(i) = sum(arange(n));
+    }
+  });
+  expect_error<UsageError>({"a new i64 array", {"i64"}, {"rank 1"}, "use range", {"prange"}}, [] { f(zeros(3)); });
+}
+
+TEST(Loops, ExtentReadBeforeAParallelLoop) {
+  static auto f = jit([](Array n, Array out) {
+    const Value length = n(0);
+    Var more = n(1);
+    const Value longer = more;
+    for (Value i : prange(out.shape(0))) {
+      const Array row = zeros(length + longer);
+      row(0) = i;
+      out(i) = sum(row + 1);
+    }
+    return out;
+  });
+  EXPECT_TRUE(array_equal(f(Array{2, 3}, zeros(3)), Array{5.0, 6.0, 7.0}).as_bool());
+}
+
+TEST(Loops, SliceReadFromAnArrayInAParallelLoop) {
+  static auto f = jit([](Array ends, Array x, Array out) {
+    for (Value i : prange(out.shape(0))) out(i) = sum(x(slice(ends(i), ends(i + 1))) + 1);
+    return out;
+  });
+  EXPECT_TRUE(array_equal(f(Array{0, 2, 2, 5}, arange(5), zeros(3)), Array{3.0, 0.0, 12.0}).as_bool());
+}
+
 TEST(Loops, UnrollingAHugeLoop) {
   static auto f = jit([](Array a, Value x) {
     Var s = 0.0;

@@ -375,7 +375,9 @@ class Jitted<F, std::tuple<P...>, broadcast> {
   Specializations specializations() const { return detail::specializations(function()); }
   /// The newest specialization as text: "program" as it was traced; of a compiled one "scheduled", "llvm" and "asm"
   /// too.
-  Text inspect(const char* what) const { return detail::inspect(function(), what); }
+  Text inspect(const char* what, Location where = Location::current()) const {
+    return detail::inspect(function(), what, where);
+  }
 
  private:
   static constexpr int leaves = (leaf_count<P>() + ... + 0);
