@@ -259,8 +259,8 @@ Value Array::size(Location l) const {
     Tracing& t = Tracing::required("a traced Array", l);
     return t.value_of(t.element_count(t.symbol_of(*this, l)));
   }
-  if (Tracing* t = Tracing::checked()) t->symbol_of(*this, l);
   concrete(*this, "size()", l);
+  if (Tracing* t = Tracing::checked()) t->symbol_of(*this, l);
   return Value(host_size());
 }
 
@@ -317,8 +317,8 @@ std::int64_t checked_index(const Value& v, int axis, const Array& a, const Locat
 
 Element Array::element(const Operand* const* indices, int count, Location l) const {
   if (state_ == State::traced) return Tracing::required("a traced Array", l).element(*this, indices, count, l);
-  if (Tracing* t = Tracing::checked()) t->symbol_of(*this, l);  // throws: a concrete array in a trace
   concrete(*this, "an element", l);
+  if (Tracing* t = Tracing::checked()) t->symbol_of(*this, l);  // throws: a concrete array in a trace
   if (count != rank_) throw detail::wrong_index_count(*this, count, l);
   std::byte* address = layout_.data;
   for (int k = 0; k < count; ++k) {
@@ -380,8 +380,8 @@ View Array::view(const IndexItem* const* items, int count) const {
   const Location where = items[0]->where;
   if (state_ == State::traced)
     return Access::make_view(Tracing::required("a traced Array", where).view(*this, items, count));
-  if (Tracing* t = Tracing::checked()) t->symbol_of(*this, where);
   concrete(*this, "a view", where);
+  if (Tracing* t = Tracing::checked()) t->symbol_of(*this, where);
   int named = 0, rests = 0;
   for (int k = 0; k < count; ++k) {
     named += items[k]->kind != IndexItem::Kind::newaxis && items[k]->kind != IndexItem::Kind::rest;

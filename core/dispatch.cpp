@@ -12,6 +12,8 @@
 
 #include <kiln/error.h>
 
+#include <limits>
+
 namespace kiln::detail {
 
 namespace {
@@ -197,14 +199,15 @@ constexpr RuntimeServices services{&allocate, &allocate_again, &allocate, &run_s
   if (status == status_no_memory) {
     const auto& memory = *static_cast<const LaunchMemory*>(frame.owner);
     if (memory.refused_root >= program.roots.size())
-      throw RuntimeError(
-          "an array that a compiled function makes is larger than memory can be; work on fewer elements at a time",
-          where);
+      throw RuntimeError(text("no memory for the partial results of a reduction, ", memory.refused_bytes,
+                              " bytes; work on fewer elements at a time"),
+                         where);
     const ir::Root& root = program.roots[memory.refused_root];
     const Location& line = program.locations[root.location];
     throw RuntimeError(
-        text("no memory for an array of ", root.dtype, " of rank ", int{root.rank}, ", ", memory.refused_bytes,
-             " bytes, that a compiled function makes; work on fewer elements at a time"),
+        text("no memory for a new ", root.dtype, " array of rank ", int{root.rank}, ", ", memory.refused_bytes,
+             memory.refused_bytes == std::numeric_limits<std::int64_t>::max() ? " bytes or more" : " bytes",
+             "; work on fewer elements at a time"),
         line.line() ? line : where);
   }
   const ir::Message& m = program.messages[static_cast<std::size_t>(status - 1)];

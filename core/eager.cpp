@@ -54,12 +54,6 @@ Function& builtin_function() {
   return function;
 }
 
-template <class E>
-[[noreturn]] void with_line(const E& e, const Location& where) {
-  if (e.line() != 0) throw e;
-  throw E(e.what(), where);
-}
-
 void call_builtin(Builtin which, std::span<const std::int64_t> constants, std::span<const Argument> operands,
                   Results& results, const Location& where) {
   Argument list[8];
@@ -71,15 +65,15 @@ void call_builtin(Builtin which, std::span<const std::int64_t> constants, std::s
   try {
     call(builtin_function(), JitOptions{}, list, n, results, where);
   } catch (const ShapeError& e) {
-    with_line(e, where);
+    throw_with_line(e, where);
   } catch (const DTypeError& e) {
-    with_line(e, where);
+    throw_with_line(e, where);
   } catch (const IndexError& e) {
-    with_line(e, where);
+    throw_with_line(e, where);
   } catch (const UsageError& e) {
-    with_line(e, where);
+    throw_with_line(e, where);
   } catch (const RuntimeError& e) {
-    with_line(e, where);
+    throw_with_line(e, where);
   }
 }
 

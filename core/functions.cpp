@@ -188,11 +188,11 @@ void copy_concrete(const Array& to, const Array& from, const Location& where) {
 }
 
 void store_array(const Array& to, const ArrayOperand& x) {
+  if (Access::state(x.array) == Access::State::undefined) throw detail::no_elements("'='", x.where);
   if (Tracing* t = Tracing::checked()) {
     t->symbol_of(to, x.where);
     return t->copy_into(to, x.array, x.where);
   }
-  if (Access::state(x.array) == Access::State::undefined) throw detail::no_elements("'='", x.where);
   copy_concrete(to, x.array, x.where);
 }
 
@@ -211,13 +211,13 @@ void store_scalar(const Array& to, const Operand& x) {
 // Whether to[...] can be updated: it may be written, and stays of its dtype and shape.
 void check_update(const Array& to, Op op, const MixedOperand& x, std::string_view name, const Location& where) {
   const MixedOperand operands[2] = {{&to, nullptr}, x};
+  if (Access::state(to) == Access::State::undefined || (x.array && Access::state(*x.array) == Access::State::undefined))
+    throw detail::no_elements(text("'", name, "'"), where);
   Tracing* const t = Tracing::checked();
   if (t)
     t->written(t->symbol_of(to, where), name, where);
   else
     check_target(to, name, where);
-  if (x.array && Access::state(*x.array) == Access::State::undefined)
-    throw detail::no_elements(text("'", name, "'"), where);
   const Type own{to.dtype(), Strength::strong};
   const Type in[2] = {own, x.array ? Type{x.array->dtype(), Strength::strong} : Access::type(*x.scalar)};
   ir::OpTypes types{};
@@ -403,8 +403,8 @@ Value array_equal(const ArrayOperand& a, const ArrayOperand& b) {
 namespace {
 
 Array convert_array(const Array& a, DType dtype, const Location& where) {
-  if (Tracing* t = Tracing::checked()) return t->cast(a, dtype, where);
   if (Access::state(a) == Access::State::undefined) throw detail::no_elements("a copy or cast", where);
+  if (Tracing* t = Tracing::checked()) return t->cast(a, dtype, where);
   const Array result = detail::new_array(dtype, Access::extents(a), where);
   detail::copy_elements(Access::layout(result), dtype, Access::layout(a), a.dtype(), Access::rank(a));
   return result;
@@ -419,8 +419,8 @@ Array DType::operator()(const ArrayOperand& x) const { return convert_array(x.ar
 // ---- Shape ----------------------------------------------------------------------------------------------------------
 
 Array Array::reshape(const Shape& shape, Location l) const {
-  if (Tracing* t = Tracing::checked()) return t->reshape(*this, shape, l);
   if (state_ == State::undefined) throw detail::no_elements("reshape", l);
+  if (Tracing* t = Tracing::checked()) return t->reshape(*this, shape, l);
   const std::int64_t count = host_size();
   std::int64_t extents[max_rank], product = 1;
   int unknown = -1;
@@ -462,8 +462,8 @@ Array Array::ravel(Location l) const {
 namespace {
 
 Array permuted(const Array& a, const int* axes, const Location& where) {
-  if (Tracing* t = Tracing::checked()) return t->transpose(a, axes, where);
   if (Access::state(a) == Access::State::undefined) throw detail::no_elements("transpose", where);
+  if (Tracing* t = Tracing::checked()) return t->transpose(a, axes, where);
   detail::Layout l = Access::layout(a);
   for (int k = 0; k < Access::rank(a); ++k) {
     l.extents[k] = Access::layout(a).extents[axes[k]];
@@ -503,12 +503,12 @@ Array Array::transpose(std::initializer_list<int> list, Location l) const {
 }
 
 Array Array::broadcast_to(const Shape& shape, Location l) const {
+  if (state_ == State::undefined) throw detail::no_elements("broadcast_to", l);
   if (Tracing* t = Tracing::checked()) {
     ir::NodeId extents[max_rank];
     for (int k = 0; k < shape.rank(); ++k) extents[k] = t->integer_of(shape[k], "an extent", l);
     return t->broadcast(*this, extents, shape.rank(), l);
   }
-  if (state_ == State::undefined) throw detail::no_elements("broadcast_to", l);
   detail::Layout to;
   to.data = layout_.data;
   const int shift = shape.rank() - rank_;

@@ -9,6 +9,7 @@
 #include <kiln/error.h>
 
 #include <algorithm>
+#include <limits>
 #include <span>
 #include <unordered_map>
 
@@ -513,15 +514,16 @@ Flow Interpreter::allocate(const Statement& s) {
     memory.extents[k] = std::max<std::int64_t>(integer(root.extents[k]), 0);
     fits &= !__builtin_mul_overflow(bytes, memory.extents[k], &bytes);
   }
+  if (!fits) bytes = std::numeric_limits<std::int64_t>::max();  // which no memory has
   make_contiguous(memory, root.rank);
   // In a loop the memory of the turn before serves again, unless a swap gave it to another root.
   const bool again = memory.ready && memory.origin == s.target && memory.capacity >= bytes;
-  if (fits && !again) {
+  if (!again) {
     memory.data = frame_.services->allocate(&frame_, s.target, bytes);
     memory.capacity = bytes;
     memory.origin = s.target;
   }
-  if (!fits || (memory.data == nullptr && bytes != 0)) {
+  if (memory.data == nullptr && bytes != 0) {
     status_ = status_no_memory;
     return Flow::failed;
   }

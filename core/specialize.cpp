@@ -202,8 +202,16 @@ std::unique_ptr<Variant> specialize(Function& function, const JitOptions& option
                                     const GatheredCall& call, bool generic) {
   check_options(options, call.where);
   auto v = prepare(function, options, arguments, count, call, generic);
-  if (!is_interpreted(options)) refuse_complex(v->scheduled, call.where);
-  if (!is_interpreted(options)) v->executable = cpu_backend().compile(v->scheduled, v->options);
+  if (is_interpreted(options)) return v;
+  refuse_complex(v->scheduled, call.where);
+  // Where no line of the function is at fault, the call's is named.
+  try {
+    v->executable = cpu_backend().compile(v->scheduled, v->options);
+  } catch (const CompileError& e) {
+    throw_with_line(e, call.where);
+  } catch (const RuntimeError& e) {
+    throw_with_line(e, call.where);
+  }
   return v;
 }
 

@@ -361,8 +361,8 @@ void Generator::guard(const Statement& s) {
     for (std::size_t at = check.find("{}"); at != std::string::npos; at = check.find("{}"))
       check.replace(at, 2, 1, 'n');
     refuse(
-        "a check that differs between the iterations of a prange is not compiled yet: use range, or extents that no "
-        "iteration changes; the check is: " +
+        "a check that cannot be made before the prange around it is not compiled yet: use range, or do the operation "
+        "before the loop; the check is: " +
             check,
         s.location);
   }

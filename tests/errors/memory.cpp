@@ -37,6 +37,30 @@ TEST(Memory, TracedAllocation) {
                              [] { f(zeros(3), too_many); });
 }
 
+TEST(Memory, TracedShapeBeyondEveryMemory) {
+  static auto f = jit([](Value n) {
+    next_line_is_wrong();
+    return zeros({n, n}, i16);
+  });
+  for (const bool interpret : {false, true})
+    expect_error<RuntimeError>({"no memory", {"i16"}, {"rank 2"}, "fewer elements", {"bytes or more"}},
+                               [&] { f.with({.interpret = interpret})(too_many); });
+}
+
+TEST(Memory, ShapeBeyondEveryMemoryInALoop) {
+  static auto f = jit([](Value n, Array out) {
+    for (Value i : prange(out.shape(0))) {
+      next_line_is_wrong();
+      const Array row = zeros({n, n});
+      row(0, i) = i;
+      row(i, 0) += 1;
+      out(i) = sum(row);
+    }
+  });
+  expect_error<RuntimeError>({"no memory", {"f64"}, {"rank 2"}, "fewer elements", {"bytes"}},
+                             [] { f(too_many, zeros(8)); });
+}
+
 TEST(Memory, TracedExpressionOfABroadcast) {
   static auto f = jit([](Array a, Array b) {
     next_line_is_wrong();

@@ -23,7 +23,7 @@ TEST(Refused, ShapesThatDifferBetweenIterations) {
     }
   });
   expect_refused<decltype(f)>(
-      f, {"prange", {"f32", "f64"}, {"(n,)"}, "use range", {"'*'", "differs between the iterations"}},
+      f, {"prange", {"f32", "f64"}, {"(n,)"}, "use range", {"'*'", "cannot be made before the prange"}},
       [](const auto& g) { g(ones(2), ones({1, 3}, f32)); });
 }
 
