@@ -516,13 +516,14 @@ Array Array::broadcast_to(const Shape& shape, Location l) const {
     to.extents[k] = shape[k].as_integer();
     const int own = k - shift;
     const bool repeats = own < 0 || (layout_.extents[own] == 1 && to.extents[k] != 1);
-    if (shift < 0 || (!repeats && layout_.extents[own] != to.extents[k])) {
+    if (shift < 0 || to.extents[k] < 0 || (!repeats && layout_.extents[own] != to.extents[k])) {
       std::int64_t wanted[max_rank];
       for (int j = 0; j < shape.rank(); ++j) wanted[j] = shape[j].as_integer();
-      throw ShapeError(text("broadcast_to of ", detail::described(*this), " to ",
-                            std::span<const std::int64_t>(wanted, static_cast<std::size_t>(shape.rank())),
-                            ": extents must be equal, or 1 in the array, counted from the last axis"),
-                       l);
+      throw ShapeError(
+          text("broadcast_to of ", detail::described(*this), " to ",
+               std::span<const std::int64_t>(wanted, static_cast<std::size_t>(shape.rank())),
+               ": extents must be equal, or 1 in the array, counted from the last axis, and none negative"),
+          l);
     }
     to.strides[k] = repeats ? 0 : layout_.strides[own];
   }

@@ -285,6 +285,29 @@ TEST(Indices, AnEmptyLoopReadsNothing) {
   EXPECT_THROW(f(ones(9), 3, -1), IndexError);
 }
 
+TEST(Indices, IndexOfAnArrayMadeInTheFunction) {
+  static auto f = jit([](Array a) {
+    const Array rows = zeros({a.shape(0), 2}, i32);
+    for (Value i : range(a.shape(0) + 1)) {
+      next_line_is_wrong();
+      rows(i, 1) += 1;
+    }
+    return rows;
+  });
+  expect_index_error<decltype(f)>(f, {"index", {"i32"}, {"(3, 2)"}, "shorten the range", {"axis 0", " 3 "}},
+                                  [](const auto& g) { g(zeros(3)); });
+}
+
+TEST(Indices, IndexOfAReshapedArray) {
+  static auto f = jit([](Array a, Value k) {
+    next_line_is_wrong();
+    return a.reshape({2, 3})(k, 0);
+  });
+  expect_index_error<decltype(f)>(
+      f, {"index", {"f64"}, {"(2, 3)"}, "allowed are", {"axis 0", " 2 ", "reshape of array argument 1"}},
+      [](const auto& g) { g(zeros(6), 2); });
+}
+
 TEST(Indices, LiteralIndex) {
   static auto f = jit([](Array a) {
     next_line_is_wrong();
@@ -343,12 +366,37 @@ TEST(Indices, AxisTwice) {
   expect_error<IndexError>({"mean", {"f64"}, {"rank 2"}, "once", {"axis -1"}}, [] { f(zeros({2, 3})); });
 }
 
+TEST(Indices, EagerAxisOfAnExtent) {
+  const Array a = zeros({2, 3}, f32);
+  expect_error<IndexError>({"extent()", {"f32"}, {"(2, 3)"}, "axes are -2 to 1", {"axis 2"}}, [&] {
+    next_line_is_wrong();
+    (void)a.extent(2);
+  });
+}
+
+TEST(Indices, AxisOfANumber) {
+  static auto f = jit([](Array a) {
+    next_line_is_wrong();
+    return sum(a, {.axis = 0});
+  });
+  expect_error<IndexError>({"sum", {"f64"}, {"rank 0"}, "it has none", {"axis 0"}}, [] { f(zeros({})); });
+}
+
 TEST(Indices, AxisOfAShape) {
   static auto f = jit([](Array a) {
     next_line_is_wrong();
     return a.shape(-3);
   });
   expect_error<IndexError>({"shape()", {"f64"}, {"rank 2"}, "axes are -2 to 1", {"axis -3"}}, [] { f(zeros({2, 3})); });
+}
+
+TEST(Indices, TracedTransposeOfTooFewAxes) {
+  static auto f = jit([](Array a) {
+    next_line_is_wrong();
+    return a.transpose({1, 0});
+  });
+  expect_error<IndexError>({"transpose", {"f64"}, {"rank 3"}, "each of its axes once", {"{1, 0}"}},
+                           [] { f(zeros({2, 3, 4})); });
 }
 
 TEST(Indices, TransposeWithoutAnAxis) {

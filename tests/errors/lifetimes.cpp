@@ -63,6 +63,19 @@ TEST(Lifetimes, ValuePassedOnAfterItsTrace) {
   });
 }
 
+TEST(Lifetimes, ValueStoredAfterItsTrace) {
+  leak();
+  const Array a = zeros(3);
+  expect_error<UsageError>({"'='", {"f64"}, {"scalar"}, "pass the array as a parameter", {"concrete array"}}, [&] {
+    next_line_is_wrong();
+    a(0) = leaked_values[0];
+  });
+  expect_error<UsageError>({"'='", {"f64"}, {"(3,)"}, "pass the array as a parameter", {"concrete array"}}, [&] {
+    next_line_is_wrong();
+    a(rest) = leaked_values[0];
+  });
+}
+
 TEST(Lifetimes, VarUsedAfterItsTrace) {
   leak();
   expect_error<UsageError>({"Var", {"f64"}, {"scalar"}, "return its value", {"after its trace has ended"}}, [] {
@@ -110,6 +123,17 @@ TEST(Lifetimes, ReadingATracedArray) {
     return a + b.read<double>()[0];
   });
   expect_error<UsageError>({"read()", {"f64"}, {"rank 1"}, "after the call", {"inside a traced function"}},
+                           [] { f(zeros(3)); });
+}
+
+const Array plain_numbers = arange(3);
+
+TEST(Lifetimes, ReadingAConcreteArrayInATrace) {
+  static auto f = jit([](Array a) {
+    next_line_is_wrong();
+    return a + plain_numbers.read<std::int64_t>()[0];
+  });
+  expect_error<UsageError>({"read()", {"i64"}, {"(3,)"}, "pass it as one", {"inside a traced function"}},
                            [] { f(zeros(3)); });
 }
 

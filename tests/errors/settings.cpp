@@ -14,6 +14,20 @@ TEST(Settings, VectorWidthThatDoesNotExist) {
   });
 }
 
+struct Eight {
+  Array a, b, c, d, e, f, g, h;
+};
+
+TEST(Settings, TooManyArguments) {
+  static auto f = jit([](Eight x, Eight, Eight, Eight, Eight, Eight) { return x.a; });
+  const Array a = zeros(1);
+  const Eight x{a, a, a, a, a, a, a, a};
+  expect_error<UsageError>({"arguments", no_dtypes, no_shapes, "put scalars into an array", {"40", "48"}}, [&] {
+    next_line_is_wrong();
+    (void)f(x, x, x, x, x, x);
+  });
+}
+
 TEST(Settings, NoThreads) {
   expect_error<UsageError>({"set_num_threads(0)", no_dtypes, no_shapes, "1 or more"}, [] {
     next_line_is_wrong();

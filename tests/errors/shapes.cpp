@@ -203,6 +203,23 @@ TEST(Shapes, EagerBroadcastTo) {
   });
 }
 
+TEST(Shapes, EagerBroadcastToANegativeExtent) {
+  const Array a = zeros(1);
+  expect_error<ShapeError>({"broadcast_to", {"f64"}, {"(1,)", "(-2,)"}, "none negative"}, [&] {
+    next_line_is_wrong();
+    (void)a.broadcast_to(-2);
+  });
+}
+
+TEST(Shapes, TracedBroadcastTo) {
+  static auto f = jit([](Array a, Value n) {
+    next_line_is_wrong();
+    return a.broadcast_to({n, 2}) + 1;
+  });
+  expect_error<ShapeError>({"broadcast_to", {"f32"}, {"(3, 2)", "(4, 2)"}, "equal, or 1 in the array"},
+                           [] { f(zeros({3, 2}, f32), 4); });
+}
+
 TEST(Shapes, TracedBroadcastToOfALowerRank) {
   static auto f = jit([](Array a) {
     next_line_is_wrong();
@@ -276,6 +293,31 @@ TEST(Shapes, TooManyAxes) {
 
 // ---- Empty arrays ---------------------------------------------------------------------------------------------------
 
+TEST(Shapes, EagerViewOfTooManyAxes) {
+  const Array a = zeros({1, 1, 1, 1, 1, 1, 1, 1});
+  expect_error<ShapeError>({"a view", {"f64"}, {"(1, 1, 1, 1, 1, 1, 1, 1)"}, "join axes"}, [&] {
+    next_line_is_wrong();
+    (void)a(newaxis, rest);
+  });
+}
+
+TEST(Shapes, TracedViewOfTooManyAxes) {
+  static auto f = jit([](Array a) {
+    next_line_is_wrong();
+    return a(rest, newaxis) + 1;
+  });
+  expect_error<ShapeError>({"a view", {"f64"}, {"rank 8"}, "join axes"}, [] { f(zeros({1, 1, 1, 1, 1, 1, 1, 1})); });
+}
+
+TEST(Shapes, SumOfManyAxes) {
+  static auto f = jit([](Array a, Array b) {
+    next_line_is_wrong();
+    return a + b;
+  });
+  expect_error<ShapeError>({"'+'", {"f64"}, {"(2, 2, 2, 2, 2, 2, 2, 2)", "(2, 2, 2, 2, 2, 2, 2, 3)"}, "newaxis"},
+                           [] { f(zeros({2, 2, 2, 2, 2, 2, 2, 2}), zeros({2, 2, 2, 2, 2, 2, 2, 3})); });
+}
+
 TEST(Shapes, EagerMaximumOfNothing) {
   const Array a = zeros({0, 3});
   expect_error<ShapeError>({"'max'", {"f64"}, {"(0, 3)"}, "test size() first"}, [&] {
@@ -312,6 +354,24 @@ TEST(Shapes, TracedSwapOfTwoExtents) {
   });
   expect_error<ShapeError>({"swap", {"f64"}, {"(3,)", "(4,)"}, "one shape", {"3", "4"}},
                            [] { f(zeros(3), zeros(4), 2); });
+}
+
+TEST(Shapes, TracedSwapOfAView) {
+  static auto f = jit([](Array a, Array b) {
+    Array row = a(0, _);
+    next_line_is_wrong();
+    kiln::swap(row, b);
+  });
+  expect_error<UsageError>({"swap", {"f64"}, {"rank 1"}, "copy() the view"}, [] { f(zeros({3, 3}), zeros(3)); });
+}
+
+TEST(Shapes, TracedSwapOfTwoLayouts) {
+  static auto f = jit([](Array a, Array b) {
+    next_line_is_wrong();
+    kiln::swap(a, b);
+  });
+  expect_error<UsageError>({"swap", {"f64"}, {"(3, 3)"}, "copy() one of them", {"axis 0"}},
+                           [] { f(zeros({3, 3}), zeros({3, 3}).T()); });
 }
 
 TEST(Shapes, TracedSwapOfTwoDtypes) {
