@@ -1,6 +1,7 @@
 // Array: the handle, its concrete views and elements; what is traced goes to the trace.
 #include "core/access.h"
 #include "core/apply.h"
+#include "core/array_errors.h"
 #include "core/error_text.h"
 #include "core/host_ops.h"
 #include "core/trace.h"
@@ -114,14 +115,10 @@ void Access::rebind(Array& a, const Array& b) {
 }
 
 Array new_array(DType dtype, std::span<const std::int64_t> extents, const Location& where) {
-  if (extents.size() > max_rank)
-    throw ShapeError(text("arrays have at most ", max_rank, " axes, not ", extents.size(), "; join axes with reshape"),
-                     where);
+  if (extents.size() > max_rank) throw too_many_axes(text(dtype, " array of shape ", extents), where);
   std::int64_t bytes = static_cast<std::int64_t>(dtype.size());
   for (std::int64_t extent : extents) {
-    if (extent < 0)
-      throw ShapeError(
-          text("an array of ", dtype, ": an extent is negative in shape ", extents, "; extents are 0 or more"), where);
+    if (extent < 0) throw negative_extent(dtype, extents, where);
     if (__builtin_mul_overflow(bytes, extent, &bytes) || bytes > (std::int64_t{1} << 62))
       throw ShapeError(text("an array of ", dtype, " and shape ", extents,
                             " is larger than memory can be; work on fewer elements at a time"),
@@ -146,12 +143,9 @@ Array array_of(const void* numbers, DType dtype, std::int64_t count, const Locat
 }  // namespace detail
 
 Array borrow(void* data, DType dtype, std::span<const std::int64_t> extents, Location l) {
-  if (extents.size() > max_rank)
-    throw ShapeError(text("arrays have at most ", max_rank, " axes, not ", extents.size()), l);
+  if (extents.size() > max_rank) throw detail::too_many_axes(text(dtype, " array of shape ", extents), l);
   for (std::int64_t extent : extents)
-    if (extent < 0)
-      throw ShapeError(
-          text("an array of ", dtype, ": an extent is negative in shape ", extents, "; extents are 0 or more"), l);
+    if (extent < 0) throw detail::negative_extent(dtype, extents, l);
   const auto bytes = static_cast<std::size_t>(detail::element_count(extents)) * dtype.size();
   return Access::make_array(Storage::borrow(static_cast<std::byte*>(data), bytes), dtype, extents);
 }
@@ -207,9 +201,9 @@ Array& Array::operator=(const Array& other) & {
   const Tracing* t = Tracing::checked();
   if (t && t->depth() > depth_)
     throw UsageError(
-        text("'=': an Array",
-             state_ == State::undefined ? std::string() : text(" (", dtype_, ", rank ", int{rank_}, ")"),
-             " declared outside a traced loop or branch is rebound inside it, which happens once, while tracing: "
+        text("'='", other.state_ == State::undefined ? std::string() : text(" of ", detail::described(other)),
+             ": an Array declared outside a traced loop or branch is rebound inside it, which happens once, while "
+             "tracing: "
              "write x(rest) = … to store into it, or kiln::swap(a, b) to exchange two"),
         t->last_location());
   Access::rebind(*this, other);
@@ -222,21 +216,19 @@ Array& Array::operator=(Array&& other) & { return *this = static_cast<const Arra
 
 namespace {
 
-int checked_axis(int axis, int rank, const Location& l) {
-  const int k = axis < 0 ? axis + rank : axis;
-  if (k < 0 || k >= rank)
-    throw IndexError(text("axis ", axis, " of an array of rank ", rank, "; axes are ", -rank, " to ", rank - 1), l);
+int checked_axis(const char* operation, int axis, const Array& a, const Location& l) {
+  const int rank = a.rank(), k = axis < 0 ? axis + rank : axis;
+  if (k < 0 || k >= rank) throw detail::no_such_axis(operation, axis, a, l);
   return k;
 }
 
 // The array as numbers in memory; throws what is wrong with it otherwise.
 const Array& concrete(const Array& a, const char* what, const Location& l,
                       const char* way_out = "read it after the call") {
-  if (Access::state(a) == Access::State::undefined)
-    throw UsageError(text(what, ": this Array has no elements yet: assign an array to it first"), l);
+  if (Access::state(a) == Access::State::undefined) throw detail::no_elements(what, l);
   if (Access::traced(a))
-    throw UsageError(text(what, " of an Array (", a.dtype(), ", rank ", a.rank(),
-                          ") inside a traced function, where it is a symbol without numbers; ", way_out),
+    throw UsageError(text(what, " of ", detail::described(a),
+                          " inside a traced function, where it is a symbol without numbers; ", way_out),
                      l);
   return a;
 }
@@ -246,7 +238,8 @@ const Array& concrete(const Array& a, const char* what, const Location& l,
 int Array::rank() const { return rank_; }
 
 Value Array::shape(int axis, Location l) const {
-  const int k = checked_axis(axis, rank_, l);
+  if (state_ == State::undefined) throw detail::no_elements("shape()", l);
+  const int k = checked_axis("shape()", axis, *this, l);
   if (state_ == State::traced) {
     Tracing& t = Tracing::required("a traced Array", l);
     return t.value_of(t.symbol_of(*this, l).extents[k]);
@@ -266,41 +259,56 @@ Value Array::size(Location l) const {
     Tracing& t = Tracing::required("a traced Array", l);
     return t.value_of(t.element_count(t.symbol_of(*this, l)));
   }
-  if (Tracing* t = Tracing::checked()) t->symbol_of(*this, l);
   concrete(*this, "size()", l);
+  if (Tracing* t = Tracing::checked()) t->symbol_of(*this, l);
   return Value(host_size());
 }
 
 std::int64_t Array::extent(int axis, Location l) const {
-  return concrete(*this, "extent()", l, "write shape(axis), a Value").layout_.extents[checked_axis(axis, rank_, l)];
+  return concrete(*this, "extent()", l, "write shape(axis), a Value")
+      .layout_.extents[checked_axis("extent()", axis, *this, l)];
 }
 
 std::int64_t Array::stride(int axis, Location l) const {
-  return concrete(*this, "stride()", l).layout_.strides[checked_axis(axis, rank_, l)];
+  return concrete(*this, "stride()", l).layout_.strides[checked_axis("stride()", axis, *this, l)];
 }
 
 std::int64_t Array::host_size() const { return detail::element_count(Access::extents(*this)); }
 
 void* Array::host_data(DType dtype, bool write, Location l) const {
-  concrete(*this, write ? "write()" : "read()", l);
+  const char* const operation = write ? "write()" : "read()";
+  concrete(*this, operation, l);
   if (Tracing::checked())
-    throw UsageError("reading numbers of an array inside a traced function: pass the array as a parameter", l);
+    throw UsageError(text(operation, " of ", detail::described(*this),
+                          " inside a traced function, where it is not a parameter: pass it as one"),
+                     l);
   if (dtype != dtype_)
-    throw DTypeError(text("reading an array of ", dtype_, " as ", dtype, "; astype(", dtype, ") converts it"), l);
+    throw DTypeError(
+        text(operation, " of ", detail::described(*this), " as ", dtype, "; astype(", dtype, ") converts it"), l);
   if (write && read_only_)
-    throw UsageError(
-        text("write() of a read-only array (", dtype_, ", shape ", Access::extents(*this), "); copy() it first"), l);
+    throw UsageError(text("write() of ", detail::described(*this), ", which is read-only; copy() it first"), l);
   if (!detail::is_contiguous(*this))
-    throw ShapeError(text(write ? "write()" : "read()", " of a view (", dtype_, ", shape ", Access::extents(*this),
-                          ") whose elements do not lie side by side; copy() it first"),
+    throw ShapeError(text(operation, " of ", detail::described(*this),
+                          ", a view whose elements do not lie side by side; copy() it first"),
                      l);
   return layout_.data;
 }
 
 namespace {
 
-std::string valid_indices(std::int64_t extent) {
-  return extent == 0 ? "; it is empty" : text("; valid are ", -extent, " to ", extent - 1);
+// The index along an axis, from the start; throws where there is no such element.
+std::int64_t checked_index(const Value& v, int axis, const Array& a, const Location& where) {
+  if (!v.dtype().is_integer())
+    throw detail::not_an_integer(text("an index of ", detail::described(a)), v.dtype(), where);
+  const std::int64_t given = v.as_integer(), extent = Access::layout(a).extents[axis];
+  const std::int64_t index = given < 0 ? given + extent : given;
+  if (index < 0 || index >= extent)
+    throw IndexError(
+        text("index ", given, " is out of bounds for axis ", axis, " of ", detail::described(a), ", ",
+             extent == 0 ? "which is empty; test size() first"
+                         : text("which has ", extent, " elements there; valid are ", -extent, " to ", extent - 1)),
+        where);
+  return index;
 }
 
 }  // namespace
@@ -309,25 +317,12 @@ std::string valid_indices(std::int64_t extent) {
 
 Element Array::element(const Operand* const* indices, int count, Location l) const {
   if (state_ == State::traced) return Tracing::required("a traced Array", l).element(*this, indices, count, l);
-  if (Tracing* t = Tracing::checked()) t->symbol_of(*this, l);  // throws: a concrete array in a trace
   concrete(*this, "an element", l);
-  if (count != rank_)
-    throw IndexError(text("an element of an array of shape ", Access::extents(*this), " needs ", int{rank_},
-                          " indices, not ", count, "; for a part of it write a(i, _) or a(i, rest)"),
-                     l);
+  if (Tracing* t = Tracing::checked()) t->symbol_of(*this, l);  // throws: a concrete array in a trace
+  if (count != rank_) throw detail::wrong_index_count(*this, count, l);
   std::byte* address = layout_.data;
   for (int k = 0; k < count; ++k) {
-    const Value& v = indices[k]->value;
-    if (!v.dtype().is_integer())
-      throw DTypeError(
-          text("an index must be an integer, not ", v.dtype(), "; write floordiv(a, b) for an integer quotient"),
-          indices[k]->where);
-    const std::int64_t given = v.as_integer(), extent = layout_.extents[k];
-    const std::int64_t index = given < 0 ? given + extent : given;
-    if (index < 0 || index >= extent)
-      throw IndexError(text("index ", given, " is out of bounds for axis ", k, " of an array of shape ",
-                            Access::extents(*this), valid_indices(extent)),
-                       indices[k]->where);
+    const std::int64_t index = checked_index(indices[k]->value, k, *this, indices[k]->where);
     address += index * layout_.strides[k] * static_cast<std::int64_t>(dtype_.size());
   }
   const Value v = Access::make({dtype_, Strength::strong}, read_element(address, dtype_));
@@ -363,14 +358,13 @@ namespace {
 struct Range3 {
   std::int64_t first, extent, step;
 };
-Range3 slice_axis(const Slice& s, std::int64_t n, const Location& where) {
-  const std::int64_t step = s.step.value.as_integer();
-  if (step == 0 || s.step.open) throw UsageError("the step of a slice must be an integer other than 0", where);
-  for (const Bound* b : {&s.lo, &s.hi})
+Range3 slice_axis(const Slice& s, int axis, const Array& a, const Location& where) {
+  for (const Bound* b : {&s.lo, &s.hi, &s.step})
     if (!b->open && !b->value.dtype().is_integer())
-      throw DTypeError(text("the bound of a slice must be an integer, not ", b->value.dtype(),
-                            "; write floordiv(a, b) for an integer quotient"),
-                       where);
+      throw detail::not_an_integer(text(b == &s.step ? "the step" : "a bound", " of a slice of ", detail::described(a)),
+                                   b->value.dtype(), where);
+  const std::int64_t n = Access::layout(a).extents[axis], step = s.step.value.as_integer();
+  if (step == 0 || s.step.open) throw detail::step_of_zero(a, where);
   const auto clamp = [](std::int64_t x, std::int64_t lo, std::int64_t hi) { return x < lo ? lo : x > hi ? hi : x; };
   const auto from_end = [n](std::int64_t x) { return x < 0 ? x + n : x; };
   const std::int64_t low = step > 0 ? 0 : -1, high = step > 0 ? n : n - 1;
@@ -386,24 +380,20 @@ View Array::view(const IndexItem* const* items, int count) const {
   const Location where = items[0]->where;
   if (state_ == State::traced)
     return Access::make_view(Tracing::required("a traced Array", where).view(*this, items, count));
-  if (Tracing* t = Tracing::checked()) t->symbol_of(*this, where);
   concrete(*this, "a view", where);
+  if (Tracing* t = Tracing::checked()) t->symbol_of(*this, where);
   int named = 0, rests = 0;
   for (int k = 0; k < count; ++k) {
     named += items[k]->kind != IndexItem::Kind::newaxis && items[k]->kind != IndexItem::Kind::rest;
     rests += items[k]->kind == IndexItem::Kind::rest;
   }
-  if (rests > 1) throw IndexError("rest stands twice in one index list; it may stand once", where);
-  if (named > rank_ || (rests == 0 && named < rank_))
-    throw IndexError(
-        text("an array of shape ", Access::extents(*this), " is indexed with ", named, " positions",
-             named < rank_ ? "; add rest for the axes not named, as in a(i, rest)" : "; newaxis makes one more axis"),
-        where);
+  if (rests > 1) throw detail::rest_twice(*this, where);
+  if (named > rank_ || (rests == 0 && named < rank_)) throw detail::wrong_item_count(*this, named, where);
   Layout l;
   l.data = layout_.data;
   int rank = 0, axis = 0;
   const auto keep = [&](std::int64_t extent, std::int64_t stride) {
-    if (rank == max_rank) throw IndexError(text("arrays have at most ", max_rank, " axes"), where);
+    if (rank == max_rank) throw detail::too_many_axes(text("a view of ", detail::described(*this)), where);
     l.extents[rank] = extent;
     l.strides[rank++] = stride;
   };
@@ -420,24 +410,14 @@ View Array::view(const IndexItem* const* items, int count) const {
         for (int n = rank_ - named; n > 0; --n, ++axis) keep(layout_.extents[axis], layout_.strides[axis]);
         break;
       case IndexItem::Kind::slice: {
-        const Range3 r = slice_axis(item.item, layout_.extents[axis], item.where);
+        const Range3 r = slice_axis(item.item, axis, *this, item.where);
         if (r.extent > 0) advance(r.first * layout_.strides[axis]);
         keep(r.extent, r.step * layout_.strides[axis]);
         ++axis;
         break;
       }
       case IndexItem::Kind::scalar: {
-        const Value& v = item.item.lo.value;
-        if (!v.dtype().is_integer())
-          throw DTypeError(
-              text("an index must be an integer, not ", v.dtype(), "; write floordiv(a, b) for an integer quotient"),
-              item.where);
-        const std::int64_t given = v.as_integer(), extent = layout_.extents[axis],
-                           index = given < 0 ? given + extent : given;
-        if (index < 0 || index >= extent)
-          throw IndexError(text("index ", given, " is out of bounds for axis ", axis, " of an array of shape ",
-                                Access::extents(*this), valid_indices(extent)),
-                           item.where);
+        const std::int64_t index = checked_index(item.item.lo.value, axis, *this, item.where);
         advance(index * layout_.strides[axis]);
         ++axis;
         break;
@@ -452,26 +432,33 @@ View Array::view(const IndexItem* const* items, int count) const {
 
 namespace {
 
-void check_writable(const Element& e, const Location& where) {
+// e = x outside a trace; `operation` as the user wrote it.
+void store_number(const Element& e, std::string_view operation, const Operand& x) {
+  const DType dtype = Access::stored(e);
   if (Access::read_only(e))
-    throw UsageError(text("'=' writes into a read-only array (", Access::stored(e), "); copy() it first"), where);
+    throw UsageError(
+        text("'", operation, "' writes an element (", dtype, " scalar) of a read-only array; copy() it first"),
+        x.where);
+  if (Access::traced(x.value))
+    throw UsageError(text("'", operation, "' stores a traced ", x.value.dtype(), " scalar into an element (", dtype,
+                          " scalar) of a concrete array: pass the array as a parameter"),
+                     x.where);
+  detail::check_fits(x.value, dtype, operation, text(dtype, " scalar"), x.where);
+  write_element(Access::address(e), dtype, convert(Access::number(x.value), x.value.dtype(), dtype));
 }
 
 void store(const Element& e, const Operand& x) {
   if (Access::traced(e))
-    return Tracing::required("a traced element", x.where).store_element(Access::element(e), x.value, x.where);
-  check_writable(e, x.where);
-  if (Access::traced(x.value))
-    throw UsageError("a traced Value is stored into a concrete array: pass the array as a parameter", x.where);
-  write_element(Access::address(e), Access::stored(e),
-                convert(Access::number(x.value), x.value.dtype(), Access::stored(e)));
+    return Tracing::required("a traced element", x.where).store_element(Access::element(e), "=", x.value, x.where);
+  store_number(e, "=", x);
 }
 
 void update(const Element& e, ir::Op op, const Operand& x) {
   if (Access::traced(e))
     return Tracing::required("a traced element", x.where).update_element(Access::element(e), op, x.value, x.where);
+  const std::string name = detail::update_name(op);
   const Operand both[2] = {Operand(e, x.where), x};
-  store(e, Operand(detail::apply(op, both, 2), x.where));
+  store_number(e, name, Operand(detail::apply(op, both, 2, name), x.where));
 }
 
 }  // namespace
@@ -491,14 +478,17 @@ void Element::max(const Operand& x) && { update(*this, ir::Op::maximum, x); }
 Value Array::item(Location l) const {
   if (state_ == State::traced) {
     if (rank_ != 0)
-      throw ShapeError(text("item() of a traced ", dtype_, " array of rank ", int{rank_},
-                            ": its size is known when it is called only; write the element's indices, as in a(0)"),
+      throw ShapeError(text("item() of ", detail::described(*this),
+                            " inside a traced function, where its size is not known yet; write the element's indices, "
+                            "as in a(0)"),
                        l);
     return element(nullptr, 0, l);
   }
   concrete(*this, "item()", l);
   if (host_size() != 1)
-    throw ShapeError(text("item() of an array of shape ", Access::extents(*this), "; it needs exactly one element"), l);
+    throw ShapeError(text("item() of ", detail::described(*this),
+                          ": it needs exactly one element; write the element's indices, as in a(0)"),
+                     l);
   return Access::make({dtype_, Strength::strong}, read_element(layout_.data, dtype_));
 }
 
@@ -511,6 +501,12 @@ Array Array::as_read_only() const {
 // ---- Shape ----------------------------------------------------------------------------------------------------------
 
 Shape::Shape(std::initializer_list<Operand> extents) {
+  if (extents.size() > max_rank) {
+    std::string list;
+    for (const Operand& e : extents)
+      list += text(list.empty() ? "(" : ", ", Access::traced(e.value) ? "n" : text(e.value.as_integer()));
+    throw detail::too_many_axes(text("an array of shape ", list, ")"), extents.begin()->where);
+  }
   for (const Operand& e : extents) {
     if (rank_ == 0) where_ = e.where;
     append(e);
@@ -522,12 +518,9 @@ Shape::Shape(std::span<const std::int64_t> extents, Location l) : where_(l) {
   for (std::int64_t e : extents) append(Operand(e, l));
 }
 void Shape::append(const Operand& extent) {
-  if (rank_ == max_rank)
-    throw ShapeError(text("arrays have at most ", max_rank, " axes; join axes with reshape"), extent.where);
+  if (rank_ == max_rank) throw detail::too_many_axes("a shape", extent.where);
   if (!extent.value.dtype().is_integer())
-    throw DTypeError(text("an extent must be an integer, not ", extent.value.dtype(),
-                          "; write floordiv(a, b) for an integer quotient"),
-                     extent.where);
+    throw detail::not_an_integer("an extent of a shape", extent.value.dtype(), extent.where);
   new (extents_ + static_cast<std::size_t>(rank_++) * sizeof(Value)) Value(extent.value);
 }
 const Value& Shape::operator[](int axis) const { return reinterpret_cast<const Value*>(extents_)[axis]; }

@@ -1,5 +1,6 @@
 // Printing arrays and scalars, laid out as NumPy does.
 #include "core/access.h"
+#include "core/array_errors.h"
 #include "core/error_text.h"
 #include "core/host_ops.h"
 #include "core/trace.h"
@@ -336,10 +337,9 @@ Location newest_line() {
 
 std::ostream& operator<<(std::ostream& out, const Array& a) {
   if (Access::traced(a))
-    throw UsageError(
-        text("cannot print an array of ", a.dtype(), " with ", Access::rank(a),
-             " axes inside a traced function, where it has no numbers yet: return it and print the result"),
-        newest_line());
+    throw UsageError(text("cannot print ", detail::described(a),
+                          " inside a traced function, where it has no numbers yet: return it and print the result"),
+                     newest_line());
   if (!a.defined()) return out << "(no array)";
   if (detail::element_count(Access::extents(a)) == 0) return out << "[]" << suffix(a);
   if (Access::rank(a) == 0) return out << scalar_text(read_element(Access::layout(a).data, a.dtype()), a.dtype());
@@ -348,9 +348,10 @@ std::ostream& operator<<(std::ostream& out, const Array& a) {
 
 std::ostream& operator<<(std::ostream& out, const Value& x) {
   if (Access::traced(x))
-    throw UsageError(text("cannot print a Value of ", x.dtype(),
-                          " inside a traced function, where it has no number yet: return it and print the result"),
-                     newest_line());
+    throw UsageError(
+        text("cannot print ", x.dtype(),
+             " scalar inside a traced function, where it has no number yet: return it and print the result"),
+        newest_line());
   return out << scalar_text(Access::number(x), x.dtype());
 }
 

@@ -241,7 +241,7 @@ class Checks {
     if (!level) return false;
     const NodeId extent = build_.extent(root, axis);
     if (!is_known(extent, *level)) return false;
-    guard(path_[*level], least, most, root, axis, extent, location);
+    guard(*level, least, most, root, axis, extent, location);
     return true;
   }
 
@@ -445,8 +445,9 @@ class Checks {
     return result;
   }
 
-  void guard(const Place& place, const Turn& least, const Turn& most, RootId root, std::uint32_t axis, NodeId extent,
+  void guard(std::size_t level, const Turn& least, const Turn& most, RootId root, std::uint32_t axis, NodeId extent,
              std::uint32_t location) {
+    const Place place = path_[level];
     if (planted(Fault::missing_guard)) return;
     const Sum first = unified(least.index), last = unified(most.index), beyond = unified(build_.sum(extent));
     const NodeId low = build_.from(first), high = build_.from(last), end = build_.from(beyond);
@@ -464,11 +465,20 @@ class Checks {
     const NodeId too_low = build_.logical_not(build_.logical_or(no_low, starts));
     Message message;
     message.kind = Message::Kind::index;
-    message.text =
-        "index out of bounds: {} on axis " + std::to_string(axis) + " of " + name(root) +
-        ", which has {} elements there (allowed are 0 to extent - 1); shorten the range, or guard the access "
-        "with if_ or where";
-    message.shown = {build_.select(too_low, low, high), extent};
+    message.text = "index out of bounds: ";
+    message.append(program_, build_.select(too_low, low, high));
+    message.text += " on axis " + std::to_string(axis) + " of " + name(root) + " (";
+    NodeId extents[max_rank];
+    const Root& memory = program_.roots[root];
+    for (int k = 0; k < memory.rank; ++k) {
+      const NodeId own = build_.extent(root, static_cast<std::uint32_t>(k));
+      extents[k] = is_known(own, level) ? own : none;
+    }
+    message.append(program_, memory.dtype, extents, memory.rank);
+    message.text += "), which has ";
+    message.append(program_, extent);
+    message.text +=
+        " elements there (allowed are 0 to extent - 1); shorten the range, or guard the access with if_ or where";
     message.location = location;
     program_.messages.push_back(std::move(message));
     Statement statement;

@@ -1,5 +1,6 @@
 // What makes arrays: empty, zeros, full, arange, linspace, eye; ordinary C++ outside a trace, loops inside.
 #include "core/access.h"
+#include "core/array_errors.h"
 #include "core/error_text.h"
 #include "core/host_ops.h"
 #include "core/trace.h"
@@ -18,12 +19,7 @@ Array empty(const Shape& shape, DType dtype, Location l) {
   if (Tracing* t = Tracing::checked()) {
     ir::NodeId extents[max_rank];
     for (int k = 0; k < shape.rank(); ++k) extents[k] = t->integer_of(shape[k], "an extent", l);
-    for (int k = 0; k < shape.rank(); ++k)
-      t->guard(t->build().less_equal(t->build().integer(0), extents[k]),
-               {ir::Message::Kind::shape,
-                "an extent of a new array is negative: {}; extents are 0 or more",
-                {extents[k]},
-                t->location(l)});
+    t->check_extents(dtype, extents, shape.rank(), l);
     return t->allocate(dtype, extents, shape.rank(), l);
   }
   std::int64_t extents[max_rank];
@@ -80,9 +76,10 @@ Array arange_of(const Operand& begin, const Operand& end, const Operand& step) {
   const Location& l = begin.where;
   const Type type = promote(promote(Access::type(begin.value), Access::type(end.value)), Access::type(step.value));
   if (type.dtype.is_bool() || type.dtype.is_complex())
-    throw DTypeError(text("arange of ", type.dtype, "; give integers or floats"), l);
+    throw DTypeError(text("arange of ", type.dtype, " scalars: give integers or floats"), l);
   if (!Access::traced(step.value) && step.value.as_double() == 0)
-    throw UsageError("arange with a step of 0 never ends: the step must be other than 0", l);
+    throw UsageError(
+        text("arange of ", type.dtype, " scalars with a step of 0 never ends: the step must be other than 0"), l);
   const Operand span = Operand(end - begin, l);
   Value count = 0;
   if (type.dtype.is_integer()) {
@@ -107,8 +104,7 @@ Array arange(const Operand& begin, const Operand& end, const Operand& step) { re
 
 Array linspace(const Operand& first, const Operand& last, const Operand& count) {
   const Location& l = first.where;
-  if (!count.value.dtype().is_integer())
-    throw DTypeError(text("linspace needs an integer count, not ", count.value.dtype(), "; cast it with i64(x)"), l);
+  if (!count.value.dtype().is_integer()) throw detail::not_an_integer("the count of linspace", count.value.dtype(), l);
   const Value intervals = maximum(Operand(count - Operand(1, l), l), Operand(1, l));
   const Value step = f64(Operand(Operand(last - first, l) / Operand(intervals, l), l));
   const Value begin = f64(first), end = f64(last);

@@ -203,19 +203,20 @@ constexpr RuntimeServices services{&allocate, &allocate_again, &allocate, &run_s
   if (status == status_no_memory) {
     const auto& memory = *static_cast<const LaunchMemory*>(frame.owner);
     if (memory.refused_root >= program.roots.size())
-      throw RuntimeError(
-          "an array that a compiled function makes is larger than memory can be; work on fewer elements at a time",
-          where);
+      throw RuntimeError(text("no memory for the partial results of a reduction, ", memory.refused_bytes,
+                              " bytes; work on fewer elements at a time"),
+                         where);
     const ir::Root& root = program.roots[memory.refused_root];
     const Location& line = program.locations[root.location];
     throw RuntimeError(
-        text("no memory for an array of ", root.dtype, " of rank ", int{root.rank}, ", ", memory.refused_bytes,
-             " bytes, that a compiled function makes; work on fewer elements at a time"),
+        text("no memory for a new ", root.dtype, " array of rank ", int{root.rank}, ", ", memory.refused_bytes,
+             memory.refused_bytes == std::numeric_limits<std::int64_t>::max() ? " bytes or more" : " bytes",
+             "; work on fewer elements at a time"),
         line.line() ? line : where);
   }
   const ir::Message& m = program.messages[static_cast<std::size_t>(status - 1)];
   std::string message = m.text;
-  for (std::size_t k = 0; k < m.shown.size() && k < 8; ++k) {
+  for (std::size_t k = 0; k < m.shown.size() && k < most_shown; ++k) {
     const std::size_t at = message.find("{}");
     if (at != std::string::npos) message.replace(at, 2, std::to_string(frame.failed[k]));
   }

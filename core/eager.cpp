@@ -2,6 +2,7 @@
 #include "core/eager.h"
 
 #include "core/access.h"
+#include "core/array_errors.h"
 #include "core/error_text.h"
 #include "core/trace.h"
 
@@ -53,12 +54,6 @@ Function& builtin_function() {
   return function;
 }
 
-template <class E>
-[[noreturn]] void with_line(const E& e, const Location& where) {
-  if (e.line() != 0) throw e;
-  throw E(e.what(), where);
-}
-
 void call_builtin(Builtin which, std::span<const std::int64_t> constants, std::span<const Argument> operands,
                   Results& results, const Location& where) {
   Argument list[8];
@@ -70,15 +65,15 @@ void call_builtin(Builtin which, std::span<const std::int64_t> constants, std::s
   try {
     call(builtin_function(), JitOptions{}, list, n, results, where);
   } catch (const ShapeError& e) {
-    with_line(e, where);
+    throw_with_line(e, where);
   } catch (const DTypeError& e) {
-    with_line(e, where);
+    throw_with_line(e, where);
   } catch (const IndexError& e) {
-    with_line(e, where);
+    throw_with_line(e, where);
   } catch (const UsageError& e) {
-    with_line(e, where);
+    throw_with_line(e, where);
   } catch (const RuntimeError& e) {
-    with_line(e, where);
+    throw_with_line(e, where);
   }
 }
 
@@ -107,11 +102,14 @@ struct ReductionPlan {
   DType accumulator, result;
 };
 
-ReductionPlan plan(Builtin which, DType dtype, const Location& where) {
-  if (dtype.is_complex())
-    throw DTypeError(text("reductions (sum, max, …) of an array of ", dtype,
-                          " are not supported yet; keep its real and imaginary parts in arrays of floats"),
+ReductionPlan plan(Builtin which, const Array& a, const Location& where) {
+  const DType dtype = a.dtype();
+  if (dtype.is_complex()) {
+    static constexpr std::string_view names[] = {"", "sum", "prod", "min", "max", "mean", "any", "all"};
+    throw DTypeError(text(names[static_cast<std::size_t>(which)], " of ", described(a),
+                          " is not supported yet; keep its real and imaginary parts in arrays of floats"),
                      where);
+  }
   const bool half = dtype == f16 || dtype == bf16;
   const DType floating = half ? f32 : dtype;
   DType integer = dtype;
@@ -141,11 +139,11 @@ ReductionPlan plan(Builtin which, DType dtype, const Location& where) {
 
 Value traced_reduction(Builtin which, const Array& a, const Location& where) {
   Tracing& t = Tracing::required("a reduction of a traced Array", where);
-  const ReductionPlan p = plan(which, a.dtype(), where);
+  const ReductionPlan p = plan(which, a, where);
   Value v = t.reduce_all(p.op, a, p.accumulator, where);
   if (which == Builtin::mean) {
     const Operand operands[2] = {Operand(v, where), Operand(p.accumulator(Operand(a.size(where), where)), where)};
-    const Value mean = t.apply(ir::Op::divide, operands, 2);
+    const Value mean = t.apply(ir::Op::divide, operands, 2, "mean");
     return p.result(Operand(mean, where));
   }
   return p.result(Operand(v, where));
@@ -167,7 +165,7 @@ Value traced_allclose(const ArrayOperand& a, const ArrayOperand& b, const Operan
 
 Array traced_reduction(Builtin which, const Array& a, std::int64_t options, const Location& where) {
   Tracing& t = Tracing::required("a reduction of a traced Array", where);
-  const ReductionPlan p = plan(which, a.dtype(), where);
+  const ReductionPlan p = plan(which, a, where);
   const auto axes = static_cast<unsigned>(options & 0xff);
   Array r = t.reduce_axes(p.op, a, p.accumulator, axes, (options & keepdims_bit) != 0, where);
   if (which == Builtin::mean) {
@@ -177,7 +175,7 @@ Array traced_reduction(Builtin which, const Array& a, std::int64_t options, cons
       if (axes >> k & 1) count = t.build().mul(count, s.extents[k]);
     const Value n = p.accumulator(Operand(t.value_of(count), where));
     const MixedOperand operands[2] = {{&r, nullptr}, {nullptr, &n}};
-    const Array mean = t.elementwise(ir::Op::divide, operands, 2, where);
+    const Array mean = t.elementwise(ir::Op::divide, operands, 2, where, "mean");
     return p.result == mean.dtype() ? mean : t.cast(mean, p.result, where);
   }
   return p.result == r.dtype() ? r : t.cast(r, p.result, where);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <kiln/dtype.h>
+#include <kiln/location.h>
 
 #include <cstdint>
 #include <span>
@@ -30,6 +31,13 @@ std::string text(const Parts&... parts) {
   std::string out;
   (append_text(out, parts), ...);
   return out;
+}
+
+/// Throws the error again, with this line where it has none.
+template <class E>
+[[noreturn]] void throw_with_line(const E& e, const Location& where) {
+  if (e.line() != 0) throw e;
+  throw E(e.what(), where);
 }
 
 }  // namespace kiln

@@ -38,14 +38,17 @@ struct ResultSlot {
   std::int64_t strides[max_rank];
 };
 
+/// The values that the message of a failed guard can show: the extents of two arrays.
+inline constexpr std::size_t most_shown = 2 * max_rank;
+
 /// One call. Fields are read by compiled code at fixed offsets.
 struct Frame {
   const RuntimeServices* services;
   const detail::Layout* const* arrays;  // the array arguments
   const detail::Number16* scalars;      // the scalar arguments
   ResultSlot* results;
-  void* owner;             // the dispatcher's
-  std::int64_t failed[8];  // the values a failed guard shows
+  void* owner;                      // the dispatcher's
+  std::int64_t failed[most_shown];  // the values a failed guard shows
 };
 static_assert(offsetof(Frame, services) == 0 && offsetof(Frame, arrays) == 8 && offsetof(Frame, scalars) == 16 &&
               offsetof(Frame, results) == 24 && offsetof(Frame, failed) == 40);

@@ -1,6 +1,7 @@
 // The functions of arrays: inside a trace recorded, outside run now.
 #include "core/access.h"
 #include "core/apply.h"
+#include "core/array_errors.h"
 #include "core/eager.h"
 #include "core/error_text.h"
 #include "core/host_ops.h"
@@ -26,7 +27,7 @@ namespace {
 
 // A number that does not fit the dtype it meets: compared as it is, else an error, as in a trace, where numbers are
 // known too. Returns whether `number` takes the operand's place.
-bool must_widen(Op op, const MixedOperand* operands, int index, const Location& where) {
+bool must_widen(Op op, const MixedOperand* operands, int index, std::string_view name, const Location& where) {
   const Value* scalar = operands[index].scalar;
   if (!scalar || Access::traced(*scalar) || !Access::type(*scalar).weak() || !scalar->dtype().is_integer())
     return false;
@@ -40,22 +41,27 @@ bool must_widen(Op op, const MixedOperand* operands, int index, const Location& 
   const std::int64_t number = Access::number(*scalar).i;
   if (detail::fits(number, types.operand.dtype)) return false;
   if (ir::row(op).rule == ir::Rule::comparison) return true;
-  throw DTypeError(text("'", ir::row(op).spelling, "': the number ", number, " does not fit ", types.operand.dtype,
-                        "; cast the other operand, as in i64(x)"),
-                   where);
+  const Array* const array = operands[index == 0 ? 1 : 0].array;
+  detail::check_fits(*scalar, types.operand.dtype, name,
+                     array ? detail::described(*array) : text(types.operand.dtype, " scalar"), where);
+  return false;
 }
 
-Array elementwise(Op op, const MixedOperand* operands, const Location& where) {
+// `name` is what the user wrote.
+Array elementwise(Op op, const MixedOperand* operands, std::string_view name, const Location& where) {
   const int arity = ir::row(op).arity;
-  if (Tracing* t = Tracing::checked()) return t->elementwise(op, operands, arity, where);
+  for (int k = 0; k < arity; ++k)
+    if (operands[k].array && Access::state(*operands[k].array) == Access::State::undefined)
+      throw detail::no_elements(text("'", name, "'"), where);
+  if (Tracing* t = Tracing::checked()) return t->elementwise(op, operands, arity, where, name);
   Argument list[3];
   Value wide = 0;
   for (int k = 0; k < arity; ++k) {
-    if (!must_widen(op, operands, k, where)) continue;
+    if (!must_widen(op, operands, k, name, where)) continue;
     Access::set(wide, Access::make({i64, Strength::strong}, Access::number(*operands[k].scalar)));
     MixedOperand widened[3] = {operands[0], operands[1], {}};
     widened[k].scalar = &wide;
-    return elementwise(op, widened, where);
+    return elementwise(op, widened, name, where);
   }
   for (int k = 0; k < arity; ++k)
     list[k] = operands[k].array ? detail::argument(*operands[k].array) : detail::argument(*operands[k].scalar);
@@ -69,7 +75,7 @@ MixedOperand mixed(const Operand& a) { return {nullptr, &a.value}; }
 template <class... A>
 Array elementwise(Op op, const Location& where, const A&... operands) {
   const MixedOperand list[] = {mixed(operands)...};
-  return elementwise(op, list, where);
+  return elementwise(op, list, ir::row(op).spelling, where);
 }
 
 }  // namespace
@@ -115,8 +121,10 @@ Array operator!(const ArrayOperand& a) { return elementwise(Op::logical_not, a.w
 #undef KILN_BINARY
 
 Array clip(const ArrayOperand& x, const Operand& lo, const Operand& hi) {
-  const Array low = maximum(x, lo);
-  return minimum(ArrayOperand(low, x.where), hi);
+  const MixedOperand from_below[] = {mixed(x), mixed(lo)};
+  const Array low = elementwise(Op::maximum, from_below, "clip", x.where);
+  const MixedOperand from_above[] = {{&low, nullptr}, mixed(hi)};
+  return elementwise(Op::minimum, from_above, "clip", x.where);
 }
 
 Array where(const ArrayOperand& c, const ArrayOperand& x, const ArrayOperand& y) {
@@ -145,73 +153,94 @@ Array where(const Operand& c, const Operand& x, const ArrayOperand& y) {
 
 namespace {
 
-void check_target(const Array& to, const Location& where) {
-  if (Access::state(to) == Access::State::undefined)
-    throw UsageError("storing into an Array that has no elements yet: assign an array to it first", where);
+void check_target(const Array& to, std::string_view operation, const Location& where) {
+  if (Access::state(to) == Access::State::undefined) throw detail::no_elements(text("'", operation, "'"), where);
   if (Access::read_only(to))
     throw UsageError(
-        text("'=' writes into a read-only array (", to.dtype(), ", shape ", Access::extents(to), "); copy() it first"),
-        where);
+        text("'", operation, "' writes into a read-only array (", detail::described(to), "); copy() it first"), where);
+}
+
+// Both concrete: from broadcasts to the shape of to.
+void check_stored(const Array& to, const Array& from, std::string_view operation, const Location& where) {
+  const auto extents = Access::extents(to), own = Access::extents(from);
+  bool fits = own.size() <= extents.size();
+  for (std::size_t k = 1; fits && k <= own.size(); ++k)
+    fits = own[own.size() - k] == 1 || own[own.size() - k] == extents[extents.size() - k];
+  if (!fits)
+    throw ShapeError(text("'", operation, "' of ", detail::described(to), " and ", detail::described(from),
+                          ": extents must be equal, or 1 on the right; slice or broadcast the right side to the shape "
+                          "on the left"),
+                     where);
 }
 
 // Both concrete: to[...] = from[...], broadcast.
 void copy_concrete(const Array& to, const Array& from, const Location& where) {
-  check_target(to, where);
-  const auto extents = Access::extents(to), own = Access::extents(from);
+  check_target(to, "=", where);
+  check_stored(to, from, "=", where);
   detail::Layout l = Access::layout(from);
   const int rank = Access::rank(to), shift = rank - Access::rank(from);
-  bool fits = shift >= 0;
-  for (int k = rank; fits && k-- > 0;) {
+  for (int k = rank; k-- > 0;) {
     const int j = k - shift;
-    l.strides[k] = j < 0 || own[static_cast<std::size_t>(j)] == 1 ? 0 : Access::layout(from).strides[j];
-    fits = j < 0 || own[static_cast<std::size_t>(j)] == 1 ||
-           own[static_cast<std::size_t>(j)] == extents[static_cast<std::size_t>(k)];
-    l.extents[k] = extents[static_cast<std::size_t>(k)];
+    l.strides[k] = j < 0 || Access::layout(from).extents[j] == 1 ? 0 : Access::layout(from).strides[j];
+    l.extents[k] = Access::layout(to).extents[k];
   }
-  if (!fits)
-    throw ShapeError(text("'=': an array of ", from.dtype(), " and shape ", own, " cannot be stored into one of ",
-                          to.dtype(), " and shape ", extents, ": extents must be equal, or 1 on the right"),
-                     where);
   detail::copy_elements(Access::layout(to), to.dtype(), l, from.dtype(), rank);
 }
 
 void store_array(const Array& to, const ArrayOperand& x) {
+  if (Access::state(x.array) == Access::State::undefined) throw detail::no_elements("'='", x.where);
   if (Tracing* t = Tracing::checked()) {
     t->symbol_of(to, x.where);
     return t->copy_into(to, x.array, x.where);
   }
-  if (Access::state(x.array) == Access::State::undefined)
-    throw UsageError("'=' of an Array that has no elements yet: assign an array to it first", x.where);
   copy_concrete(to, x.array, x.where);
 }
 
 void store_scalar(const Array& to, const Operand& x) {
   if (Tracing* t = Tracing::checked()) return t->fill(to, x.value, x.where);
-  check_target(to, x.where);
+  check_target(to, "=", x.where);
   if (Access::traced(x.value))
-    throw UsageError("a traced Value is stored into a concrete array: pass the array as a parameter", x.where);
+    throw UsageError(text("'=' stores a traced ", x.value.dtype(), " scalar into a concrete array (",
+                          detail::described(to), "): pass the array as a parameter"),
+                     x.where);
+  detail::check_fits(x.value, to.dtype(), "=", detail::described(to), x.where);
   const Number16 number = convert(Access::number(x.value), x.value.dtype(), to.dtype());
   detail::fill_elements(Access::layout(to), to.dtype(), Access::rank(to), number);
 }
 
-void check_update(Op op, const Array& to, const Array& result, const Location& where) {
-  const bool keeps = promote(to.dtype(), result.dtype()) == to.dtype();
-  if (!keeps)
-    throw DTypeError(text("'", ir::row(op).spelling, "=' gives ", result.dtype(), ", which a ", to.dtype(),
-                          " array cannot hold; write x(rest) = ", to.dtype(), "(…)"),
+// Whether to[...] can be updated: it may be written, and stays of its dtype and shape.
+void check_update(const Array& to, Op op, const MixedOperand& x, std::string_view name, const Location& where) {
+  const MixedOperand operands[2] = {{&to, nullptr}, x};
+  if (Access::state(to) == Access::State::undefined || (x.array && Access::state(*x.array) == Access::State::undefined))
+    throw detail::no_elements(text("'", name, "'"), where);
+  Tracing* const t = Tracing::checked();
+  if (t)
+    t->written(t->symbol_of(to, where), name, where);
+  else
+    check_target(to, name, where);
+  const Type own{to.dtype(), Strength::strong};
+  const Type in[2] = {own, x.array ? Type{x.array->dtype(), Strength::strong} : Access::type(*x.scalar)};
+  ir::OpTypes types{};
+  std::string_view reason;
+  if (!ir::infer(op, in, 2, types, reason))
+    throw DTypeError(text("'", name, "' of ", detail::described(operands, 2), ": ", reason), where);
+  if (promote(own.dtype, types.result.dtype) != own.dtype)
+    throw DTypeError(text("'", name, "' of ", detail::described(operands, 2), " gives ", types.result.dtype,
+                          ", which a ", own.dtype, " array cannot hold; write x(rest) = ", own.dtype, "(…)"),
                      where);
+  if (!x.array) return;
+  if (t)
+    t->check_stored(t->symbol_of(to, where), t->symbol_of(*x.array, where), name, where);
+  else
+    check_stored(to, *x.array, name, where);
 }
 
-void update_array(const Array& to, Op op, const ArrayOperand& x) {
-  const Array result = elementwise(op, x.where, ArrayOperand(to, x.where), x);
-  check_update(op, to, result, x.where);
-  store_array(to, ArrayOperand(result, x.where));
-}
-
-void update_scalar(const Array& to, Op op, const Operand& x) {
-  const Array result = elementwise(op, x.where, ArrayOperand(to, x.where), x);
-  check_update(op, to, result, x.where);
-  store_array(to, ArrayOperand(result, x.where));
+void update(const Array& to, Op op, const MixedOperand& x, const Location& where) {
+  const std::string name = detail::update_name(op);
+  check_update(to, op, x, name, where);
+  const MixedOperand operands[] = {{&to, nullptr}, x};
+  const Array result = elementwise(op, operands, name, where);
+  store_array(to, ArrayOperand(result, where));
 }
 
 }  // namespace
@@ -219,16 +248,16 @@ void update_scalar(const Array& to, Op op, const Operand& x) {
 void View::operator=(const ArrayOperand& x) && { store_array(*this, x); }
 void View::operator=(const Operand& x) && { store_scalar(*this, x); }
 
-#define KILN_UPDATE(symbol, op)                                                          \
-  void View::operator symbol(const ArrayOperand & x) { update_array(*this, Op::op, x); } \
-  void View::operator symbol(const Operand & x) { update_scalar(*this, Op::op, x); }     \
-  Array& Array::operator symbol(const ArrayOperand & x)& {                               \
-    update_array(*this, Op::op, x);                                                      \
-    return *this;                                                                        \
-  }                                                                                      \
-  Array& Array::operator symbol(const Operand & x)& {                                    \
-    update_scalar(*this, Op::op, x);                                                     \
-    return *this;                                                                        \
+#define KILN_UPDATE(symbol, op)                                                                    \
+  void View::operator symbol(const ArrayOperand & x) { update(*this, Op::op, mixed(x), x.where); } \
+  void View::operator symbol(const Operand & x) { update(*this, Op::op, mixed(x), x.where); }      \
+  Array& Array::operator symbol(const ArrayOperand & x)& {                                         \
+    update(*this, Op::op, mixed(x), x.where);                                                      \
+    return *this;                                                                                  \
+  }                                                                                                \
+  Array& Array::operator symbol(const Operand & x)& {                                              \
+    update(*this, Op::op, mixed(x), x.where);                                                      \
+    return *this;                                                                                  \
   }
 KILN_UPDATE(+=, add)
 KILN_UPDATE(-=, subtract)
@@ -257,25 +286,25 @@ std::int64_t options_of(const char* name, const ArrayOperand& x, const Reduce& o
   if (options.axis.count == 0) return bits | ((1 << rank) - 1);
   for (int k = 0; k < options.axis.count; ++k) {
     const int given = options.axis.values[k], axis = given < 0 ? given + rank : given;
-    if (axis < 0 || axis >= rank)
-      throw IndexError(
-          text(name, " along axis ", given, " of an array of rank ", rank, "; axes are ", -rank, " to ", rank - 1),
-          x.where);
+    if (axis < 0 || axis >= rank) throw detail::no_such_axis(name, given, x.array, x.where);
     if (bits >> axis & 1)
-      throw IndexError(text(name, " of an array of rank ", rank, " names axis ", given, " twice; name each axis once"),
-                       x.where);
+      throw IndexError(
+          text(name, " of ", detail::described(x.array), " names axis ", given, " twice; name each axis once"),
+          x.where);
     bits |= std::int64_t{1} << axis;
   }
   return bits;
 }
 
-Value reduce(Builtin which, const ArrayOperand& x) {
+Value reduce(Builtin which, const char* name, const ArrayOperand& x) {
+  if (Access::state(x.array) == Access::State::undefined) throw detail::no_elements(name, x.where);
   if (Tracing::checked()) return detail::traced_reduction(which, x.array, x.where);
   const Argument operand = detail::argument(x.array);
   return detail::eager_value(which, {}, {&operand, 1}, x.where);
 }
 
 Array reduce(Builtin which, const char* name, const ArrayOperand& x, const Reduce& options) {
+  if (Access::state(x.array) == Access::State::undefined) throw detail::no_elements(name, x.where);
   const std::int64_t bits = options_of(name, x, options);
   if (Tracing::checked()) return detail::traced_reduction(which, x.array, bits, x.where);
   const Argument operand = detail::argument(x.array);
@@ -284,8 +313,8 @@ Array reduce(Builtin which, const char* name, const ArrayOperand& x, const Reduc
 
 }  // namespace
 
-#define KILN_REDUCTION(name)                                             \
-  Value name(const ArrayOperand& x) { return reduce(Builtin::name, x); } \
+#define KILN_REDUCTION(name)                                                    \
+  Value name(const ArrayOperand& x) { return reduce(Builtin::name, #name, x); } \
   Array name(const ArrayOperand& x, const Reduce& options) { return reduce(Builtin::name, #name, x, options); }
 KILN_REDUCTION(sum)
 KILN_REDUCTION(prod)
@@ -296,7 +325,34 @@ KILN_REDUCTION(any)
 KILN_REDUCTION(all)
 #undef KILN_REDUCTION
 
+namespace {
+
+void check_matrix(const char* name, const ArrayOperand& a) {
+  if (Access::state(a.array) == Access::State::undefined) throw detail::no_elements(name, a.where);
+  if (Access::rank(a.array) != 2)
+    throw ShapeError(
+        text(name, " of ", detail::described(a.array), ": it needs rank 2; index the other axes, as in a(i, _, _)"),
+        a.where);
+}
+
+// For functions made of others: throws, under the function's own name, what `op` would say of these dtypes.
+void check_dtypes(const char* name, Op op, const ArrayOperand& a, const MixedOperand& b) {
+  const MixedOperand operands[2] = {mixed(a), b};
+  if (Access::state(a.array) == Access::State::undefined ||
+      (b.array && Access::state(*b.array) == Access::State::undefined))
+    throw detail::no_elements(name, a.where);
+  const Type in[2] = {{a.array.dtype(), Strength::strong},
+                      b.array ? Type{b.array->dtype(), Strength::strong} : Access::type(*b.scalar)};
+  ir::OpTypes types{};
+  std::string_view reason;
+  if (!ir::infer(op, in, 2, types, reason))
+    throw DTypeError(text(name, " of ", detail::described(operands, 2), ": ", reason), a.where);
+}
+
+}  // namespace
+
 Value trace(const ArrayOperand& a) {
+  check_matrix("trace", a);
   if (Tracing::checked()) {
     const Array d = diagonal(a);
     return sum(ArrayOperand(d, a.where));
@@ -306,9 +362,10 @@ Value trace(const ArrayOperand& a) {
 }
 
 Value dot(const ArrayOperand& a, const ArrayOperand& b) {
+  check_dtypes("dot", Op::multiply, a, mixed(b));
   if (Access::rank(a.array) != 1 || Access::rank(b.array) != 1)
-    throw ShapeError(text("dot takes two arrays of rank 1, not ", Access::rank(a.array), " and ", Access::rank(b.array),
-                          "; for others write sum(a * b, {.axis = …})"),
+    throw ShapeError(text("dot of ", detail::described(a.array), " and ", detail::described(b.array),
+                          ": both must have rank 1; for others write sum(a * b, {.axis = …})"),
                      a.where);
   if (Tracing* t = Tracing::checked()) {
     t->check_dot(a.array, b.array, a.where);
@@ -320,6 +377,7 @@ Value dot(const ArrayOperand& a, const ArrayOperand& b) {
 }
 
 Value allclose(const ArrayOperand& a, const ArrayOperand& b, double rtol, double atol) {
+  check_dtypes("allclose", Op::subtract, a, mixed(b));
   const Value r = rtol, t = atol;
   if (Tracing::checked()) return detail::traced_allclose(a, b, Operand(r, a.where), Operand(t, a.where));
   const Argument operands[] = {detail::argument(a.array), detail::argument(b.array), detail::argument(r),
@@ -328,6 +386,7 @@ Value allclose(const ArrayOperand& a, const ArrayOperand& b, double rtol, double
 }
 
 Value array_equal(const ArrayOperand& a, const ArrayOperand& b) {
+  check_dtypes("array_equal", Op::equal, a, mixed(b));
   if (Access::rank(a.array) != Access::rank(b.array)) return Value(false);
   if (Tracing::checked()) {
     const Array same = a == b;
@@ -344,9 +403,8 @@ Value array_equal(const ArrayOperand& a, const ArrayOperand& b) {
 namespace {
 
 Array convert_array(const Array& a, DType dtype, const Location& where) {
+  if (Access::state(a) == Access::State::undefined) throw detail::no_elements("a copy or cast", where);
   if (Tracing* t = Tracing::checked()) return t->cast(a, dtype, where);
-  if (Access::state(a) == Access::State::undefined)
-    throw UsageError("this Array has no elements yet: assign an array to it first", where);
   const Array result = detail::new_array(dtype, Access::extents(a), where);
   detail::copy_elements(Access::layout(result), dtype, Access::layout(a), a.dtype(), Access::rank(a));
   return result;
@@ -361,9 +419,8 @@ Array DType::operator()(const ArrayOperand& x) const { return convert_array(x.ar
 // ---- Shape ----------------------------------------------------------------------------------------------------------
 
 Array Array::reshape(const Shape& shape, Location l) const {
+  if (state_ == State::undefined) throw detail::no_elements("reshape", l);
   if (Tracing* t = Tracing::checked()) return t->reshape(*this, shape, l);
-  if (state_ == State::undefined)
-    throw UsageError("reshape: this Array has no elements yet: assign an array to it first", l);
   const std::int64_t count = host_size();
   std::int64_t extents[max_rank], product = 1;
   int unknown = -1;
@@ -373,19 +430,16 @@ Array Array::reshape(const Shape& shape, Location l) const {
       product *= extents[k];
       continue;
     }
-    if (unknown >= 0)
-      throw ShapeError(text("reshape of an array of shape ", Access::extents(*this),
-                            " to a shape with -1 twice: one extent (-1) can be inferred"),
-                       l);
+    if (unknown >= 0) throw detail::two_unknown_extents(*this, l);
     unknown = k;
   }
   if (unknown >= 0) extents[unknown] = product > 0 ? count / product : 0;
   const std::span<const std::int64_t> all{extents, static_cast<std::size_t>(shape.rank())};
   if (detail::element_count(all) != count)
-    throw ShapeError(text("reshape of an array of shape ", Access::extents(*this), " to ", all, ": ", count,
-                          " elements do not become ", detail::element_count(all),
-                          "; give extents of that product, one of them may be -1"),
-                     l);
+    throw ShapeError(
+        text("reshape of ", detail::described(*this), " to ", all, ": ", count, " elements do not become ",
+             detail::element_count(all), ": the number of elements must stay; one extent may be given as -1"),
+        l);
   const Array source = detail::is_contiguous(*this) ? *this : copy(l);
   detail::Layout layout;
   layout.data = Access::layout(source).data;
@@ -408,9 +462,8 @@ Array Array::ravel(Location l) const {
 namespace {
 
 Array permuted(const Array& a, const int* axes, const Location& where) {
+  if (Access::state(a) == Access::State::undefined) throw detail::no_elements("transpose", where);
   if (Tracing* t = Tracing::checked()) return t->transpose(a, axes, where);
-  if (Access::state(a) == Access::State::undefined)
-    throw UsageError("transpose: this Array has no elements yet: assign an array to it first", where);
   detail::Layout l = Access::layout(a);
   for (int k = 0; k < Access::rank(a); ++k) {
     l.extents[k] = Access::layout(a).extents[axes[k]];
@@ -429,29 +482,33 @@ Array Array::transpose(Location l) const {
 }
 
 Array Array::transpose(std::initializer_list<int> list, Location l) const {
+  const auto wrong_axes = [&] {
+    std::string axes;
+    for (int axis : list) axes += text(axes.empty() ? "" : ", ", axis);
+    return IndexError(text("transpose of ", detail::described(*this), " to the axes {", axes,
+                           "}: give each of its axes once, as in a.transpose({1, 0})"),
+                      l);
+  };
   int axes[max_rank];
   unsigned seen = 0;
   int n = 0;
   for (int given : list) {
     const int axis = given < 0 ? given + rank_ : given;
-    if (axis < 0 || axis >= rank_ || (seen >> axis & 1) || n >= rank_)
-      throw IndexError(text("transpose of an array of rank ", int{rank_}, " needs each of its axes once"), l);
+    if (axis < 0 || axis >= rank_ || (seen >> axis & 1) || n >= rank_) throw wrong_axes();
     seen |= 1u << axis;
     axes[n++] = axis;
   }
-  if (n != rank_)
-    throw IndexError(text("transpose of an array of rank ", int{rank_}, " needs each of its axes once"), l);
+  if (n != rank_) throw wrong_axes();
   return permuted(*this, axes, l);
 }
 
 Array Array::broadcast_to(const Shape& shape, Location l) const {
+  if (state_ == State::undefined) throw detail::no_elements("broadcast_to", l);
   if (Tracing* t = Tracing::checked()) {
     ir::NodeId extents[max_rank];
     for (int k = 0; k < shape.rank(); ++k) extents[k] = t->integer_of(shape[k], "an extent", l);
     return t->broadcast(*this, extents, shape.rank(), l);
   }
-  if (state_ == State::undefined)
-    throw UsageError("broadcast_to: this Array has no elements yet: assign an array to it first", l);
   detail::Layout to;
   to.data = layout_.data;
   const int shift = shape.rank() - rank_;
@@ -459,13 +516,14 @@ Array Array::broadcast_to(const Shape& shape, Location l) const {
     to.extents[k] = shape[k].as_integer();
     const int own = k - shift;
     const bool repeats = own < 0 || (layout_.extents[own] == 1 && to.extents[k] != 1);
-    if (shift < 0 || (!repeats && layout_.extents[own] != to.extents[k])) {
+    if (shift < 0 || to.extents[k] < 0 || (!repeats && layout_.extents[own] != to.extents[k])) {
       std::int64_t wanted[max_rank];
       for (int j = 0; j < shape.rank(); ++j) wanted[j] = shape[j].as_integer();
-      throw ShapeError(text("broadcast_to: an array of shape ", Access::extents(*this), " does not broadcast to ",
-                            std::span<const std::int64_t>(wanted, static_cast<std::size_t>(shape.rank())),
-                            ": extents must be equal or 1, counted from the last axis"),
-                       l);
+      throw ShapeError(
+          text("broadcast_to of ", detail::described(*this), " to ",
+               std::span<const std::int64_t>(wanted, static_cast<std::size_t>(shape.rank())),
+               ": extents must be equal, or 1 in the array, counted from the last axis, and none negative"),
+          l);
     }
     to.strides[k] = repeats ? 0 : layout_.strides[own];
   }
@@ -474,12 +532,8 @@ Array Array::broadcast_to(const Shape& shape, Location l) const {
 }
 
 Array diagonal(const ArrayOperand& a) {
+  check_matrix("diagonal", a);
   if (Tracing* t = Tracing::checked()) return t->diagonal(a.array, a.where);
-  const int rank = Access::rank(a.array);
-  if (rank != 2)
-    throw ShapeError(text("diagonal of an array of shape ", Access::extents(a.array),
-                          ": it needs rank 2; index the other axes, as in a(i, _, _)"),
-                     a.where);
   const detail::Layout& from = Access::layout(a.array);
   detail::Layout l;
   l.data = from.data;

@@ -45,7 +45,8 @@ Specializations::~Specializations() {
   delete[] list_;
 }
 const Specialization& Specializations::operator[](int index) const {
-  if (index < 0 || index >= count_) throw IndexError(text("specialization ", index, " of ", count_));
+  if (index < 0 || index >= count_)
+    throw IndexError(text("specializations()[", index, "]: there are ", count_, "; test size() first"));
   return *list_[index];
 }
 void Specializations::add(const Specialization& s) {
@@ -70,22 +71,21 @@ Specializations specializations(Function& function) {
   return list;
 }
 
-Text inspect(Function& function, const char* what) {
+Text inspect(Function& function, const char* what, const Location& where) {
   const Variant* v = state_of(function).variants.load();
-  if (!v) throw UsageError("inspect: nothing has been compiled yet; call the function first", function.where);
+  if (!v) throw UsageError("inspect: nothing has been compiled yet; call the function first", where);
   const auto is = [&](const char* form) { return std::strcmp(what, form) == 0; };
   if (is("program")) {
     ir::Program traced = v->traced;  // the question adds nodes to it
     return Text(ir::print(v->traced, ir::sequential_loops(traced)).c_str());
   }
   if (!is("scheduled") && !is("llvm") && !is("asm"))
-    throw UsageError(text("inspect(\"", what, "\"): give \"program\", \"scheduled\", \"llvm\" or \"asm\""),
-                     function.where);
+    throw UsageError(text("inspect(\"", what, "\"): give \"program\", \"scheduled\", \"llvm\" or \"asm\""), where);
   if (!v->executable)
     throw UsageError(text("inspect(\"", what,
                           "\"): the newest specialization is interpreted and has a \"program\" only; make a "
                           "compiled call first"),
-                     function.where);
+                     where);
   if (is("scheduled")) return Text(ir::print(v->scheduled).c_str());
   return Text(cpu_backend().inspect(v->scheduled, v->options, what).c_str());
 }

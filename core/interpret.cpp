@@ -9,6 +9,8 @@
 #include <kiln/error.h>
 
 #include <algorithm>
+#include <limits>
+#include <span>
 #include <unordered_map>
 
 namespace kiln {
@@ -349,16 +351,18 @@ std::byte* Interpreter::written_element(const Statement& s) {
 
 void Interpreter::raise(const Outside& outside) const {
   const auto& [root, index, extent, axis, flat, location] = outside;
+  const Root& of = program_.roots[root];
   const Root& memory = program_.roots[memory_of(program_, root)];
   std::string what =
       text("index out of bounds: ", index, " on ", flat ? text("the elements of ") : text("axis ", axis, " of "));
-  if (program_.roots[root].kind == Root::Kind::alias) what += "a reshape of ";
+  if (of.kind == Root::Kind::alias) what += "a reshape of ";
   if (memory.kind == Root::Kind::parameter)
     what += text("array argument ", memory.argument + 1);
   else
     what += "an array made in the function";
+  const std::span<const std::int64_t> extents{memory_[root].extents, of.rank};
   what +=
-      text(", which has ", extent,
+      text(" (", of.dtype, " array of shape ", extents, "), which has ", extent,
            " elements there (allowed are 0 to extent - 1); shorten the range, or guard the access with if_ or where");
   if (location < program_.locations.size()) throw IndexError(what, program_.locations[location]);
   throw IndexError(what);
@@ -510,15 +514,16 @@ Flow Interpreter::allocate(const Statement& s) {
     memory.extents[k] = std::max<std::int64_t>(integer(root.extents[k]), 0);
     fits &= !__builtin_mul_overflow(bytes, memory.extents[k], &bytes);
   }
+  if (!fits) bytes = std::numeric_limits<std::int64_t>::max();  // which no memory has
   make_contiguous(memory, root.rank);
   // In a loop the memory of the turn before serves again, unless a swap gave it to another root.
   const bool again = memory.ready && memory.origin == s.target && memory.capacity >= bytes;
-  if (fits && !again) {
+  if (!again) {
     memory.data = frame_.services->allocate(&frame_, s.target, bytes);
     memory.capacity = bytes;
     memory.origin = s.target;
   }
-  if (!fits || (memory.data == nullptr && bytes != 0)) {
+  if (memory.data == nullptr && bytes != 0) {
     status_ = status_no_memory;
     return Flow::failed;
   }
@@ -538,7 +543,7 @@ void Interpreter::swap(const Statement& s) {
 Flow Interpreter::guard(const Statement& s) {
   if (holds(s.condition)) return Flow::next;
   const Message& message = program_.messages[s.message];
-  const std::size_t shown = std::min(message.shown.size(), std::size(frame_.failed));
+  const std::size_t shown = std::min(message.shown.size(), most_shown);
   for (std::size_t k = 0; k < shown; ++k) frame_.failed[k] = integer(message.shown[k]);
   status_ = static_cast<std::int32_t>(s.message) + 1;
   return Flow::failed;

@@ -127,14 +127,23 @@ struct Result {
   NodeId extents[max_rank] = {}, strides[max_rank] = {};
 };
 
-/// The error of a guard that fails. `kind` chooses the exception; the text names the operation and a way out, the
-/// values of `shown` are appended in its place-holders "{}".
+struct Program;
+
+/// The error of a guard that fails. `kind` chooses the exception; the text names the operation, dtypes, shapes and a
+/// way out, the values of `shown` are put into its place-holders "{}".
 struct Message {
   enum class Kind : std::uint8_t { shape, index, usage };
   Kind kind = Kind::shape;
   std::string text;
   std::vector<NodeId> shown;
   std::uint32_t location = 0;
+
+  /// Appends a number: as it is where it is known already, else a place-holder.
+  void append(const Program& program, NodeId number);
+  /// Appends an array: its dtype and its shape.
+  void append(const Program& program, DType dtype, const NodeId* extents, int rank);
+  /// Appends a shape as (3, 4).
+  void append_shape(const Program& program, const NodeId* extents, int rank);
 };
 
 /// Adds constant-folded, hash-consed and simplified nodes to a Program; what tracing and the passes build expressions

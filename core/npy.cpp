@@ -1,5 +1,6 @@
 // load and save: arrays as .npy files, NumPy's format 1 to 3.
 #include "core/access.h"
+#include "core/array_errors.h"
 #include "core/error_text.h"
 
 #include <fcntl.h>
@@ -341,16 +342,15 @@ Array array_for(const Header& header, std::size_t bytes) {
 
 void check_savable(const Array& a, const Request& request) {
   if (Access::traced(a))
-    throw UsageError(text("save(\"", request.path,
-                          "\", a): inside a traced function a has no numbers yet; return it and "
-                          "save the result"),
+    throw UsageError(text("save(\"", request.path, "\", a) of ", detail::described(a),
+                          " inside a traced function, where it has no numbers yet: return it and save the result"),
                      request.where);
   if (!a.defined())
     throw UsageError(text("save(\"", request.path, "\", a): a was never given an array; assign one first"),
                      request.where);
   if (a.dtype() == bf16)
-    throw DTypeError(text("save(\"", request.path, "\", a): a of shape ", Access::extents(a),
-                          " is bf16, for which .npy has no name; save a.astype(f32)"),
+    throw DTypeError(text("save(\"", request.path, "\", a) of ", detail::described(a),
+                          ": .npy has no name for its dtype; save a.astype(f32)"),
                      request.where);
 }
 

@@ -81,10 +81,10 @@ class Reductions {
   }
 
   [[noreturn]] void fail(VariableId variable, const Use& use, const std::string& what) const {
-    throw UsageError("a prange iteration cannot " + what + " (its dtype is " +
-                         program_.variables[variable].type.dtype.name() +
-                         "); use only one of +=, *=, &=, |=, ^=, .min or .max (a reduction), or declare the Var inside",
-                     program_.locations[use.location]);
+    throw UsageError(
+        "a prange iteration cannot " + what + " (" + program_.variables[variable].type.dtype.name() +
+            " scalar); use only one of +=, *=, &=, |=, ^=, .min or .max (a reduction), or declare the Var inside",
+        program_.locations[use.location]);
   }
 
   // The loop that an update is a reduction over, or none.

@@ -2,6 +2,7 @@
 #include "core/signature.h"
 
 #include "core/access.h"
+#include "core/array_errors.h"
 #include "core/error_text.h"
 #include "core/planted_faults.h"
 
@@ -17,11 +18,12 @@ std::uint64_t word(WordKind kind, std::uint64_t dtype, std::uint64_t rank_or_str
   return static_cast<std::uint64_t>(kind) << 56 | dtype << 16 | rank_or_strength << 8 | flags;
 }
 
-void gather_array(const Array& a, const Location& where, GatheredCall& call) {
+void gather_array(const Array& a, int number, const Location& where, GatheredCall& call) {
   if (!Access::concrete(a)) {
-    if (Access::traced(a))
-      throw UsageError("an Array of a traced function is used after its trace has ended: return it instead", where);
-    throw UsageError("this Array has no elements yet: assign an array to it first", where);
+    if (!Access::traced(a)) throw no_elements(text("argument ", number + 1), where);
+    throw UsageError(
+        text("an Array of a traced function (", described(a), ") is used after its trace has ended: return it instead"),
+        where);
   }
   call.arrays[call.array_count] = &a;
   call.layouts[call.array_count++] = &Access::layout(a);
@@ -33,7 +35,9 @@ void gather_array(const Array& a, const Location& where, GatheredCall& call) {
 
 void gather_scalar(const Value& v, const Location& where, GatheredCall& call) {
   if (Access::traced(v))
-    throw UsageError("a Value of a traced function is used after its trace has ended: return it instead", where);
+    throw UsageError(text("a Value of a traced function (", v.dtype(),
+                          " scalar) is used after its trace has ended: return it instead"),
+                     where);
   const Type type = Access::type(v);
   call.scalars[call.scalar_count++] = Access::number(v);
   Signature& s = call.signature;
@@ -46,14 +50,16 @@ void gather_scalar(const Value& v, const Location& where, GatheredCall& call) {
 void gather(const Argument* arguments, int count, const JitOptions& options, const Location& where,
             GatheredCall& call) {
   if (count > Signature::most_arguments)
-    throw UsageError(text("a compiled function takes at most ", Signature::most_arguments,
-                          " arguments, members of structs counted; this one has ", count),
-                     where);
+    throw UsageError(
+        text("a compiled function takes at most ", Signature::most_arguments,
+             " arguments, members of structs counted; this one has ", count, "; put scalars into an array"),
+        where);
+  call.where = where;
   Signature& s = call.signature;
   for (int k = 0; k < count; ++k) {
     const Argument& a = arguments[k];
     switch (a.kind) {
-      case Argument::Kind::array: gather_array(*a.array, where, call); break;
+      case Argument::Kind::array: gather_array(*a.array, k, where, call); break;
       case Argument::Kind::scalar: gather_scalar(*a.scalar, where, call); break;
       case Argument::Kind::constant:
         s.words[s.count++] = Signature::constant_mark;

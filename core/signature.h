@@ -39,6 +39,7 @@ struct GatheredCall {
     Number16 scalars[Signature::most_arguments];  // in a union, so that a call does not clear what it does not use
   };
   int array_count = 0, scalar_count = 0;
+  Location where;  // the line of the call
 
   GatheredCall() {}
 

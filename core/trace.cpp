@@ -2,6 +2,7 @@
 #include "core/trace.h"
 
 #include "core/access.h"
+#include "core/array_errors.h"
 #include "core/error_text.h"
 #include "core/host_ops.h"
 
@@ -95,7 +96,7 @@ bool Tracing::settled_against(const ir::Program& program) const {
 // ---- Scopes and statements ------------------------------------------------------------------------------------------
 
 void Tracing::open_scope(Scope::Kind kind, ir::BlockId block, ir::LoopId loop, const Location& where) {
-  scopes_.push_back({next_scope_++, block, kind, loop, where});
+  scopes_.push_back({next_scope_++, block, kind, loop, where, program_.nodes.size()});
 }
 
 bool Tracing::alive(std::uint32_t scope) const {
@@ -141,37 +142,45 @@ NodeId Tracing::node_of(const Value& v, const Location& where) {
   }
   if (Access::trace(v) != id_)
     throw UsageError(text("this Value (", Access::type(v).dtype,
-                          ") belongs to another traced function's run: pass it as a parameter"),
+                          " scalar) belongs to another traced function's run: pass it as a parameter"),
                      where);
   if (!alive(Access::scope(v)))
     throw UsageError(
         text("this Value (", Access::type(v).dtype,
-             ") was made inside a loop or branch that has ended; carry it out in a Var declared before it"),
+             " scalar) was made inside a loop or branch that has ended; carry it out in a Var declared before it"),
         where);
   return Access::node(v);
 }
 
 NodeId Tracing::converted(const Value& v, DType dtype, const Location& where) {
-  const Type type = Access::type(v);
-  if (!Access::traced(v) && type.weak() && type.dtype.is_integer() && dtype.is_integer() &&
-      !fits(Access::number(v).i, dtype))
-    throw DTypeError(
-        text("the number ", Access::number(v).i, " does not fit ", dtype, "; cast the other operand, as in i64(x)"),
-        where);
   build_.at(location(where));
   return build_.convert(node_of(v, where), {dtype, Strength::strong});
 }
 
-NodeId Tracing::integer_of(const Value& v, const char* what, const Location& where) {
+NodeId Tracing::integer_of(const Value& v, std::string_view what, const Location& where, const Array* of) {
   const DType dtype = Access::type(v).dtype;
   if (!dtype.is_integer())
-    throw DTypeError(
-        text(what, " must be an integer, not ", dtype,
-             dtype.is_floating() ? ": integer / integer is a float, write floordiv(a, b), or cast with i64(x)"
-                                 : "; cast it with i64(x)"),
-        where);
+    throw not_an_integer(of ? text(what, " of ", described(*of)) : std::string(what), dtype, where);
   build_.at(location(where));
   return build_.convert(node_of(v, where), {i64, Strength::weak});
+}
+
+std::string update_name(ir::Op op) {
+  if (op == ir::Op::minimum) return ".min";
+  if (op == ir::Op::maximum) return ".max";
+  return text(ir::row(op).spelling, "=");
+}
+
+void check_fits(const Value& x, DType dtype, std::string_view operation, std::string_view operand,
+                const Location& where) {
+  const Type type = Access::type(x);
+  if (Access::traced(x) || !type.weak() || !type.dtype.is_integer() || !dtype.is_integer()) return;
+  const std::int64_t number = Access::number(x).i;
+  if (fits(number, dtype)) return;
+  throw DTypeError(text("'", operation, "' of ", operand, " and ", number, ": the number does not fit ", dtype,
+                        operation == "=" ? text("; cast it, as in ", dtype, "(", number, ")")
+                                         : text("; cast the other operand, as in i64(x)")),
+                   where);
 }
 
 namespace {
@@ -187,17 +196,20 @@ void widen_comparison(ir::Op op, const Operand* operands, int count, ir::OpTypes
   }
 }
 
-ir::OpTypes infer_types(ir::Op op, const Operand* operands, int count) {
+ir::OpTypes infer_types(ir::Op op, const Operand* operands, int count, std::string_view name) {
   Type in[3];
   for (int k = 0; k < count; ++k) in[k] = Access::type(operands[k].value);
   ir::OpTypes types{};
   std::string_view reason;
   if (!ir::infer(op, in, count, types, reason)) {
-    std::string dtypes;
-    for (int k = 0; k < count; ++k) dtypes += text(k ? " and " : "", in[k].dtype);
-    throw DTypeError(text("'", ir::row(op).spelling, "' of ", dtypes, " scalars: ", reason), operands[0].where);
+    std::string scalars;
+    for (int k = 0; k < count; ++k) scalars += text(k ? " and " : "", in[k].dtype, " scalar");
+    throw DTypeError(text("'", name, "' of ", scalars, ": ", reason), operands[0].where);
   }
   widen_comparison(op, operands, count, types);
+  if (!types.operand.weak())
+    for (int k = op == ir::Op::select ? 1 : 0; k < count; ++k)
+      check_fits(operands[k].value, types.operand.dtype, name, text(types.operand.dtype, " scalar"), operands[k].where);
   return types;
 }
 
@@ -260,8 +272,8 @@ NodeId Tracing::exact_comparison(ir::Op op, NodeId a, NodeId b) {
   return build_.node(ir::Op::logical_and, truth, {build_.node(ir::Op::logical_not, truth, {negative}), compared});
 }
 
-Value Tracing::apply(ir::Op op, const Operand* operands, int count) {
-  const ir::OpTypes types = infer_types(op, operands, count);
+Value Tracing::apply(ir::Op op, const Operand* operands, int count, std::string_view name) {
+  const ir::OpTypes types = infer_types(op, operands, count, name);
   bool any_traced = false;
   for (int k = 0; k < count; ++k) any_traced |= Access::traced(operands[k].value);
   if (!any_traced) return fold(op, types, operands, count);
@@ -283,13 +295,15 @@ Value Tracing::apply(ir::Op op, const Operand* operands, int count) {
   return Access::make_traced(types.result, Access::node(result), scopes_.back().id, id_);
 }
 
-Value apply(ir::Op op, const Operand* operands, int count) {
-  if (Tracing* t = Tracing::checked()) return t->apply(op, operands, count);
+Value apply(ir::Op op, const Operand* operands, int count, std::string_view name) {
+  if (name.empty()) name = ir::row(op).spelling;
+  if (Tracing* t = Tracing::checked()) return t->apply(op, operands, count, name);
   for (int k = 0; k < count; ++k)
     if (Access::traced(operands[k].value))
-      throw UsageError("a Value of a traced function is used after its trace has ended: return it instead",
+      throw UsageError(text("'", name, "' of a Value of a traced function (", operands[k].value.dtype(),
+                            " scalar) after its trace has ended: return it instead"),
                        operands[k].where);
-  return fold(op, infer_types(op, operands, count), operands, count);
+  return fold(op, infer_types(op, operands, count, name), operands, count);
 }
 
 // ---- Vars -----------------------------------------------------------------------------------------------------------
@@ -309,15 +323,18 @@ std::uint32_t Tracing::declare(const Value& start, const Location& where, const 
   return id;
 }
 
-void Tracing::assign(std::uint32_t variable, const Value& x, const Location& where) {
+void Tracing::assign(std::uint32_t variable, const Value& x, const Location& where, std::string_view operation) {
   check_alive(variable, where);
   const Type type = program_.variables[variable].type;
   const Type given = Access::type(x);
   if (fixed_[variable] && given.dtype.is_floating() && !type.dtype.is_floating() && !type.dtype.is_complex())
-    throw DTypeError(text("this Var was declared ", type.dtype, " and is assigned a ", given.dtype,
-                          "; cast the value, as in ", type.dtype, "(x), or declare the Var without a dtype"),
-                     where);
+    throw DTypeError(
+        text("'", operation, "': this Var was declared a ", type.dtype, " scalar and is assigned a ", given.dtype,
+             " scalar; cast the value, as in ", type.dtype, "(x), or declare the Var without a dtype"),
+        where);
   joined_[variable] = join(joined_[variable], given);
+  const DType kept = fixed_[variable] ? type.dtype : joined_[variable].dtype;
+  check_fits(x, kept, operation, text("a Var, ", kept, " scalar,"), where);
   const NodeId value = converted(x, type.dtype, where);
   Statement& s = emit(Statement::Kind::assign, where);
   s.target = variable;
@@ -328,7 +345,7 @@ void Tracing::check_alive(std::uint32_t variable, const Location& where) const {
   for (const Scope& s : scopes_)
     if (s.id == variable_scopes_[variable]) return;
   throw UsageError(text("this Var (", program_.variables[variable].type.dtype,
-                        ") was declared inside a loop or branch that has ended; declare it before it"),
+                        " scalar) was declared inside a loop or branch that has ended; declare it before it"),
                    where);
 }
 
@@ -348,14 +365,15 @@ void Tracing::update(std::uint32_t variable, ir::Op op, const Value& x, const Lo
   check_alive(variable, where);
   const Type type = program_.variables[variable].type;
   const Operand both[2] = {Operand(Access::make(type, {}), where), Operand(x, where)};
-  const ir::OpTypes types = infer_types(op, both, 2);
+  const std::string name = update_name(op);
+  const ir::OpTypes types = infer_types(op, both, 2, name);
   const bool can_reduce = op == ir::Op::add || op == ir::Op::multiply || op == ir::Op::bit_and ||
                           op == ir::Op::bit_or || op == ir::Op::bit_xor || op == ir::Op::minimum ||
                           op == ir::Op::maximum;
   const bool half = type.dtype == f16 || type.dtype == bf16;
   if (!can_reduce || half || types.result.dtype != type.dtype) {
     const Operand operands[2] = {Operand(read(variable, where), where), Operand(x, where)};
-    return assign(variable, apply(op, operands, 2), where);
+    return assign(variable, apply(op, operands, 2, name), where, name);
   }
   joined_[variable] = join(joined_[variable], types.result);
   const NodeId value = converted(x, type.dtype, where);

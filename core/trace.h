@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -69,19 +70,18 @@ class Tracing {
 
   // ---- Values
   ir::NodeId node_of(const Value& v, const Location& where);
-  /// The value converted; weak integers that do not fit are a DTypeError.
   ir::NodeId converted(const Value& v, DType dtype, const Location& where);
   Value value_of(ir::NodeId node);
-  Value apply(ir::Op op, const Operand* operands, int count);
+  Value apply(ir::Op op, const Operand* operands, int count, std::string_view name);
   std::uint32_t location(const Location& where);
   /// The newest line of the user's code seen, for what cannot be given its own.
   const Location& last_location() const { return last_location_; }
-  /// An i64 node for an index or extent; floats are a DTypeError that names floordiv.
-  ir::NodeId integer_of(const Value& v, const char* what, const Location& where);
+  /// An i64 node for an index or extent; floats are a DTypeError that names floordiv, and the array it is one of.
+  ir::NodeId integer_of(const Value& v, std::string_view what, const Location& where, const Array* of = nullptr);
 
   // ---- Vars
   std::uint32_t declare(const Value& start, const Location& where, const DType* fixed);
-  void assign(std::uint32_t variable, const Value& x, const Location& where);
+  void assign(std::uint32_t variable, const Value& x, const Location& where, std::string_view operation = "=");
   /// variable op= x; a reduction where the order pass finds it to be one.
   void update(std::uint32_t variable, ir::Op op, const Value& x, const Location& where);
   Value read(std::uint32_t variable, const Location& where);
@@ -97,28 +97,36 @@ class Tracing {
   Value load(const Symbol& symbol, const ir::NodeId* indices, const Location& where);
   void store(const Symbol& symbol, const ir::NodeId* indices, ir::NodeId value, const Location& where);
   Element element(const Array& a, const Operand* const* indices, int count, const Location& where);
-  void store_element(std::uint32_t element, const Value& x, const Location& where);
+  void store_element(std::uint32_t element, std::string_view operation, const Value& x, const Location& where);
   void update_element(std::uint32_t element, ir::Op op, const Value& x, const Location& where);
   Array view(const Array& a, const IndexItem* const* items, int count);
-  Array elementwise(ir::Op op, const MixedOperand* operands, int count, const Location& where);
+  Array elementwise(ir::Op op, const MixedOperand* operands, int count, const Location& where,
+                    std::string_view name = {});
   /// Whether two integers have no common dtype, u64 and a signed one, so that they are compared as they are, not as
   /// f64.
   static bool compares_exactly(ir::Op op, const Type* in, const ir::OpTypes& types);
   ir::NodeId exact_comparison(ir::Op op, ir::NodeId a, ir::NodeId b);
-  /// to[…] = from (an array that broadcasts to it, or a scalar), as through a temporary.
-  void copy_into(const Array& to, const Array& from, const Location& where);
+  /// to[…] = from (an array that broadcasts to it, or a scalar), as through a temporary; `operation` as the user wrote
+  /// it.
+  void copy_into(const Array& to, const Array& from, const Location& where, std::string_view operation = "=");
   void fill(const Array& to, const Value& x, const Location& where);
+  /// Checks that `from` broadcasts to the shape of `to`.
+  void check_stored(const Symbol& to, const Symbol& from, std::string_view operation, const Location& where);
+  /// Throws where the array is read-only, and notes which arguments may overlap it.
+  void written(const Symbol& s, std::string_view operation, const Location& where);
   Array cast(const Array& a, DType dtype, const Location& where);
   Array reshape(const Array& a, const Shape& shape, const Location& where);
   Array transpose(const Array& a, const int* axes, const Location& where);
   Array diagonal(const Array& a, const Location& where);
   Array broadcast(const Array& a, const ir::NodeId* extents, int rank, const Location& where);
   /// The extents several arrays broadcast to. Throws ShapeError, or records a guard, or asks for facts.
-  int broadcast_extents(const Symbol* const* symbols, int count, ir::NodeId* extents, const char* operation,
+  int broadcast_extents(const Symbol* const* symbols, int count, ir::NodeId* extents, std::string_view operation,
                         const Location& where);
   Value reduce_all(ir::Op op, const Array& a, DType accumulator, const Location& where);
   Array reduce_axes(ir::Op op, const Array& a, DType accumulator, unsigned axes, bool keepdims, const Location& where);
-  /// Both arrays of a dot have as many elements.
+  /// Checks that no extent of a new array is negative, or known too late.
+  void check_extents(DType dtype, const ir::NodeId* extents, int rank, const Location& where);
+  /// Checks that both arrays of a dot have as many elements.
   void check_dot(const Array& a, const Array& b, const Location& where);
   void swap(Array& a, Array& b, const Location& where);
   ir::NodeId element_count(const Symbol& s);
@@ -153,11 +161,13 @@ class Tracing {
     enum class Kind : std::uint8_t { function, parallel, sequential, condition, loop_body, branch } kind;
     ir::LoopId loop;
     Location where;
+    std::size_t first_node;  // nodes from this one on were made inside
   };
   struct ElementAccess {
     ir::RootId root;
     std::uint32_t scope;
     std::vector<ir::NodeId> indices;
+    int rank;  // of the array it is an element of, for messages
     bool read_only;
   };
   // A loop over an array's elements, opened by an array operation.
@@ -182,13 +192,15 @@ class Tracing {
   void count_operation(std::uint32_t location, const Location& where);
   ElementLoop open_elements(const ir::NodeId* extents, int rank, const Location& where);
   void close_elements() { scopes_.pop_back(); }
-  void written(const Symbol& s, const char* operation, const Location& where);
   /// Index of each axis of the root for an element of the view.
   void root_indices(const Symbol& s, const ir::NodeId* indices, ir::NodeId* out);
   /// The element of `s` that a loop over broadcast `rank` axes is at.
   ir::NodeId load_broadcast(const Symbol& s, const ElementLoop& loop, const ir::NodeId* extents, int rank,
                             const Location& where);
+  ir::Message reshape_message(const Symbol& from, const ir::NodeId* extents, int rank, const Location& where);
   ir::RootId base(ir::RootId root) const;
+  /// Whether a number depends on what the iterations of a prange around read from arrays or Vars.
+  bool is_read_in_prange(ir::NodeId id) const;
   Array materialise(const Array& a, const Location& where);
   void run_broadcast(Function& function, const Argument* arguments, int count, const Location& where);
   bool is_one(ir::NodeId extent);

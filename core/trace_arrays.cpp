@@ -1,9 +1,14 @@
 // Tracing: arrays as views of roots: elements, slices, other shapes.
 #include "core/access.h"
+#include "core/apply.h"
+#include "core/array_errors.h"
 #include "core/error_text.h"
 #include "core/trace.h"
 
 #include <kiln/error.h>
+
+#include <algorithm>
+#include <iterator>
 
 namespace kiln::detail {
 
@@ -14,23 +19,22 @@ using ir::Statement;
 
 const Symbol& Tracing::symbol_of(const Array& a, const Location& where) {
   switch (Access::state(a)) {
-    case Access::State::undefined:
-      throw UsageError("this Array has no elements yet: assign an array to it first", where);
+    case Access::State::undefined: throw no_elements("a traced function's operation", where);
     case Access::State::concrete:
       throw UsageError(
-          text("a concrete array (", a.dtype(), " ", Access::extents(a),
+          text("a concrete array (", described(a),
                ") is mixed into a traced function, which would freeze it at the first call: pass it as a parameter"),
           where);
     case Access::State::traced: break;
   }
   if (Access::trace(a) != id_)
-    throw UsageError(text("this Array (", a.dtype(), ", rank ", a.rank(),
-                          ") belongs to another traced function's run: pass it as a parameter"),
-                     where);
+    throw UsageError(
+        text("this Array (", described(a), ") belongs to another traced function's run: pass it as a parameter"),
+        where);
   const Symbol& s = symbols_[Access::symbol(a)];
   if (!alive(s.scope))
     throw UsageError(
-        text("this Array (", a.dtype(), ", rank ", a.rank(),
+        text("this Array (", described(a),
              ") was made inside a loop or branch that has ended; make it before, and store into it with x(rest) = …"),
         where);
   return s;
@@ -132,11 +136,11 @@ Value Tracing::load(const Symbol& s, const NodeId* indices, const Location& wher
   return value_of(node);
 }
 
-void Tracing::written(const Symbol& s, const char* operation, const Location& where) {
+void Tracing::written(const Symbol& s, std::string_view operation, const Location& where) {
   if (s.read_only)
-    throw UsageError(
-        text("'", operation, "' writes into a read-only array (", s.dtype, ", rank ", s.rank, "); copy() it first"),
-        where);
+    throw UsageError(text("'", operation, "' writes into a read-only array (", s.dtype, " array of rank ", s.rank,
+                          "); copy() it first"),
+                     where);
   const RootId target = base(s.root);
   std::erase_if(products_,
                 [&](const Product& p) { return base(symbols_[p.symbol].root) == target || p.reads(program_, target); });
@@ -169,31 +173,30 @@ void Tracing::store(const Symbol& s, const NodeId* indices, NodeId value, const 
 
 Element Tracing::element(const Array& a, const Operand* const* operands, int count, const Location& where) {
   const Symbol s = symbol_of(a, where);
-  if (count != s.rank)
-    throw IndexError(text("an element of an array of rank ", s.rank, " needs ", s.rank, " indices, not ", count,
-                          "; for a part of it write a(i, _) or a(i, rest)"),
-                     where);
+  if (count != s.rank) throw wrong_index_count(a, count, where);
   NodeId indices[max_rank];
   for (int k = 0; k < count; ++k) {
-    indices[k] = integer_of(operands[k]->value, "an index", operands[k]->where);
+    indices[k] = integer_of(operands[k]->value, "an index", operands[k]->where, &a);
     // Only literal indices count from the end: a run-time test in every access would cost more than it gives.
     if (const auto known = build_.constant_value(indices[k]); known && *known < 0)
       indices[k] = build_.add(s.extents[k], indices[k]);
   }
   const Value v = load(s, indices, where);
-  ElementAccess access{s.root, scopes_.back().id, {}, s.read_only};
+  ElementAccess access{s.root, scopes_.back().id, {}, s.rank, s.read_only};
   const ir::Node& n = program_[Access::node(v)];
   access.indices.assign(program_.indices.begin() + n.axis, program_.indices.begin() + n.axis + n.count);
   elements_.push_back(std::move(access));
   return Access::make_element(v, s.dtype, s.read_only, nullptr, static_cast<std::uint32_t>(elements_.size() - 1));
 }
 
-void Tracing::store_element(std::uint32_t element, const Value& x, const Location& where) {
+void Tracing::store_element(std::uint32_t element, std::string_view operation, const Value& x, const Location& where) {
   const ElementAccess access = elements_[element];
   Symbol s = whole(build_, access.root);
+  s.rank = access.rank;
   s.read_only = access.read_only;
+  written(s, operation, where);
+  check_fits(x, s.dtype, operation, text(s.dtype, " array of rank ", s.rank), where);
   const NodeId value = converted(x, s.dtype, where);
-  written(s, "=", where);
   const auto first = static_cast<std::uint32_t>(program_.indices.size());
   program_.indices.insert(program_.indices.end(), access.indices.begin(), access.indices.end());
   Statement& st = emit(Statement::Kind::store, where);
@@ -212,21 +215,25 @@ void Tracing::update_element(std::uint32_t element, ir::Op op, const Value& x, c
                           op == ir::Op::maximum || op == ir::Op::bit_and || op == ir::Op::bit_or ||
                           op == ir::Op::bit_xor;
   Symbol s = whole(build_, access.root);
+  s.rank = access.rank;
   s.read_only = access.read_only;
+  const std::string name = update_name(op);
   const Operand both[2] = {Operand(Access::make({dtype, Strength::strong}, {}), where), Operand(x, where)};
   if (!in_parallel || !can_update) {
     const Operand operands[2] = {Operand(load(s, access.indices.data(), where), where), both[1]};
-    return store_element(element, apply(op, operands, 2), where);
+    return store_element(element, name, apply(op, operands, 2, name), where);
   }
   Type in[2] = {{dtype, Strength::strong}, Access::type(x)};
   ir::OpTypes types{};
   std::string_view reason;
   if (!ir::infer(op, in, 2, types, reason) || types.result.dtype != dtype)
-    throw DTypeError(text("'", ir::row(op).spelling, "=' of an element of dtype ", dtype, " and a ", in[1].dtype,
-                          " would not stay ", dtype, "; cast the right side, as in ", dtype, "(x)"),
+    throw DTypeError(text("'", name, "' of an element of ", dtype, " array of rank ", s.rank, " and ", in[1].dtype,
+                          " scalar", reason.empty() ? text(" would not stay ", dtype) : text(": ", reason),
+                          "; cast the right side, as in ", dtype, "(x)"),
                      where);
+  written(s, name, where);
+  check_fits(x, dtype, name, text(dtype, " array of rank ", s.rank), where);
   const NodeId value = converted(x, dtype, where);
-  written(s, "+=", where);
   const auto first = static_cast<std::uint32_t>(program_.indices.size());
   program_.indices.insert(program_.indices.end(), access.indices.begin(), access.indices.end());
   Statement& st = emit(Statement::Kind::update, where);
@@ -260,13 +267,13 @@ struct Bounds {
 
 }  // namespace
 
-static Bounds slice_bounds(Tracing& t, NodeId n, const IndexItem& item) {
+static Bounds slice_bounds(Tracing& t, const Array& a, NodeId n, const IndexItem& item) {
   ir::Builder& b = t.build();
-  const auto step = b.constant_value(t.integer_of(item.item.step.value, "the step of a slice", item.where));
-  if (!step || *step == 0) throw UsageError("the step of a slice must be a C++ integer other than 0", item.where);
+  const auto step = b.constant_value(t.integer_of(item.item.step.value, "the step of a slice", item.where, &a));
+  if (!step || *step == 0) throw step_of_zero(a, item.where);
   const auto bound = [&](const Bound& x, NodeId open) {
     if (x.open) return open;
-    const NodeId node = t.integer_of(x.value, "the bound of a slice", item.where);
+    const NodeId node = t.integer_of(x.value, "a bound of a slice", item.where, &a);
     const auto known = b.constant_value(node);
     return known && *known < 0 ? b.add(n, node) : node;
   };
@@ -308,17 +315,16 @@ Array Tracing::view(const Array& a, const IndexItem* const* items, int count) {
     named += items[k]->kind != IndexItem::Kind::newaxis && items[k]->kind != IndexItem::Kind::rest;
     rests += items[k]->kind == IndexItem::Kind::rest;
   }
-  if (rests > 1) throw IndexError("rest stands twice in one index list; it may stand once", where);
-  if (named > from.rank || (rests == 0 && named < from.rank))
-    throw IndexError(text("an array of rank ", from.rank, " is indexed with ", named, " positions",
-                          named < from.rank ? "; add rest for the axes not named, as in a(i, rest)"
-                                            : "; newaxis makes one more axis"),
-                     where);
+  if (rests > 1) throw rest_twice(a, where);
+  if (named > from.rank || (rests == 0 && named < from.rank)) throw wrong_item_count(a, named, where);
   Symbol s = from;
   s.rank = 0;
   int axis = 0;
+  const auto check_rank = [&] {
+    if (s.rank == max_rank) throw too_many_axes(text("a view of ", described(a)), where);
+  };
   const auto keep = [&](NodeId base, NodeId extent, std::int64_t step) {
-    if (s.rank == max_rank) throw IndexError(text("arrays have at most ", max_rank, " axes"), where);
+    check_rank();
     remap(build_, s, from, axis, base, build_.integer(step), s.rank);
     s.extents[s.rank++] = extent;
     ++axis;
@@ -328,19 +334,19 @@ Array Tracing::view(const Array& a, const IndexItem* const* items, int count) {
     switch (item.kind) {
       case IndexItem::Kind::all: keep(build_.integer(0), from.extents[axis], 1); break;
       case IndexItem::Kind::newaxis:
-        if (s.rank == max_rank) throw IndexError(text("arrays have at most ", max_rank, " axes"), where);
+        check_rank();
         s.extents[s.rank++] = build_.integer(1);
         break;
       case IndexItem::Kind::rest:
         for (int n = from.rank - named; n > 0; --n) keep(build_.integer(0), from.extents[axis], 1);
         break;
       case IndexItem::Kind::slice: {
-        const Bounds b = slice_bounds(*this, from.extents[axis], item);
+        const Bounds b = slice_bounds(*this, a, from.extents[axis], item);
         keep(b.first, b.extent, b.step);
         break;
       }
       case IndexItem::Kind::scalar: {
-        NodeId index = integer_of(item.item.lo.value, "an index", item.where);
+        NodeId index = integer_of(item.item.lo.value, "an index", item.where, &a);
         if (const auto known = build_.constant_value(index); known && *known < 0)
           index = build_.add(from.extents[axis], index);
         remap(build_, s, from, axis, index, build_.integer(0), -1);
@@ -365,10 +371,6 @@ Array Tracing::transpose(const Array& a, const int* axes, const Location& where)
 
 Array Tracing::diagonal(const Array& a, const Location& where) {
   const Symbol from = symbol_of(a, where);
-  if (from.rank != 2)
-    throw ShapeError(
-        text("diagonal of an array of rank ", from.rank, ": it needs rank 2; index the other axes, as in a(i, _, _)"),
-        where);
   build_.at(location(where));
   Symbol s = from;
   s.rank = 1;
@@ -378,39 +380,73 @@ Array Tracing::diagonal(const Array& a, const Location& where) {
   return make(s, where);
 }
 
+bool Tracing::is_read_in_prange(NodeId id) const {
+  const auto prange = std::find_if(scopes_.begin(), scopes_.end(),
+                                   [](const Scope& scope) { return scope.kind == Scope::Kind::parallel; });
+  if (prange == scopes_.end()) return false;
+  const ir::Node& node = program_[id];
+  if (node.op == ir::Op::load || node.op == ir::Op::read_variable) return id >= prange->first_node;
+  return std::any_of(std::begin(node.operands), std::end(node.operands),
+                     [&](NodeId operand) { return operand != none && is_read_in_prange(operand); });
+}
+
+void Tracing::check_extents(DType dtype, const NodeId* extents, int rank, const Location& where) {
+  build_.at(location(where));
+  for (int k = 0; k < rank; ++k) {
+    if (is_read_in_prange(extents[k]))
+      throw UsageError(text("a new ", dtype, " array of rank ", rank,
+                            " inside prange has an extent computed from what the iteration reads, so that its size is "
+                            "not known before the loop: make it as large as the largest and use a slice of it, or use "
+                            "range"),
+                       where);
+    ir::Message message{ir::Message::Kind::shape, "a new ", {}, location(where)};
+    message.append(program_, dtype, extents, rank);
+    message.text += ": an extent is negative; extents are 0 or more";
+    guard(build_.less_equal(build_.integer(0), extents[k]), std::move(message));
+  }
+}
+
 Array Tracing::broadcast(const Array& a, const NodeId* extents, int rank, const Location& where) {
   const Symbol from = symbol_of(a, where);
-  Symbol target;
-  target.rank = rank;
-  for (int k = 0; k < rank; ++k) target.extents[k] = extents[k];
-  const Symbol* both[2] = {&from, &target};
-  NodeId result[max_rank];
-  const int result_rank = broadcast_extents(both, 2, result, "broadcast_to", where);
-  if (result_rank != rank)
+  if (from.rank > rank)
     throw ShapeError(
-        text("broadcast_to of rank ", from.rank, " to rank ", rank, " would drop axes; index them, as in a(0, rest)"),
+        text("broadcast_to of ", described(a), " to rank ", rank, " would drop axes; index them, as in a(0, rest)"),
         where);
+  build_.at(location(where));
   Symbol s = from;
   s.rank = rank;
   s.read_only = true;
   const int shift = rank - from.rank;
   for (int k = 0; k < rank; ++k) {
     s.extents[k] = extents[k];
-    // The shapes broadcast to each other; here the array's must become the other.
-    if (!build_.same(result[k], extents[k])) {
-      const NodeId equal = build_.equal(result[k], extents[k]);
-      const char* message = "broadcast_to cannot make the extent {} into {}: extents must be equal, or 1 in the array";
-      guard(equal, {ir::Message::Kind::shape, message, {result[k], extents[k]}, location(where)});
-    }
     if (k < shift) continue;
     const NodeId own = from.extents[k - shift];
     const bool same = build_.same(own, extents[k]), repeats = !same && is_one(own);
+    if (!same && !repeats) {
+      ir::Message message{ir::Message::Kind::shape, "broadcast_to of ", {}, location(where)};
+      message.append(program_, s.dtype, from.extents, from.rank);
+      message.text += " to ";
+      message.append_shape(program_, extents, rank);
+      message.text += ": extents must be equal, or 1 in the array, counted from the last axis";
+      const NodeId equal = build_.equal(own, extents[k]);
+      guard(may_be_one(own) ? build_.logical_or(equal, build_.equal(own, build_.integer(1))) : equal,
+            std::move(message));
+    }
     const NodeId step = repeats                    ? build_.integer(0)
                         : !same && may_be_one(own) ? step_unless_one(own)
                                                    : build_.integer(1);
     remap(build_, s, from, k - shift, build_.integer(0), step, repeats ? -1 : k);
   }
   return make(s, where);
+}
+
+ir::Message Tracing::reshape_message(const Symbol& from, const NodeId* extents, int rank, const Location& where) {
+  ir::Message message{ir::Message::Kind::shape, "reshape of ", {}, location(where)};
+  message.append(program_, from.dtype, from.extents, from.rank);
+  message.text += " to ";
+  message.append_shape(program_, extents, rank);
+  message.text += ": the number of elements must stay; one extent may be given as -1";
+  return message;
 }
 
 Array Tracing::reshape(const Array& a, const Shape& shape, const Location& where) {
@@ -421,7 +457,7 @@ Array Tracing::reshape(const Array& a, const Shape& shape, const Location& where
   for (int k = 0; k < shape.rank(); ++k) {
     extents[k] = integer_of(shape[k], "an extent", shape.where());
     if (build_.constant_value(extents[k]) == -1) {
-      if (unknown >= 0) throw ShapeError("reshape can infer one extent (-1), not two", where);
+      if (unknown >= 0) throw two_unknown_extents(a, where);
       unknown = k;
     } else {
       product = build_.mul(product, extents[k]);
@@ -433,10 +469,7 @@ Array Tracing::reshape(const Array& a, const Shape& shape, const Location& where
     product = build_.mul(product, extents[unknown]);
   }
   if (!build_.same(product, count))
-    guard(build_.equal(product, count), {ir::Message::Kind::shape,
-                                         "reshape from {} elements to {}: the number of elements must stay",
-                                         {count, product},
-                                         location(where)});
+    guard(build_.equal(product, count), reshape_message(from, extents, shape.rank(), where));
   // A whole contiguous root is renamed; anything else is copied first.
   bool whole_root = program_.roots[from.root].rank == from.rank;
   for (int k = 0; k < from.rank && whole_root; ++k)
@@ -471,8 +504,8 @@ void Tracing::check_dot(const Array& a, const Array& b, const Location& where) {
   build_.at(location(where));
   guard(build_.equal(x, y),
         {ir::Message::Kind::shape,
-         text("dot of arrays of ", a.dtype(), " and ", b.dtype(),
-              " with {} and {} elements: both must have as many; slice the longer one, as in a(slice(_, n))"),
+         text("dot of ", a.dtype(), " array of shape ({},) and ", b.dtype(),
+              " array of shape ({},): both must have as many elements; slice the longer one, as in a(slice(_, n))"),
          {x, y},
          location(where)});
 }
@@ -480,30 +513,32 @@ void Tracing::check_dot(const Array& a, const Array& b, const Location& where) {
 void Tracing::swap(Array& a, Array& b, const Location& where) {
   const Symbol x = symbol_of(a, where), y = symbol_of(b, where);
   const ir::Root &rx = program_.roots[x.root], &ry = program_.roots[y.root];
+  const std::string both = text("swap of ", described(a), " and ", described(b), ": ");
   if (rx.kind == ir::Root::Kind::alias || ry.kind == ir::Root::Kind::alias || x.rank != rx.rank || y.rank != ry.rank)
-    throw UsageError("swap exchanges whole arrays: parameters and arrays made in this function, not views of them",
+    throw UsageError(both + "it exchanges parameters and arrays made in this function, not views; copy() the view",
                      where);
   if (x.dtype != y.dtype || x.rank != y.rank)
-    throw ShapeError(text("swap of ", x.dtype, " of rank ", x.rank, " and ", y.dtype, " of rank ", y.rank,
-                          ": both must have one dtype and shape"),
-                     where);
+    throw ShapeError(both + "both must have one dtype and shape; copy elements instead, as in a(rest) = b", where);
+  for (const Scope& scope : scopes_)
+    if (scope.kind == Scope::Kind::parallel)
+      throw UsageError(both + "inside prange, whose iterations run at the same time; swap after the loop", where);
+  const auto check_equal = [&](NodeId first, NodeId second, ir::Message::Kind kind, const std::string& difference) {
+    if (build_.same(first, second)) return;
+    ir::Message message{kind, "swap of ", {}, location(where)};
+    message.append(program_, x.dtype, x.extents, x.rank);
+    message.text += " and ";
+    message.append(program_, y.dtype, y.extents, y.rank);
+    message.text += difference;
+    guard(build_.equal(first, second), std::move(message));
+  };
   for (int k = 0; k < x.rank; ++k)
-    if (!build_.same(x.extents[k], y.extents[k]))
-      guard(build_.equal(x.extents[k], y.extents[k]),
-            {ir::Message::Kind::shape,
-             "swap of arrays whose extents differ, {} and {}: both must have one shape",
-             {x.extents[k], y.extents[k]},
-             location(where)});
+    check_equal(x.extents[k], y.extents[k], ir::Message::Kind::shape,
+                ": both must have one shape; copy elements instead, as in a(rest) = b");
   // Only the memory changes hands, so both must lie in it alike.
   for (int k = 0; k < x.rank; ++k) {
     const auto axis = static_cast<std::uint32_t>(k);
-    const NodeId sx = build_.stride(x.root, axis), sy = build_.stride(y.root, axis);
-    if (!build_.same(sx, sy))
-      guard(build_.equal(sx, sy),
-            {ir::Message::Kind::usage,
-             "swap of arrays that lie differently in memory (strides {} and {}); copy() one of them",
-             {sx, sy},
-             location(where)});
+    check_equal(build_.stride(x.root, axis), build_.stride(y.root, axis), ir::Message::Kind::usage,
+                text(", which lie differently in memory along axis ", k, "; copy() one of them"));
   }
   products_.clear();
   Statement& s = emit(Statement::Kind::swap, where);

@@ -52,6 +52,17 @@ void Tracing::close_loop() {
   scopes_.pop_back();
 }
 
+namespace {
+
+void check_condition(const Operand& condition, const char* operation) {
+  const DType dtype = Access::type(condition.value).dtype;
+  if (dtype != bool_)
+    throw DTypeError(text(operation, " of ", dtype, " scalar: its condition must be bool; compare it, as in x != 0"),
+                     condition.where);
+}
+
+}  // namespace
+
 void Tracing::open_while(const Location& where) {
   const BlockId condition = program_.new_block(), body = program_.new_block();
   Statement& s = emit(Statement::Kind::while_, where);
@@ -61,10 +72,7 @@ void Tracing::open_while(const Location& where) {
 }
 
 void Tracing::while_condition(const Operand& condition) {
-  if (Access::type(condition.value).dtype != bool_)
-    throw DTypeError(
-        text("while_ needs a bool condition, not ", Access::type(condition.value).dtype, "; compare it, as in x != 0"),
-        condition.where);
+  check_condition(condition, "while_");
   const NodeId node = node_of(condition.value, condition.where);
   const BlockId condition_block = scopes_.back().block;
   scopes_.pop_back();
@@ -78,10 +86,7 @@ void Tracing::while_condition(const Operand& condition) {
 void Tracing::close_while() { scopes_.pop_back(); }
 
 void Tracing::open_branch(const Operand& condition, const char* what) {
-  if (Access::type(condition.value).dtype != bool_)
-    throw DTypeError(
-        text(what, " needs a bool condition, not ", Access::type(condition.value).dtype, "; compare it, as in x != 0"),
-        condition.where);
+  check_condition(condition, what);
   const NodeId node = node_of(condition.value, condition.where);
   const BlockId body = program_.new_block();
   Statement& s = emit(Statement::Kind::branch, condition.where);

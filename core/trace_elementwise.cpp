@@ -1,6 +1,7 @@
 // Tracing: whole-array operations become parallel loops, an operation each; the fuse pass joins them again.
 #include "core/access.h"
 #include "core/apply.h"
+#include "core/array_errors.h"
 #include "core/error_text.h"
 #include "core/host_ops.h"
 #include "core/trace.h"
@@ -31,21 +32,7 @@ NodeId Tracing::step_unless_one(NodeId extent) {
   return build_.select(build_.equal(extent, build_.integer(1)), build_.integer(0), build_.integer(1));
 }
 
-namespace {
-
-// The extents as far as they are known now, for messages: (3, {}) with the rest in `shown`.
-std::string shape_text(const Symbol& s, std::vector<NodeId>& shown) {
-  std::string out = "(";
-  for (int k = 0; k < s.rank; ++k) {
-    out += k ? ", {}" : "{}";
-    shown.push_back(s.extents[k]);
-  }
-  return out + (s.rank == 1 ? ",)" : ")");
-}
-
-}  // namespace
-
-int Tracing::broadcast_extents(const Symbol* const* symbols, int count, NodeId* extents, const char* operation,
+int Tracing::broadcast_extents(const Symbol* const* symbols, int count, NodeId* extents, std::string_view operation,
                                const Location& where) {
   int rank = 0;
   for (int k = 0; k < count; ++k) rank = std::max(rank, symbols[k]->rank);
@@ -65,11 +52,13 @@ int Tracing::broadcast_extents(const Symbol* const* symbols, int count, NodeId* 
         result = extent;
         continue;
       }
-      ir::Message m{ir::Message::Kind::shape, text("'", operation, "': the shapes "), {}, location(where)};
-      for (int j = 0; j < count; ++j) m.text += text(j ? " and " : "", shape_text(*symbols[j], m.shown));
+      ir::Message m{ir::Message::Kind::shape, text("'", operation, "' of "), {}, location(where)};
+      for (int j = 0; j < count; ++j) {
+        m.text += j ? " and " : "";
+        m.append(program_, symbols[j]->dtype, symbols[j]->extents, symbols[j]->rank);
+      }
       m.text +=
-          " do not broadcast: extents must be equal or 1, counted from the last axis; a newaxis may be missing, as in "
-          "a(_, newaxis)";
+          ": extents must be equal or 1, counted from the last axis; a newaxis may be missing, as in a(_, newaxis)";
       NodeId condition = build_.equal(result, extent);
       NodeId broadcast = result;
       if (may_be_one(extent)) condition = build_.logical_or(condition, build_.equal(extent, build_.integer(1)));
@@ -131,7 +120,9 @@ NodeId Tracing::load_broadcast(const Symbol& s, const ElementLoop& loop, const N
   return Access::node(load(s, indices, where));
 }
 
-Array Tracing::elementwise(ir::Op op, const MixedOperand* operands, int count, const Location& where) {
+Array Tracing::elementwise(ir::Op op, const MixedOperand* operands, int count, const Location& where,
+                           std::string_view name) {
+  if (name.empty()) name = ir::row(op).spelling;
   Type in[3];
   Symbol symbols[3];
   const Symbol* arrays[3] = {};
@@ -148,11 +139,7 @@ Array Tracing::elementwise(ir::Op op, const MixedOperand* operands, int count, c
   ir::OpTypes types{};
   std::string_view reason;
   if (!ir::infer(op, in, count, types, reason)) {
-    std::string dtypes;
-    for (int k = 0; k < count; ++k)
-      dtypes +=
-          text(k ? " and " : "", in[k].dtype, operands[k].array ? text(" array of rank ", symbols[k].rank) : " scalar");
-    throw DTypeError(text("'", ir::row(op).spelling, "' of ", dtypes, ": ", reason), where);
+    throw DTypeError(text("'", name, "' of ", described(operands, count), ": ", reason), where);
   }
   if (ir::row(op).rule == ir::Rule::comparison && types.operand.dtype.is_integer())
     for (int k = 0; k < count; ++k)
@@ -164,9 +151,12 @@ Array Tracing::elementwise(ir::Op op, const MixedOperand* operands, int count, c
     return exactly ? in[k].dtype : op == ir::Op::select && k == 0 ? bool_ : types.operand.dtype;
   };
   NodeId extents[max_rank], in_nodes[3] = {none, none, none};
-  const int rank = broadcast_extents(arrays, array_count, extents, ir::row(op).spelling, where);
-  for (int k = 0; k < count; ++k)
-    if (!operands[k].array) in_nodes[k] = converted(*operands[k].scalar, operand_dtype(k), where);
+  const int rank = broadcast_extents(arrays, array_count, extents, name, where);
+  for (int k = 0; k < count; ++k) {
+    if (operands[k].array) continue;
+    check_fits(*operands[k].scalar, operand_dtype(k), name, text(operand_dtype(k), " array of rank ", rank), where);
+    in_nodes[k] = converted(*operands[k].scalar, operand_dtype(k), where);
+  }
   const Array result = allocate(types.result.dtype, extents, rank, where);
   Product product;
   const int contracted = product_among(op, symbols, operands, in_nodes, types.operand.dtype, product);
@@ -202,34 +192,45 @@ Array Tracing::materialise(const Array& a, const Location& where) { return cast(
 
 void Tracing::fill(const Array& to, const Value& x, const Location& where) {
   const Symbol s = symbol_of(to, where);
+  written(s, "=", where);
+  check_fits(x, s.dtype, "=", text(s.dtype, " array of rank ", s.rank), where);
   const NodeId value = converted(x, s.dtype, where);
   const ElementLoop loop = open_elements(s.extents, s.rank, where);
   store(s, loop.indices, value, where);
   close_elements();
 }
 
-void Tracing::copy_into(const Array& to, const Array& from, const Location& where) {
+void Tracing::check_stored(const Symbol& to, const Symbol& from, std::string_view operation, const Location& where) {
+  if (from.rank > to.rank)
+    throw ShapeError(text("'", operation, "' of ", to.dtype, " array of rank ", to.rank, " and ", from.dtype,
+                          " array of rank ", from.rank,
+                          ", which the left one cannot hold; reduce or index the axes that "
+                          "are too many"),
+                     where);
+  build_.at(location(where));
+  for (int k = 0; k < from.rank; ++k) {
+    const NodeId own = from.extents[k], wanted = to.extents[k + to.rank - from.rank];
+    if (build_.same(own, wanted) || is_one(own)) continue;
+    ir::Message m{ir::Message::Kind::shape, text("'", operation, "' of "), {}, location(where)};
+    m.append(program_, to.dtype, to.extents, to.rank);
+    m.text += " and ";
+    m.append(program_, from.dtype, from.extents, from.rank);
+    m.text += ": extents must be equal, or 1 on the right; slice or broadcast the right side to the shape on the left";
+    const NodeId equal = build_.equal(own, wanted);
+    guard(may_be_one(own) ? build_.logical_or(equal, build_.equal(own, build_.integer(1))) : equal, std::move(m));
+  }
+}
+
+void Tracing::copy_into(const Array& to, const Array& from, const Location& where, std::string_view operation) {
   const Symbol target = symbol_of(to, where);
+  written(target, operation, where);
   const ir::Root::Kind source_kind = program_.roots[symbol_of(from, where).root].kind;
   // A view may be of the very memory that is written: read all of it first. Where nothing overlaps the copies fuse.
   const Array source = source_kind == ir::Root::Kind::allocated && symbol_of(from, where).root != target.root
                            ? from
                            : materialise(from, where);
   const Symbol s = symbol_of(source, where);
-  const Symbol* both[2] = {&target, &s};
-  if (s.rank > target.rank)
-    throw ShapeError(text("'=': an array of ", s.dtype, " of rank ", s.rank, " cannot be stored into one of ",
-                          target.dtype, " of rank ", target.rank, "; reduce or index the axes that are too many"),
-                     where);
-  for (int k = 0; k < s.rank; ++k) {
-    const NodeId own = s.extents[k], wanted = target.extents[k + target.rank - s.rank];
-    if (build_.same(own, wanted) || is_one(own)) continue;
-    ir::Message m{ir::Message::Kind::shape, text("'=': an array of ", s.dtype, " and shape "), {}, location(where)};
-    m.text += shape_text(*both[1], m.shown) + text(" cannot be stored into one of ", target.dtype, " and shape ") +
-              shape_text(*both[0], m.shown) + ": extents must be equal, or 1 on the right";
-    const NodeId equal = build_.equal(own, wanted);
-    guard(may_be_one(own) ? build_.logical_or(equal, build_.equal(own, build_.integer(1))) : equal, std::move(m));
-  }
+  check_stored(target, s, operation, where);
   const ElementLoop loop = open_elements(target.extents, target.rank, where);
   const NodeId value =
       build_.convert(load_broadcast(s, loop, target.extents, target.rank, where), {target.dtype, Strength::strong});
@@ -253,11 +254,9 @@ Value Tracing::reduce_all(ir::Op op, const Array& a, DType accumulator, const Lo
   const Symbol s = symbol_of(a, where);
   build_.at(location(where));
   if (op == ir::Op::minimum || op == ir::Op::maximum) {
-    ir::Message m{ir::Message::Kind::shape,
-                  text("'", op == ir::Op::minimum ? "min" : "max", "' of an empty array, shape "),
-                  {},
-                  location(where)};
-    m.text += shape_text(s, m.shown) + ": it has no smallest or largest element; test size() first";
+    ir::Message m{ir::Message::Kind::shape, op == ir::Op::minimum ? "'min' of " : "'max' of ", {}, location(where)};
+    m.append(program_, s.dtype, s.extents, s.rank);
+    m.text += ", which is empty: it has no smallest or largest element; test size() first";
     guard(build_.less_equal(build_.integer(1), element_count(s)), std::move(m));
   }
   const std::uint32_t variable =
@@ -292,11 +291,9 @@ Array Tracing::reduce_axes(ir::Op op, const Array& a, DType accumulator, unsigne
   }
   if (op == ir::Op::minimum || op == ir::Op::maximum)
     for (int k = 0; k < reduced_rank; ++k) {
-      ir::Message m{ir::Message::Kind::shape,
-                    text("'", op == ir::Op::minimum ? "min" : "max", "' along an empty axis, shape "),
-                    {},
-                    location(where)};
-      m.text += shape_text(s, m.shown) + ": it has no smallest or largest element; test the extents first";
+      ir::Message m{ir::Message::Kind::shape, op == ir::Op::minimum ? "'min' of " : "'max' of ", {}, location(where)};
+      m.append(program_, s.dtype, s.extents, s.rank);
+      m.text += " along an empty axis: it has no smallest or largest element; test the extents first";
       guard(build_.less_equal(build_.integer(1), reduced[k]), std::move(m));
     }
   const Array result = allocate(accumulator, result_extents, result_rank, where);
@@ -389,7 +386,9 @@ void Tracing::run_broadcast(Function& function, const Argument* arguments, int c
   function.trace(*this, scalars.data());
   sink_ = outer_sink;
   if (element.count() != 1)
-    throw UsageError("a function given to vectorize returns one Value; use jit for several results", where);
+    throw UsageError(
+        text("a function given to vectorize returns one Value, not ", element.count(), "; use jit for several results"),
+        function.where);
   const Value v = element.value(0);
   const DType dtype = Access::type(v).dtype;
   program_.roots[root].dtype = dtype;

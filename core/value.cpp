@@ -31,9 +31,10 @@ Number16 number_of(const Value& v, DType to, Location where) {
   if (Access::traced(v)) {
     const Tracing* t = Tracing::current();
     if (where.line() == 0 && t) where = t->last_location();
-    throw UsageError(text("a Value of a traced function (", Access::type(v).dtype,
-                          ") is read as a C++ number, which it has not yet; return it, or keep computing with Values"),
-                     where);
+    throw UsageError(
+        text("a Value of a traced function (", Access::type(v).dtype,
+             " scalar) is read as a C++ number, which it has not yet; return it, or keep computing with Values"),
+        where);
   }
   return convert(Access::number(v), Access::type(v).dtype, to);
 }
@@ -51,12 +52,12 @@ Tracing* trace_of_read(const Var& v, const Location& where) {
   Tracing* t = Tracing::checked();
   if (!t)
     throw UsageError(text("a Var of a traced function (", Access::type(current).dtype,
-                          ") is used after its trace has ended: return its value instead"),
+                          " scalar) is used after its trace has ended: return its value instead"),
                      where);
   if (Access::trace(current) != t->id())
-    throw UsageError(
-        text("this Var (", Access::type(current).dtype, ") belongs to another traced function's run: pass a Value"),
-        where);
+    throw UsageError(text("this Var (", Access::type(current).dtype,
+                          " scalar) belongs to another traced function's run: pass a Value"),
+                     where);
   return t;
 }
 
@@ -96,11 +97,11 @@ void start(Var& v, const Operand& x, const DType* dtype) {
 Tracing* trace_of(const Var& v, const Location& where) {
   const Value& current = Access::current(v);
   if (!Access::traced(current) && Tracing::checked())
-    throw UsageError(
-        text("a Var of plain C++ code (", Access::type(current).dtype,
-             ") is assigned inside a traced function, which would happen once, while tracing: declare a Var inside and "
-             "return its value"),
-        where);
+    throw UsageError(text("a Var of plain C++ code (", Access::type(current).dtype,
+                          " scalar) is assigned inside a traced function, which would happen once, while tracing: "
+                          "declare a Var inside and "
+                          "return its value"),
+                     where);
   return trace_of_read(v, where);
 }
 
@@ -108,7 +109,8 @@ void update(Var& v, Op op, const Operand& x) {
   if (Tracing* t = trace_of(v, x.where)) {
     t->update(Access::variable(v), op, x.value, x.where);
   } else {
-    Access::set(Access::current(v), apply(op, Operand(Access::current(v), x.where), x));
+    const Operand both[2] = {Operand(Access::current(v), x.where), x};
+    Access::set(Access::current(v), detail::apply(op, both, 2, detail::update_name(op)));
   }
 }
 
@@ -205,7 +207,9 @@ Value operator!(const Operand& a) { return apply(Op::logical_not, a); }
 Value min(const Operand& a, const Operand& b) { return minimum(a, b); }
 Value max(const Operand& a, const Operand& b) { return maximum(a, b); }
 Value clip(const Operand& x, const Operand& lo, const Operand& hi) {
-  return minimum(Operand(maximum(x, lo), x.where), hi);
+  const Operand from_below[2] = {x, lo};
+  const Operand from_above[2] = {Operand(detail::apply(Op::maximum, from_below, 2, "clip"), x.where), hi};
+  return detail::apply(Op::minimum, from_above, 2, "clip");
 }
 Value where(const Operand& c, const Operand& x, const Operand& y) { return apply(Op::select, c, x, y); }
 

@@ -164,7 +164,7 @@ llvm::Value* Generator::here(Value* value) {
   return inside;
 }
 
-void Generator::refuse(const char* what, std::uint32_t location) const {
+void Generator::refuse(const std::string& what, std::uint32_t location) const {
   if (location < program_.locations.size() && program_.locations[location].line() != 0)
     throw CompileError(what, program_.locations[location]);
   throw CompileError(what);
@@ -333,7 +333,7 @@ Slot Generator::stride(ir::RootId root, int axis) {
 }
 
 void Generator::swap(const Statement& s) {
-  if (body_ != nullptr || lanes_ != nullptr) refuse("arrays swapped inside a parallel loop", s.location);
+  if (body_ != nullptr || lanes_ != nullptr) throw InternalError("arrays are swapped inside a parallel loop");
   const auto exchange = [&](const std::vector<Value*>& slots, Type* type) {
     Value *a = slots[s.target], *b = slots[s.other];
     if (a == nullptr) return;
@@ -356,7 +356,16 @@ void Generator::swap(const Statement& s) {
 // ---- guards and results ---------------------------------------------------------------------------------------------
 
 void Generator::guard(const Statement& s) {
-  if (body_ != nullptr || lanes_ != nullptr) refuse("a check that depends on a parallel loop's iteration", s.location);
+  if (body_ != nullptr || lanes_ != nullptr) {
+    std::string check = program_.messages[s.message].text;
+    for (std::size_t at = check.find("{}"); at != std::string::npos; at = check.find("{}"))
+      check.replace(at, 2, 1, 'n');
+    refuse(
+        "a check that cannot be made before the prange around it is not compiled yet: use range, or do the operation "
+        "before the loop; the check is: " +
+            check,
+        s.location);
+  }
   Value* holds = scalar(s.condition);
   Block* failed = new_block("guard_failed");
   Block* passed = new_block("guard_passed");
@@ -364,7 +373,6 @@ void Generator::guard(const Statement& s) {
   push_scope(true);
   builder_.SetInsertPoint(failed);
   const auto& shown = program_.messages[s.message].shown;
-  constexpr std::size_t most_shown = sizeof(Frame::failed) / 8;
   for (std::size_t k = 0; k < std::min(shown.size(), most_shown); ++k)
     builder_.CreateStore(scalar(shown[k]),
                          builder_.CreateConstInBoundsGEP1_64(i8_, entry_.frame, offsetof(Frame, failed) + 8 * k));

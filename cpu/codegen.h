@@ -122,8 +122,8 @@ class Generator {
   Slot pointer(ir::RootId root);
   Slot stride(ir::RootId root, int axis);
   bool unit_axis(ir::RootId root, int axis) const;
-  std::pair<Value*, Value*> bytes_of(ir::RootId root);
-  Value* call_allocate(std::size_t service, std::uint32_t root, Value* bytes, Value* overflow);
+  Value* bytes_of(ir::RootId root);
+  Value* call_allocate(std::size_t service, std::uint32_t root, Value* bytes);
   void allocate(const ir::Statement& statement);
   void allocate_per_thread(ir::BlockId block);
   bool fits_on_stack(ir::RootId root) const;
@@ -132,7 +132,7 @@ class Generator {
   void guard(const ir::Statement& statement);
   void store_results();
   void annotate(llvm::Instruction* access, ir::RootId root);
-  [[noreturn]] void refuse(const char* what, std::uint32_t location) const;
+  [[noreturn]] void refuse(const std::string& what, std::uint32_t location) const;
   /// Generates at the end of an outer scope until it dies.
   class Place {
    public:

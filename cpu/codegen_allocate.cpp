@@ -1,4 +1,5 @@
 // Memory of the arrays a function makes: the launch's, of each thread its own, or the stack's.
+#include "core/error_text.h"
 #include "cpu/codegen.h"
 
 #include <algorithm>
@@ -20,8 +21,8 @@ constexpr std::uint64_t thread_alignment = 128;
 
 }  // namespace
 
-// The size of a root's memory, and whether it overflows.
-std::pair<Value*, Value*> Generator::bytes_of(ir::RootId id) {
+// The size of a root's memory; the greatest number, which no memory has, where it is even larger.
+Value* Generator::bytes_of(ir::RootId id) {
   const Root& root = program_.roots[id];
   Value* bytes = builder_.getInt64(root.dtype.size());
   Value* overflow = builder_.getFalse();
@@ -32,21 +33,18 @@ std::pair<Value*, Value*> Generator::bytes_of(ir::RootId id) {
     bytes = builder_.CreateExtractValue(pair, 0);
     overflow = builder_.CreateOr(overflow, builder_.CreateExtractValue(pair, 1));
   }
-  return {bytes, overflow};
+  return builder_.CreateSelect(overflow, builder_.getInt64(std::numeric_limits<std::int64_t>::max()), bytes);
 }
 
 // Calls one of the services that give memory; the function ends where there is none.
-Value* Generator::call_allocate(std::size_t service, std::uint32_t root, Value* bytes, Value* overflow) {
-  Block* failed = new_block("no_memory");
-  Block* sized = new_block("sized");
-  Block* made = new_block("made");
-  builder_.CreateCondBr(overflow, failed, sized);
-  builder_.SetInsertPoint(sized);
+Value* Generator::call_allocate(std::size_t service, std::uint32_t root, Value* bytes) {
   Value* services = frame_field(offsetof(Frame, services), pointer_, "services");
   Value* function =
       builder_.CreateLoad(pointer_, builder_.CreateConstInBoundsGEP1_64(i8_, services, service), "allocate");
   Value* memory = builder_.CreateCall(llvm::FunctionType::get(pointer_, {pointer_, i32_, i64_}, false), function,
                                       {entry_.frame, builder_.getInt32(root), bytes});
+  Block* failed = new_block("no_memory");
+  Block* made = new_block("made");
   builder_.CreateCondBr(builder_.CreateIsNull(memory), failed, made);
   builder_.SetInsertPoint(failed);
   builder_.CreateRet(builder_.getInt32(static_cast<std::uint32_t>(status_no_memory)));
@@ -84,30 +82,33 @@ void Generator::allocate_per_thread(ir::BlockId block) {
     if (s.kind != Kind::allocate || fits_on_stack(s.target)) continue;
     const Root& root = program_.roots[s.target];
     if (!std::all_of(root.extents, root.extents + root.rank, [&](ir::NodeId extent) { return is_known(extent); }))
-      refuse(
-          "an array made inside a parallel loop has a size that differs from iteration to iteration: make it as large "
-          "as the largest",
-          s.location);
-    auto [bytes, overflow] = bytes_of(s.target);
-    overflow = builder_.CreateOr(
-        overflow, builder_.CreateICmpSGT(bytes, builder_.getInt64(std::numeric_limits<std::int64_t>::max() / 2)));
+      refuse(text("a new ", root.dtype, " array of rank ", int{root.rank},
+                  " whose extents differ between the iterations of a prange is not compiled yet: make it as large as "
+                  "the largest "
+                  "and use a slice of it, or use range"),
+             s.location);
+    // Rounded up, and so cut to what still can be.
+    constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max() - (thread_alignment - 1);
+    Value* bytes = builder_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, bytes_of(s.target), builder_.getInt64(most));
     bytes = builder_.CreateAnd(builder_.CreateAdd(bytes, builder_.getInt64(thread_alignment - 1)),
                                builder_.getInt64(~(thread_alignment - 1)));
-    per_thread_[s.target] = {call_allocate(offsetof(RuntimeServices, allocate_per_thread), s.target, bytes, overflow),
-                             bytes};
+    per_thread_[s.target] = {call_allocate(offsetof(RuntimeServices, allocate_per_thread), s.target, bytes), bytes};
   }
 }
 
 void Generator::allocate(const Statement& s) {
   const Root& root = program_.roots[s.target];
   Value* memory = nullptr;
-  if (lanes_ != nullptr) refuse("memory allocated for each lane of a parallel loop", s.location);
+  if (lanes_ != nullptr)
+    refuse(text("a new ", root.dtype, " array of rank ", int{root.rank},
+                " in the vector lanes of a prange is not compiled yet: make it before the loop, with an axis more"),
+           s.location);
   if (body_ == nullptr) {
-    const auto [bytes, overflow] = bytes_of(s.target);
+    Value* bytes = bytes_of(s.target);
     // What a swap may have given to another root is not free in the next turn.
     const bool again = !turns_.empty() && swap_class_[s.target] == ir::none;
     memory = call_allocate(again ? offsetof(RuntimeServices, allocate_again) : offsetof(RuntimeServices, allocate),
-                           s.target, bytes, overflow);
+                           s.target, bytes);
   } else if (const auto [all, bytes] = per_thread_[s.target]; all != nullptr) {
     Value* thread = builder_.CreateZExt(body_->function->getArg(4), i64_);
     memory = builder_.CreateGEP(i8_, here(all), builder_.CreateMul(thread, here(bytes)), "own");

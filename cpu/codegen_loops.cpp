@@ -105,7 +105,9 @@ void Generator::loop(const Statement& s) {
     parallel_.pop_back();
   } else if (lanes_ != nullptr) {
     if (l.parallel && !reductions_of(s).empty())
-      refuse("a reduction over a parallel loop inside another one's lanes", s.location);
+      refuse(
+          "a reduction over a prange in the vector lanes of another is not compiled yet: use range for the inner one",
+          s.location);
     sequential_lanes(s);
   } else {
     sequential_loop(s);
@@ -171,7 +173,9 @@ void Generator::sequential_loop(const Statement& s) {
   std::vector<Reduction> found = reductions_of(s);
   if (l.dimensions.size() != 1) {
     if (!found.empty() || l.has_break)
-      refuse("a sequential loop of several dimensions that reduces or breaks", s.location);
+      refuse(
+          "a loop of several dimensions that reduces or breaks is not compiled yet: write a range for each dimension",
+          s.location);
     std::vector<Value*> trips;
     for (const ir::LoopDimension& d : l.dimensions) trips.push_back(trip_count(d));
     nest(s, trips, trips.size(), 0, [&] { outer_body(s, found, nullptr); });
@@ -210,7 +214,12 @@ void Generator::sequential_lanes(const Statement& s) {
   const ir::Loop& l = program_.loops[s.target];
   const Varying& varying = *lanes_->varying;
   if (!varying.masked(s.body)) return sequential_loop(s);
-  if (l.dimensions.size() != 1) refuse("a loop of several dimensions whose bounds differ between lanes", s.location);
+  if (l.dimensions.size() != 1)
+    refuse(
+        "a loop of several dimensions whose bounds differ between the iterations of a prange is not compiled yet: "
+        "write "
+        "a range for each dimension",
+        s.location);
   const ir::LoopDimension& d = l.dimensions[0];
   const bool same_bounds = !varying.node(d.begin) && !varying.node(d.end) && !varying.node(d.step);
   Value *trips = nullptr, *begin = nullptr, *step = nullptr;

@@ -279,7 +279,9 @@ llvm::Value* Generator::each_lane(Value* const* x, int arity, const std::functio
 llvm::Value* Generator::vector_math(const char* name, Value* const* x, int arity) {
   const bool is_f64 = x[0]->getType()->getScalarType()->isDoubleTy();
   const VectorFunction* function = find_vector_function(name, is_f64, target_.vector_bits);
-  if (function == nullptr) throw CompileError(std::string("no library of this machine has the function ") + name);
+  if (function == nullptr)
+    throw CompileError(std::string("no vector maths library of this machine computes ") + name +
+                       "; install glibc's libmvec or SLEEF");
   Type* element = is_f64 ? f64_ : f32_;
   Type* type = function->vector ? llvm::FixedVectorType::get(element, static_cast<unsigned>(function->lanes)) : element;
   const llvm::SmallVector<Type*, 2> parameters(static_cast<std::size_t>(arity), type);

@@ -86,7 +86,8 @@ void Generator::reduce(const Statement& s, ir::BlockId block) {
 void Generator::join(const Reduction& r, Value* result) {
   auto* slot = llvm::cast<llvm::AllocaInst>(variable(r.variable));
   if (slot->getFunction() != builder_.GetInsertBlock()->getParent())
-    throw CompileError("a reduction inside a parallel loop into a variable outside of it");
+    refuse("a reduction inside a prange into a Var outside of it is not compiled yet: declare a Var inside and add it",
+           program_.variables[r.variable].location);
   builder_.CreateStore(combine(r.op, r.dtype, builder_.CreateLoad(slot->getAllocatedType(), slot), result), slot);
 }
 
@@ -360,8 +361,8 @@ void Generator::make_scratch(std::vector<Reduction>& found, Value* total, bool t
   builder_.SetInsertPoint(ask);
   // Named after a variable, so that a loop around finds it again in its next turn.
   const auto name = static_cast<std::uint32_t>(program_.roots.size()) + found.front().variable;
-  Value* memory = call_allocate(offsetof(RuntimeServices, allocate_again), name,
-                                builder_.CreateShl(sum, std::uint64_t{3}), builder_.getFalse());
+  Value* memory =
+      call_allocate(offsetof(RuntimeServices, allocate_again), name, builder_.CreateShl(sum, std::uint64_t{3}));
   ask = builder_.GetInsertBlock();
   builder_.CreateBr(done);
   builder_.SetInsertPoint(done);

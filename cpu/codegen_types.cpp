@@ -28,7 +28,7 @@ llvm::Type* Generator::memory_type(DType dtype) const {
     case TypeCode::u64: return i64_;
     case TypeCode::f32: return f32_;
     case TypeCode::f64: return f64_;
-    default: throw CompileError("complex numbers are not supported by the compiler");
+    default: throw InternalError("complex numbers reach the code generator");
   }
 }
 

@@ -33,7 +33,7 @@ Entry open_library() {
   if (!library)
     throw RuntimeError(text("cannot open Kiln's compiler, ", path, ": ", dlerror(), "; it belongs beside libkiln.so"));
   void* entry = dlsym(library, "kiln_llvm_plugin");
-  if (!entry) throw RuntimeError(text(path, " is no Kiln compiler: ", dlerror()));
+  if (!entry) throw RuntimeError(text(path, " is no Kiln compiler: ", dlerror(), "; install Kiln again"));
   return reinterpret_cast<Entry>(entry);
 }
 

@@ -5,12 +5,16 @@
 #include <kiln/error.h>
 #include <kiln/inspect.h>
 
+#include <string>
+
 namespace kiln {
 
 int num_threads() { return cpu::ThreadPool::instance().size(); }
 
-void set_num_threads(int threads) {
-  if (threads < 1) throw UsageError("set_num_threads needs 1 or more");
+void set_num_threads(int threads, Location where) {
+  if (threads < 1)
+    throw UsageError("set_num_threads(" + std::to_string(threads) + "): give 1 or more threads, the caller's included",
+                     where);
   cpu::ThreadPool::instance().resize(threads);
 }
 

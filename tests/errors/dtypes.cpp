@@ -10,7 +10,7 @@ using namespace kiln::tests;
 
 TEST(DTypes, XorAsPowerOfAnArray) {
   const Array a = zeros(3, f32);
-  expect_error<DTypeError>({"'^'", {"f32"}, "pow"}, [&] {
+  expect_error<DTypeError>({"'^'", {"f32"}, {"rank 1", "scalar"}, "pow"}, [&] {
     next_line_is_wrong();
     (void)(a ^ 2);
   });
@@ -21,12 +21,12 @@ TEST(DTypes, XorAsPowerOfAScalar) {
     next_line_is_wrong();
     return x ^ 2;
   });
-  expect_error<DTypeError>({"'^'", {"f64", "i64"}, "pow"}, [] { f(1.5); });
+  expect_error<DTypeError>({"'^'", {"f64", "i64"}, {"scalar"}, "pow"}, [] { f(1.5); });
 }
 
 TEST(DTypes, XorAsPowerOutsideATrace) {
   const Value x = 1.5;
-  expect_error<DTypeError>({"'^'", {"f64", "i64"}, "pow"}, [&] {
+  expect_error<DTypeError>({"'^'", {"f64", "i64"}, {"scalar"}, "pow"}, [&] {
     next_line_is_wrong();
     (void)(x ^ 2);
   });
@@ -37,7 +37,7 @@ TEST(DTypes, NotOfAFloat) {
     next_line_is_wrong();
     return ~a;
   });
-  expect_error<DTypeError>({"'~'", {"f64", "rank 1"}, "cast"}, [] { f(zeros(3)); });
+  expect_error<DTypeError>({"'~'", {"f64"}, {"rank 1"}, "cast"}, [] { f(zeros(3)); });
 }
 
 TEST(DTypes, AndBindsWeakerThanComparison) {
@@ -49,7 +49,7 @@ TEST(DTypes, AndBindsWeakerThanComparison) {
     }
     return odd;
   });
-  expect_error<DTypeError>({"'&'", {"i64", "bool"}, "parentheses"}, [] { f(arange(3)); });
+  expect_error<DTypeError>({"'&'", {"i64", "bool"}, {"scalar"}, "parentheses"}, [] { f(arange(3)); });
 }
 
 TEST(DTypes, ChainedComparison) {
@@ -57,12 +57,12 @@ TEST(DTypes, ChainedComparison) {
     next_line_is_wrong();
     return 0 < n < 5;
   });
-  expect_error<DTypeError>({"'<'", {"bool", "i64"}, "a < b && b < c"}, [] { f(3); });
+  expect_error<DTypeError>({"'<'", {"bool", "i64"}, {"scalar"}, "a < b && b < c"}, [] { f(3); });
 }
 
 TEST(DTypes, ChainedComparisonOfArrays) {
   const Array a = arange(3);
-  expect_error<DTypeError>({"'<='", {"bool array", "i64"}, "a < b && b < c"}, [&] {
+  expect_error<DTypeError>({"'<='", {"bool", "i64"}, {"rank 1", "scalar"}, "a < b && b < c"}, [&] {
     next_line_is_wrong();
     (void)(0 < a <= 2);
   });
@@ -70,7 +70,7 @@ TEST(DTypes, ChainedComparisonOfArrays) {
 
 TEST(DTypes, DifferenceOfBools) {
   const Array a = arange(3) < 2;
-  expect_error<DTypeError>({"'-'", {"bool"}, "^"}, [&] {
+  expect_error<DTypeError>({"'-'", {"bool"}, {"rank 1"}, "^"}, [&] {
     next_line_is_wrong();
     (void)(a - a);
   });
@@ -81,7 +81,7 @@ TEST(DTypes, NegativeOfABool) {
     next_line_is_wrong();
     return -(a > 0);
   });
-  expect_error<DTypeError>({"'-'", {"bool"}, "!"}, [] { f(arange(3)); });
+  expect_error<DTypeError>({"'-'", {"bool"}, {"rank 1"}, "!"}, [] { f(arange(3)); });
 }
 
 TEST(DTypes, ShiftByAFloat) {
@@ -89,12 +89,12 @@ TEST(DTypes, ShiftByAFloat) {
     next_line_is_wrong();
     return a << x;
   });
-  expect_error<DTypeError>({"'<<'", {"i64", "f64"}, "i64(x)"}, [] { f(arange(3), 2.0); });
+  expect_error<DTypeError>({"'<<'", {"i64", "f64"}, {"rank 1", "scalar"}, "i64(x)"}, [] { f(arange(3), 2.0); });
 }
 
 TEST(DTypes, ComplexArithmetic) {
   const Array a = zeros(3, c128);
-  expect_error<DTypeError>({"'+'", {"c128", "complex"}, "real"}, [&] {
+  expect_error<DTypeError>({"'+'", {"c128"}, {"rank 1", "scalar"}, "real", {"complex"}}, [&] {
     next_line_is_wrong();
     (void)(a + 1);
   });
@@ -102,7 +102,7 @@ TEST(DTypes, ComplexArithmetic) {
 
 TEST(DTypes, SumOfComplexNumbers) {
   const Array a = zeros(3, c64);
-  expect_error<DTypeError>({"sum", {"c64"}, "real and imaginary parts"}, [&] {
+  expect_error<DTypeError>({"sum", {"c64"}, {"rank 1"}, "real and imaginary parts"}, [&] {
     next_line_is_wrong();
     (void)sum(a);
   });
@@ -117,7 +117,7 @@ TEST(DTypes, IfOfANumber) {
     if_(n, [&] { x = 1; });
     return x;
   });
-  expect_error<DTypeError>({"if_", {"i64", "bool"}, "x != 0"}, [] { f(3); });
+  expect_error<DTypeError>({"if_", {"i64", "bool"}, {"scalar"}, "x != 0"}, [] { f(3); });
 }
 
 TEST(DTypes, WhileOfANumber) {
@@ -127,7 +127,7 @@ TEST(DTypes, WhileOfANumber) {
     while_([&] { return x; }, [&] { x -= 1; });
     return x;
   });
-  expect_error<DTypeError>({"while_", {"i64", "bool"}, "x != 0"}, [] { f(3); });
+  expect_error<DTypeError>({"while_", {"i64", "bool"}, {"scalar"}, "x != 0"}, [] { f(3); });
 }
 
 TEST(DTypes, BreakIfOfANumber) {
@@ -140,12 +140,12 @@ TEST(DTypes, BreakIfOfANumber) {
     }
     return x;
   });
-  expect_error<DTypeError>({"break_if", {"f64", "bool"}, "x != 0"}, [] { f(zeros(3)); });
+  expect_error<DTypeError>({"break_if", {"f64", "bool"}, {"scalar"}, "x != 0"}, [] { f(zeros(3)); });
 }
 
 TEST(DTypes, WhereOfNumbers) {
   const Array a = arange(3);
-  expect_error<DTypeError>({"'where'", {"i64"}, "x != 0"}, [&] {
+  expect_error<DTypeError>({"'where'", {"i64"}, {"rank 1", "scalar"}, "x != 0"}, [&] {
     next_line_is_wrong();
     (void)where(a, 1, 2);
   });
@@ -156,7 +156,7 @@ TEST(DTypes, WhereOfNumbers) {
 TEST(DTypes, EagerFloatIndex) {
   const Array a = arange(4);
   const Value n = 4;
-  expect_error<DTypeError>({"index", {"f64"}, "floordiv"}, [&] {
+  expect_error<DTypeError>({"index", {"i64", "f64"}, {"(4,)", "scalar"}, "floordiv"}, [&] {
     next_line_is_wrong();
     (void)a(n / 2);
   });
@@ -168,7 +168,7 @@ TEST(DTypes, TracedFloatIndex) {
     next_line_is_wrong();
     return a(n / 2);
   });
-  expect_error<DTypeError>({"index", {"f64"}, "floordiv"}, [] { f(arange(4)); });
+  expect_error<DTypeError>({"index", {"i64", "f64"}, {"rank 1", "scalar"}, "floordiv"}, [] { f(arange(4)); });
 }
 
 TEST(DTypes, TracedBoolIndex) {
@@ -176,12 +176,12 @@ TEST(DTypes, TracedBoolIndex) {
     next_line_is_wrong();
     return a(n > 1);
   });
-  expect_error<DTypeError>({"index", {"bool"}, "i64(x)"}, [] { f(arange(4), 2); });
+  expect_error<DTypeError>({"index", {"i64", "bool"}, {"rank 1", "scalar"}, "i64(x)"}, [] { f(arange(4), 2); });
 }
 
 TEST(DTypes, EagerFloatIndexOfAView) {
   const Array a = zeros({2, 2});
-  expect_error<DTypeError>({"index", {"f64"}, "floordiv"}, [&] {
+  expect_error<DTypeError>({"index", {"f64"}, {"(2, 2)", "scalar"}, "floordiv"}, [&] {
     next_line_is_wrong();
     (void)a(0.5, _);
   });
@@ -189,7 +189,7 @@ TEST(DTypes, EagerFloatIndexOfAView) {
 
 TEST(DTypes, EagerFloatBound) {
   const Array a = arange(4);
-  expect_error<DTypeError>({"slice", {"f64"}, "floordiv"}, [&] {
+  expect_error<DTypeError>({"slice", {"i64", "f64"}, {"(4,)", "scalar"}, "floordiv"}, [&] {
     next_line_is_wrong();
     (void)a(slice(0.5, _));
   });
@@ -200,12 +200,12 @@ TEST(DTypes, TracedFloatBound) {
     next_line_is_wrong();
     return a(slice(_, a.shape(0) / 2)) + 1;
   });
-  expect_error<DTypeError>({"slice", {"f64"}, "floordiv"}, [] { f(arange(4)); });
+  expect_error<DTypeError>({"slice", {"i64", "f64"}, {"rank 1", "scalar"}, "floordiv"}, [] { f(arange(4)); });
 }
 
 TEST(DTypes, FloatExtent) {
   const Value n = 4;
-  expect_error<DTypeError>({"extent", {"f64"}, "floordiv"}, [&] {
+  expect_error<DTypeError>({"extent", {"f64"}, {"scalar"}, "floordiv"}, [&] {
     next_line_is_wrong();
     (void)zeros(n / 2);
   });
@@ -220,18 +220,18 @@ TEST(DTypes, FloatRange) {
     }
     return s;
   });
-  expect_error<DTypeError>({"range", {"f64"}, "floordiv"}, [] { f(zeros(4)); });
+  expect_error<DTypeError>({"range", {"f64"}, {"scalar"}, "floordiv"}, [] { f(zeros(4)); });
 }
 
 TEST(DTypes, LinspaceOfAFloatCount) {
-  expect_error<DTypeError>({"linspace", {"f64"}, "i64(x)"}, [] {
+  expect_error<DTypeError>({"linspace", {"f64"}, {"scalar"}, "i64(x)"}, [] {
     next_line_is_wrong();
     (void)linspace(0, 1, 2.5);
   });
 }
 
 TEST(DTypes, ArangeOfABool) {
-  expect_error<DTypeError>({"arange", {"bool"}, "integers or floats"}, [] {
+  expect_error<DTypeError>({"arange", {"bool"}, {"scalar"}, "integers or floats"}, [] {
     next_line_is_wrong();
     (void)arange(true, true, true);
   });
@@ -241,7 +241,7 @@ TEST(DTypes, ArangeOfABool) {
 
 TEST(DTypes, EagerIntegerUpdateByAFloat) {
   Array a = arange(3);
-  expect_error<DTypeError>({"'+='", {"f64", "i64"}, "x(rest) = i64("}, [&] {
+  expect_error<DTypeError>({"'+='", {"f64", "i64"}, {"(3,)", "scalar"}, "x(rest) = i64("}, [&] {
     next_line_is_wrong();
     a += 0.5;
   });
@@ -252,7 +252,7 @@ TEST(DTypes, TracedIntegerUpdateByAFloat) {
     next_line_is_wrong();
     a(slice(1, _)) /= 2;
   });
-  expect_error<DTypeError>({"'/='", {"f64", "i64"}, "x(rest) = i64("}, [] { f(arange(3)); });
+  expect_error<DTypeError>({"'/='", {"f64", "i64"}, {"rank 1", "scalar"}, "x(rest) = i64("}, [] { f(arange(3)); });
 }
 
 TEST(DTypes, ParallelIntegerElementUpdateByAFloat) {
@@ -262,12 +262,107 @@ TEST(DTypes, ParallelIntegerElementUpdateByAFloat) {
       a(0) += x(i);
     }
   });
-  expect_error<DTypeError>({"'+='", {"f64", "i64"}, "i64(x)"}, [] { f(arange(3), zeros(3)); });
+  expect_error<DTypeError>({"'+='", {"f64", "i64"}, {"rank 1", "scalar"}, "i64(x)"}, [] { f(arange(3), zeros(3)); });
+}
+
+TEST(DTypes, EagerUpdateOfBools) {
+  Array a = arange(3) < 2;
+  expect_error<DTypeError>({"'-='", {"bool"}, {"(3,)"}, "^"}, [&] {
+    next_line_is_wrong();
+    a -= a;
+  });
+}
+
+TEST(DTypes, TracedUpdateByANumberThatDoesNotFit) {
+  static auto f = jit([](Array a) {
+    next_line_is_wrong();
+    a *= 300;
+    return a;
+  });
+  expect_error<DTypeError>({"'*='", {"u8"}, {"rank 1"}, "cast", {"300"}}, [] { f(zeros(3, u8)); });
+}
+
+TEST(DTypes, ParallelElementUpdateByABool) {
+  static auto f = jit([](Array a) {
+    for (Value i : prange(a.shape(0))) {
+      next_line_is_wrong();
+      a(i) &= a(i) > 0;
+    }
+  });
+  expect_error<DTypeError>({"'&='", {"i64", "bool"}, {"rank 1", "scalar"}, "cast"}, [] { f(arange(3)); });
+}
+
+TEST(DTypes, ElementUpdateByABool) {
+  static auto f = jit([](Array a) {
+    for (Value i : range(a.shape(0))) {
+      next_line_is_wrong();
+      a(i) &= a(i) > 0;
+    }
+  });
+  expect_error<DTypeError>({"'&='", {"i64", "bool"}, {"scalar"}, "parentheses"}, [] { f(arange(3)); });
+}
+
+TEST(DTypes, EagerElementUpdateByABool) {
+  const Array a = arange(3);
+  expect_error<DTypeError>({"'^='", {"i64", "bool"}, {"scalar"}, "parentheses"}, [&] {
+    next_line_is_wrong();
+    a(0) ^= true;
+  });
+}
+
+TEST(DTypes, ParallelElementMaximumOfAFloat) {
+  static auto f = jit([](Array a, Array x) {
+    for (Value i : prange(x.shape(0))) {
+      next_line_is_wrong();
+      a(0).max(x(i));
+    }
+  });
+  expect_error<DTypeError>({"'.max'", {"i64", "f64"}, {"rank 1", "scalar"}, "i64(x)"}, [] { f(arange(3), zeros(3)); });
+}
+
+TEST(DTypes, VarUpdateByABool) {
+  static auto f = jit([](Array a) {
+    Var n = 7;
+    for (Value i : range(a.shape(0))) {
+      next_line_is_wrong();
+      n ^= a(i) > 0;
+    }
+    return n;
+  });
+  expect_error<DTypeError>({"'^='", {"i64", "bool"}, {"scalar"}, "parentheses"}, [] { f(arange(3)); });
+}
+
+TEST(DTypes, ClipToANumberThatDoesNotFit) {
+  const Array a = zeros(3, u8);
+  expect_error<DTypeError>({"'clip'", {"u8"}, {"(3,)"}, "cast", {"-1"}}, [&] {
+    next_line_is_wrong();
+    (void)clip(a, -1, 5);
+  });
+}
+
+TEST(DTypes, DotOfComplexNumbers) {
+  const Array a = zeros(3, c128);
+  expect_error<DTypeError>({"dot", {"c128"}, {"(3,)"}, "real"}, [&] {
+    next_line_is_wrong();
+    (void)dot(a, a);
+  });
+}
+
+TEST(DTypes, EagerStoreOfANumberThatDoesNotFit) {
+  const Array a = zeros(3, u8);
+  expect_error<DTypeError>({"'='", {"u8"}, {"(3,)"}, "cast it, as in u8(300)", {"the number"}}, [&] {
+    next_line_is_wrong();
+    a(rest) = 300;
+  });
+  expect_error<DTypeError>({"'='", {"u8"}, {"scalar"}, "cast it, as in u8(-1)", {"the number"}}, [&] {
+    next_line_is_wrong();
+    a(0) = -1;
+  });
 }
 
 TEST(DTypes, EagerNumberThatDoesNotFit) {
   const Array a = zeros(3, u8);
-  expect_error<DTypeError>({"300", {"u8"}, "cast"}, [&] {
+  expect_error<DTypeError>({"'+'", {"u8"}, {"(3,)"}, "cast the other operand", {"the number", "300"}}, [&] {
     next_line_is_wrong();
     (void)(a + 300);
   });
@@ -278,7 +373,8 @@ TEST(DTypes, TracedNegativeNumberForAnUnsignedArray) {
     next_line_is_wrong();
     return a * -1;
   });
-  expect_error<DTypeError>({"-1", {"u16"}, "cast"}, [] { f(zeros(3, u16)); });
+  expect_error<DTypeError>({"'*'", {"u16"}, {"rank 1"}, "cast the other operand", {"the number", "-1"}},
+                           [] { f(zeros(3, u16)); });
 }
 
 TEST(DTypes, TracedStoreOfANumberThatDoesNotFit) {
@@ -286,7 +382,8 @@ TEST(DTypes, TracedStoreOfANumberThatDoesNotFit) {
     next_line_is_wrong();
     a(0) = 128;
   });
-  expect_error<DTypeError>({"128", {"i8"}, "cast"}, [] { f(zeros(3, i8)); });
+  expect_error<DTypeError>({"'='", {"i8"}, {"rank 1"}, "cast it, as in i8(128)", {"the number"}},
+                           [] { f(zeros(3, i8)); });
 }
 
 TEST(DTypes, VarOfADeclaredDtype) {
@@ -298,12 +395,12 @@ TEST(DTypes, VarOfADeclaredDtype) {
     }
     return n;
   });
-  expect_error<DTypeError>({"Var", {"i32", "f32"}, "i32(x)"}, [] { f(zeros(3, f32)); });
+  expect_error<DTypeError>({"Var", {"i32", "f32"}, {"scalar"}, "i32(x)"}, [] { f(zeros(3, f32)); });
 }
 
 TEST(DTypes, ReadingAsAnotherDtype) {
   const Array a = zeros(3);
-  expect_error<DTypeError>({"reading", {"f64", "f32"}, "astype(f32)"}, [&] {
+  expect_error<DTypeError>({"read()", {"f64", "f32"}, {"(3,)"}, "astype(f32)"}, [&] {
     next_line_is_wrong();
     (void)a.read<float>();
   });

@@ -9,14 +9,14 @@ using namespace kiln::tests;
 // ---- Outside a traced function --------------------------------------------------------------------------------------
 
 TEST(Loops, RangeInPlainCode) {
-  expect_error<UsageError>({"range", {"traced function"}, "C++'s own control flow"}, [] {
+  expect_error<UsageError>({"range", no_dtypes, no_shapes, "C++'s own control flow", {"traced function"}}, [] {
     next_line_is_wrong();
     for (Value i : range(3)) (void)i;
   });
 }
 
 TEST(Loops, ParallelRangeInPlainCode) {
-  expect_error<UsageError>({"prange", {"traced function"}, "C++'s own control flow"}, [] {
+  expect_error<UsageError>({"prange", no_dtypes, no_shapes, "C++'s own control flow", {"traced function"}}, [] {
     next_line_is_wrong();
     for (Value i : prange(3)) (void)i;
   });
@@ -24,7 +24,7 @@ TEST(Loops, ParallelRangeInPlainCode) {
 
 TEST(Loops, IfInPlainCode) {
   const Value x = 3;
-  expect_error<UsageError>({"if_", {"traced function"}, "C++'s own control flow"}, [&] {
+  expect_error<UsageError>({"if_", no_dtypes, no_shapes, "C++'s own control flow", {"traced function"}}, [&] {
     next_line_is_wrong();
     if_(x > 2, [] {});
   });
@@ -32,14 +32,14 @@ TEST(Loops, IfInPlainCode) {
 
 TEST(Loops, WhileInPlainCode) {
   Var x = 3;
-  expect_error<UsageError>({"while_", {"traced function"}, "C++'s own control flow"}, [&] {
+  expect_error<UsageError>({"while_", no_dtypes, no_shapes, "C++'s own control flow", {"traced function"}}, [&] {
     next_line_is_wrong();
     while_([&] { return x > 2; }, [&] { x -= 1; });
   });
 }
 
 TEST(Loops, BreakInPlainCode) {
-  expect_error<UsageError>({"break_", {"traced function"}, "C++'s own control flow"}, [] {
+  expect_error<UsageError>({"break_", no_dtypes, no_shapes, "C++'s own control flow", {"traced function"}}, [] {
     next_line_is_wrong();
     break_();
   });
@@ -55,7 +55,8 @@ TEST(Loops, BreakOutOfAParallelLoop) {
       break_if(i > 2);
     }
   });
-  expect_error<UsageError>({"break_", {"prange"}, "use range, or continue_"}, [] { f(zeros(3)); });
+  expect_error<UsageError>({"break_", no_dtypes, no_shapes, "use range, or continue_", {"prange"}},
+                           [] { f(zeros(3)); });
 }
 
 TEST(Loops, BreakOutsideEveryLoop) {
@@ -64,7 +65,8 @@ TEST(Loops, BreakOutsideEveryLoop) {
     break_();
     return a;
   });
-  expect_error<UsageError>({"break_", {"outside every traced loop"}, "range or while_"}, [] { f(zeros(3)); });
+  expect_error<UsageError>({"break_", no_dtypes, no_shapes, "range or while_", {"outside every traced loop"}},
+                           [] { f(zeros(3)); });
 }
 
 TEST(Loops, ContinueOutsideEveryLoop) {
@@ -73,7 +75,8 @@ TEST(Loops, ContinueOutsideEveryLoop) {
     if_(n > 2, [] { continue_(); });
     return a;
   });
-  expect_error<UsageError>({"continue_", {"outside every traced loop"}, "range"}, [] { f(zeros(3), 3); });
+  expect_error<UsageError>({"continue_", no_dtypes, no_shapes, "range", {"outside every traced loop"}},
+                           [] { f(zeros(3), 3); });
 }
 
 // ---- Left by C++ ----------------------------------------------------------------------------------------------------
@@ -88,7 +91,8 @@ TEST(Loops, CppBreakAndAnOperationAfterIt) {
     }
     return a + s;
   });
-  expect_error<UsageError>({"traced loop was left", {"C++ break"}, "break_()"}, [] { f(zeros(3)); });
+  expect_error<UsageError>({"traced loop was left", no_dtypes, no_shapes, "break_()", {"C++ break"}},
+                           [] { f(zeros(3)); });
 }
 
 TEST(Loops, CppBreakAtTheVeryEnd) {
@@ -99,7 +103,8 @@ TEST(Loops, CppBreakAtTheVeryEnd) {
       break;
     }
   });
-  expect_error<UsageError>({"traced loop was left", {"C++ break"}, "break_()"}, [] { f(zeros(3)); });
+  expect_error<UsageError>({"traced loop was left", no_dtypes, no_shapes, "break_()", {"C++ break"}},
+                           [] { f(zeros(3)); });
 }
 
 TEST(Loops, CppBreakOutOfAParallelLoop) {
@@ -111,7 +116,8 @@ TEST(Loops, CppBreakOutOfAParallelLoop) {
     }
     return a;
   });
-  expect_error<UsageError>({"traced loop was left", {"C++ break"}, "break_()"}, [] { f(zeros(3)); });
+  expect_error<UsageError>({"traced loop was left", no_dtypes, no_shapes, "break_()", {"C++ break"}},
+                           [] { f(zeros(3)); });
 }
 
 TEST(Loops, CppBreakOutOfTheInnerLoop) {
@@ -124,7 +130,8 @@ TEST(Loops, CppBreakOutOfTheInnerLoop) {
       }
     }
   });
-  expect_error<UsageError>({"traced loop was left", {"C++ break"}, "break_()"}, [] { f(zeros(3)); });
+  expect_error<UsageError>({"traced loop was left", no_dtypes, no_shapes, "break_()", {"C++ break"}},
+                           [] { f(zeros(3)); });
 }
 
 TEST(Loops, CppReturnOutOfALoop) {
@@ -135,7 +142,8 @@ TEST(Loops, CppReturnOutOfALoop) {
     }
     return Value(0.0);
   });
-  expect_error<UsageError>({"traced loop was left", {"return"}, "assign a Var"}, [] { f(zeros(3)); });
+  expect_error<UsageError>({"traced loop was left", no_dtypes, no_shapes, "assign a Var", {"return"}},
+                           [] { f(zeros(3)); });
 }
 
 TEST(Loops, ExceptionCaughtInsideTheFunction) {
@@ -150,8 +158,9 @@ TEST(Loops, ExceptionCaughtInsideTheFunction) {
     }
     return a;
   });
-  expect_error<UsageError>({"traced loop or branch was left", {"exception"}, "outside the function"},
-                           [] { f(zeros(3)); });
+  expect_error<UsageError>(
+      {"traced loop or branch was left", no_dtypes, no_shapes, "outside the function", {"exception"}},
+      [] { f(zeros(3)); });
 }
 
 // ---- Steps ----------------------------------------------------------------------------------------------------------
@@ -161,7 +170,7 @@ TEST(Loops, StepOfZero) {
     next_line_is_wrong();
     for (Value i : range(0, a.shape(0), 0)) a(i) = 1;
   });
-  expect_error<UsageError>({"range", {"step of 0"}, "other than 0"}, [] { f(zeros(3)); });
+  expect_error<UsageError>({"range", no_dtypes, no_shapes, "other than 0", {"step of 0"}}, [] { f(zeros(3)); });
 }
 
 TEST(Loops, RuntimeStepOfZero) {
@@ -169,11 +178,11 @@ TEST(Loops, RuntimeStepOfZero) {
     next_line_is_wrong();
     for (Value i : range(0, a.shape(0), step)) a(i) = 1;
   });
-  expect_error<UsageError>({"range", {"step of 0"}, "other than 0"}, [] { f(zeros(3), 0); });
+  expect_error<UsageError>({"range", no_dtypes, no_shapes, "other than 0", {"step of 0"}}, [] { f(zeros(3), 0); });
 }
 
 TEST(Loops, ArangeWithAStepOfZero) {
-  expect_error<UsageError>({"arange", {"step of 0"}, "other than 0"}, [] {
+  expect_error<UsageError>({"arange", {"i64"}, {"scalar"}, "other than 0", {"step of 0"}}, [] {
     next_line_is_wrong();
     (void)arange(0, 5, 0);
   });
@@ -190,8 +199,9 @@ TEST(Loops, AssigningAnOuterVarInAParallelLoop) {
     }
     return last;
   });
-  expect_error<UsageError>({"prange", {"assign a Var declared outside it", "f64"}, "declare the Var inside"},
-                           [] { f(zeros(3)); });
+  expect_error<UsageError>(
+      {"prange", {"f64"}, {"scalar"}, "declare the Var inside", {"assign a Var declared outside it"}},
+      [] { f(zeros(3)); });
 }
 
 TEST(Loops, AssigningAnOuterVarFromAnotherVar) {
@@ -204,8 +214,9 @@ TEST(Loops, AssigningAnOuterVarFromAnotherVar) {
     }
     return last;
   });
-  expect_error<UsageError>({"prange", {"assign a Var declared outside it", "f64"}, "declare the Var inside"},
-                           [] { f(zeros(3)); });
+  expect_error<UsageError>(
+      {"prange", {"f64"}, {"scalar"}, "declare the Var inside", {"assign a Var declared outside it"}},
+      [] { f(zeros(3)); });
 }
 
 TEST(Loops, ReadingAReductionInTheLoop) {
@@ -218,7 +229,8 @@ TEST(Loops, ReadingAReductionInTheLoop) {
     }
     return s;
   });
-  expect_error<UsageError>({"prange", {"both update and read a Var", "f64"}, "use only one of"}, [] { f(zeros(3)); });
+  expect_error<UsageError>({"prange", {"f64"}, {"scalar"}, "use only one of", {"both update and read a Var"}},
+                           [] { f(zeros(3)); });
 }
 
 TEST(Loops, TwoReductionsOfOneVar) {
@@ -231,7 +243,8 @@ TEST(Loops, TwoReductionsOfOneVar) {
     }
     return s;
   });
-  expect_error<UsageError>({"prange", {"two different operations", "f64"}, "use only one of"}, [] { f(zeros(3)); });
+  expect_error<UsageError>({"prange", {"f64"}, {"scalar"}, "use only one of", {"two different operations"}},
+                           [] { f(zeros(3)); });
 }
 
 TEST(Loops, CountingWithPlusPlusIsAReductionOfOneVar) {
@@ -245,6 +258,69 @@ TEST(Loops, CountingWithPlusPlusIsAReductionOfOneVar) {
   EXPECT_EQ(static_cast<int>(f(ones(7))), 7);
 }
 
+TEST(Loops, SwapInAParallelLoop) {
+  static auto f = jit([](Array a, Array b) {
+    for (Value i : prange(a.shape(0))) {
+      a(i) = i;
+      next_line_is_wrong();
+      kiln::swap(a, b);
+    }
+  });
+  expect_error<UsageError>({"swap", {"f64"}, {"rank 1"}, "swap after the loop", {"prange"}},
+                           [] { f(zeros(3), zeros(3)); });
+}
+
+// The size of an array must be known when it is made, and an iteration's own is made before the loop.
+
+TEST(Loops, ExtentReadFromAnArrayInAParallelLoop) {
+  static auto f = jit([](Array n, Array out) {
+    for (Value i : prange(n.shape(0))) {
+      next_line_is_wrong();
+      const Array row = zeros(n(i) + 1, f32);
+      row(0) = i;
+      out(i) = sum(row);
+    }
+  });
+  for (const bool interpret : {false, true})
+    expect_error<UsageError>({"a new f32 array", {"f32"}, {"rank 1"}, "as large as the largest", {"prange"}},
+                             [&] { f.with({.interpret = interpret})(arange(3), zeros(3)); });
+}
+
+TEST(Loops, ExtentOfAVarInAParallelLoop) {
+  static auto f = jit([](Array out) {
+    for (Value i : prange(out.shape(0))) {
+      Var n = 1;
+      for (Value k : range(i)) n = n + k;
+      next_line_is_wrong();
+      out(i) = sum(arange(n));
+    }
+  });
+  expect_error<UsageError>({"a new i64 array", {"i64"}, {"rank 1"}, "use range", {"prange"}}, [] { f(zeros(3)); });
+}
+
+TEST(Loops, ExtentReadBeforeAParallelLoop) {
+  static auto f = jit([](Array n, Array out) {
+    const Value length = n(0);
+    Var more = n(1);
+    const Value longer = more;
+    for (Value i : prange(out.shape(0))) {
+      const Array row = zeros(length + longer);
+      row(0) = i;
+      out(i) = sum(row + 1);
+    }
+    return out;
+  });
+  EXPECT_TRUE(array_equal(f(Array{2, 3}, zeros(3)), Array{5.0, 6.0, 7.0}).as_bool());
+}
+
+TEST(Loops, SliceReadFromAnArrayInAParallelLoop) {
+  static auto f = jit([](Array ends, Array x, Array out) {
+    for (Value i : prange(out.shape(0))) out(i) = sum(x(slice(ends(i), ends(i + 1))) + 1);
+    return out;
+  });
+  EXPECT_TRUE(array_equal(f(Array{0, 2, 2, 5}, arange(5), zeros(3)), Array{3.0, 0.0, 12.0}).as_bool());
+}
+
 TEST(Loops, UnrollingAHugeLoop) {
   static auto f = jit([](Array a, Value x) {
     Var s = 0.0;
@@ -254,7 +330,8 @@ TEST(Loops, UnrollingAHugeLoop) {
     }
     return a + s;
   });
-  expect_error<UsageError>({"20000 times", {"C++ loop is unrolled"}, "range(n)"}, [] { f(zeros(3), 1.0); });
+  expect_error<UsageError>({"20000 times", no_dtypes, no_shapes, "range(n)", {"C++ loop is unrolled"}},
+                           [] { f(zeros(3), 1.0); });
 }
 
 Value factorial(Value n);
@@ -265,12 +342,13 @@ Value factorial(Value n) {
 }
 
 TEST(Loops, Recursion) {
-  expect_error<UsageError>({"calls itself", {"recursion"}, "write a loop"}, [] { traced_factorial(5); });
+  expect_error<UsageError>({"calls itself", no_dtypes, no_shapes, "write a loop", {"recursion"}},
+                           [] { traced_factorial(5); });
 }
 
 TEST(Loops, VectorizeOfSeveralResults) {
   static auto two = vectorize([](Value x) { return std::tuple(x, Value(x + 1)); });
-  expect_error<UsageError>({"vectorize", {"one Value"}, "use jit"}, [] {
+  expect_error<UsageError>({"vectorize", no_dtypes, no_shapes, "use jit", {"one Value"}}, [] {
     announced = {__FILE__, __LINE__ - 2};
     (void)two(zeros(3));
   });

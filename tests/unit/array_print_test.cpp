@@ -150,7 +150,7 @@ TEST(Print, NothingIsPrintedInsideATrace) {
     printed(traced);
     FAIL();
   } catch (const UsageError& e) {
-    EXPECT_NE(std::string(e.what()).find("f32 inside a traced function"), std::string::npos);
+    EXPECT_NE(std::string(e.what()).find("f32 scalar inside a traced function"), std::string::npos);
   }
 }
 

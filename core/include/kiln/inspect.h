@@ -2,6 +2,7 @@
 #pragma once
 
 #include <kiln/export.h>
+#include <kiln/location.h>
 
 #include <cstdint>
 #include <iosfwd>
@@ -58,7 +59,7 @@ KILN_API LastCall last_call();
 
 /// Threads of the CPU, the caller's included. set_num_threads also works while other threads run kernels.
 KILN_API int num_threads();
-KILN_API void set_num_threads(int threads);
+KILN_API void set_num_threads(int threads, Location where = Location::current());
 
 struct MemoryInfo {
   std::uint64_t bytes_in_use, high_water_mark;
@@ -69,7 +70,7 @@ KILN_API void reset_high_water_mark();
 namespace detail {
 struct Function;
 KILN_API Specializations specializations(Function& function);
-KILN_API Text inspect(Function& function, const char* what);
+KILN_API Text inspect(Function& function, const char* what, const Location& where);
 }  // namespace detail
 
 }  // namespace kiln

@@ -288,6 +288,22 @@ R take_result(Results& results, int& n) {
     }(std::make_index_sequence<static_cast<std::size_t>(member_count<R>())>{});
 }
 
+/// What a vectorized function takes for a Value: an array, whose elements it stands for, or a number.
+struct Broadcast {
+  const Array* array = nullptr;
+  Value number = 0;
+
+  Broadcast(const Array& a) : array(&a) {}
+  Broadcast(const Value& x) : number(x) {}
+  Broadcast(const Var& x, Location l = Location::current()) : number(x, l) {}
+  template <Number T>
+  Broadcast(T x) : number(x) {}
+};
+template <class>
+using NumberFor = Operand;
+template <class>
+using BroadcastFor = Broadcast;
+
 template <class F>
 struct FunctionType;
 template <class C, class R, class... P>
@@ -328,10 +344,23 @@ class Jitted<F, std::tuple<P...>, broadcast> {
   {
     return call_plain(parameters..., where);
   }
-  template <class... A>
-    requires(broadcast && sizeof...(A) == sizeof...(P))
-  auto operator()(A&&... arguments) const {
-    return call_broadcast(arguments...);
+  // vectorize: numbers give a number. The other is a template only so that a list of numbers prefers this one.
+  Value operator()(const NumberFor<P>&... arguments, Location where = Location::current()) const
+    requires(broadcast)
+  {
+    const Argument list[] = {argument(arguments.value)...};
+    Results results;
+    call(located(), options_, list, sizeof...(P), results, where);
+    return results.value(0);
+  }
+  template <class = void>
+  Array operator()(const BroadcastFor<P>&... arguments, Location where = Location::current()) const
+    requires(broadcast)
+  {
+    const Argument list[] = {(arguments.array ? argument(*arguments.array) : argument(arguments.number))...};
+    Results results;
+    call(located(), options_, list, sizeof...(P), results, where);
+    return static_cast<Array&&>(results.array(0));
   }
 
   /// The same function with other options.
@@ -346,7 +375,9 @@ class Jitted<F, std::tuple<P...>, broadcast> {
   Specializations specializations() const { return detail::specializations(function()); }
   /// The newest specialization as text: "program" as it was traced; of a compiled one "scheduled", "llvm" and "asm"
   /// too.
-  Text inspect(const char* what) const { return detail::inspect(function(), what); }
+  Text inspect(const char* what, Location where = Location::current()) const {
+    return detail::inspect(function(), what, where);
+  }
 
  private:
   static constexpr int leaves = (leaf_count<P>() + ... + 0);
@@ -384,30 +415,6 @@ class Jitted<F, std::tuple<P...>, broadcast> {
       n = 0;
       return take_result<Result>(results, n);
     }
-  }
-
-  // vectorize: an Array where a Value is expected broadcasts.
-  template <class A>
-  static decltype(auto) as_leaf(const A& a) {
-    if constexpr (std::derived_from<A, Array>)
-      return static_cast<const Array&>(a);
-    else
-      return Value(a);
-  }
-  template <class... A>
-  auto call_broadcast(const A&... arguments) const {
-    return std::apply(
-        [&](const auto&... leaf) {
-          Argument list[sizeof...(A) + 1] = {argument(leaf)...};
-          Results results;
-          call(located(), options_, list, static_cast<int>(sizeof...(A)), results, where_);
-          if constexpr ((std::derived_from<A, Array> || ...)) {
-            return static_cast<Array&&>(results.array(0));
-          } else {
-            return results.value(0);
-          }
-        },
-        std::tuple<decltype(as_leaf(arguments))...>(as_leaf(arguments)...));
   }
 
   Location where_;

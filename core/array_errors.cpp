@@ -1,0 +1,74 @@
+// The errors of arrays: concrete and traced ones say the same.
+#include "core/array_errors.h"
+
+#include "core/access.h"
+#include "core/error_text.h"
+#include "core/trace.h"
+
+namespace kiln::detail {
+
+std::string described(const Array& a) {
+  if (Access::concrete(a)) return text(a.dtype(), " array of shape ", Access::extents(a));
+  return text(a.dtype(), " array of rank ", Access::rank(a));
+}
+
+std::string described(const MixedOperand* operands, int count) {
+  std::string out;
+  for (int k = 0; k < count; ++k)
+    out += text(k ? " and " : "",
+                operands[k].array ? described(*operands[k].array) : text(operands[k].scalar->dtype(), " scalar"));
+  return out;
+}
+
+DTypeError not_an_integer(std::string_view what, DType given, const Location& where) {
+  return {text(what, " must be an integer, not a ", given, " scalar",
+               given.is_floating() ? ": integer / integer is a float, write floordiv(a, b), or cast with i64(x)"
+                                   : "; cast it with i64(x)"),
+          where};
+}
+
+ShapeError two_unknown_extents(const Array& a, const Location& where) {
+  return {text("reshape of ", described(a), " to a shape with -1 twice: one extent (-1) can be inferred"), where};
+}
+
+UsageError no_elements(std::string_view operation, const Location& where) {
+  return {text(operation, ": this Array has no elements yet: assign an array to it first"), where};
+}
+
+IndexError wrong_index_count(const Array& a, int count, const Location& where) {
+  return {text("an element of ", described(a), " needs ", Access::rank(a), " indices, not ", count,
+               "; for a part of it write a(i, _) or a(i, rest)"),
+          where};
+}
+
+IndexError wrong_item_count(const Array& a, int count, const Location& where) {
+  const int rank = Access::rank(a);
+  return {text("a view of ", described(a), " is indexed with ", count, " positions, but has ", rank, " axes; ",
+               count < rank ? "add rest for the axes not named, as in a(i, rest)" : "newaxis makes one more axis"),
+          where};
+}
+
+IndexError rest_twice(const Array& a, const Location& where) {
+  return {text("a view of ", described(a), " names rest twice in one index list; it may stand once"), where};
+}
+
+UsageError step_of_zero(const Array& a, const Location& where) {
+  return {text("a slice of ", described(a), ": the step must be a C++ integer other than 0"), where};
+}
+
+IndexError no_such_axis(std::string_view operation, int axis, const Array& a, const Location& where) {
+  const int rank = Access::rank(a);
+  return {text(operation, " of ", described(a), ": there is no axis ", axis, "; ",
+               rank == 0 ? "it has none" : text("axes are ", -rank, " to ", rank - 1)),
+          where};
+}
+
+ShapeError negative_extent(DType dtype, std::span<const std::int64_t> extents, const Location& where) {
+  return {text("an array of ", dtype, " and shape ", extents, ": an extent is negative; extents are 0 or more"), where};
+}
+
+ShapeError too_many_axes(std::string_view what, const Location& where) {
+  return {text(what, ": arrays have at most ", max_rank, " axes; join axes with reshape, or index some"), where};
+}
+
+}  // namespace kiln::detail
