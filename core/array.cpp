@@ -229,7 +229,7 @@ int checked_axis(int axis, int rank, const Location& l) {
   return k;
 }
 
-// The array as numbers in memory; throws what is wrong with it otherwise.
+// The array as numbers in memory; throws what is wrong with it otherwise, such as a trace that would freeze them.
 const Array& concrete(const Array& a, const char* what, const Location& l,
                       const char* way_out = "read it after the call") {
   if (Access::state(a) == Access::State::undefined)
@@ -238,6 +238,7 @@ const Array& concrete(const Array& a, const char* what, const Location& l,
     throw UsageError(text(what, " of an Array (", a.dtype(), ", rank ", a.rank(),
                           ") inside a traced function, where it is a symbol without numbers; ", way_out),
                      l);
+  if (Tracing* t = Tracing::checked()) t->symbol_of(a, l);
   return a;
 }
 
@@ -251,7 +252,6 @@ Value Array::shape(int axis, Location l) const {
     Tracing& t = Tracing::required("a traced Array", l);
     return t.value_of(t.symbol_of(*this, l).extents[k]);
   }
-  if (Tracing* t = Tracing::checked()) t->symbol_of(*this, l);  // throws: a concrete array in a trace
   return Value(concrete(*this, "shape()", l).layout_.extents[k]);
 }
 
@@ -266,7 +266,6 @@ Value Array::size(Location l) const {
     Tracing& t = Tracing::required("a traced Array", l);
     return t.value_of(t.element_count(t.symbol_of(*this, l)));
   }
-  if (Tracing* t = Tracing::checked()) t->symbol_of(*this, l);
   concrete(*this, "size()", l);
   return Value(host_size());
 }
@@ -283,8 +282,6 @@ std::int64_t Array::host_size() const { return detail::element_count(Access::ext
 
 void* Array::host_data(DType dtype, bool write, Location l) const {
   concrete(*this, write ? "write()" : "read()", l);
-  if (Tracing::checked())
-    throw UsageError("reading numbers of an array inside a traced function: pass the array as a parameter", l);
   if (dtype != dtype_)
     throw DTypeError(text("reading an array of ", dtype_, " as ", dtype, "; astype(", dtype, ") converts it"), l);
   if (write && read_only_)
@@ -309,7 +306,6 @@ std::string valid_indices(std::int64_t extent) {
 
 Element Array::element(const Operand* const* indices, int count, Location l) const {
   if (state_ == State::traced) return Tracing::required("a traced Array", l).element(*this, indices, count, l);
-  if (Tracing* t = Tracing::checked()) t->symbol_of(*this, l);  // throws: a concrete array in a trace
   concrete(*this, "an element", l);
   if (count != rank_)
     throw IndexError(text("an element of an array of shape ", Access::extents(*this), " needs ", int{rank_},
@@ -356,6 +352,21 @@ Element Array::operator()(const Operand& i, const Operand& j, const Operand& k, 
   const Operand* list[] = {&i, &j, &k, &l, &m};
   return element(list, 5, i.where);
 }
+Element Array::operator()(const Operand& i, const Operand& j, const Operand& k, const Operand& l, const Operand& m,
+                          const Operand& n) const {
+  const Operand* list[] = {&i, &j, &k, &l, &m, &n};
+  return element(list, 6, i.where);
+}
+Element Array::operator()(const Operand& i, const Operand& j, const Operand& k, const Operand& l, const Operand& m,
+                          const Operand& n, const Operand& o) const {
+  const Operand* list[] = {&i, &j, &k, &l, &m, &n, &o};
+  return element(list, 7, i.where);
+}
+Element Array::operator()(const Operand& i, const Operand& j, const Operand& k, const Operand& l, const Operand& m,
+                          const Operand& n, const Operand& o, const Operand& p) const {
+  const Operand* list[] = {&i, &j, &k, &l, &m, &n, &o, &p};
+  return element(list, 8, i.where);
+}
 
 namespace {
 
@@ -386,7 +397,6 @@ View Array::view(const IndexItem* const* items, int count) const {
   const Location where = items[0]->where;
   if (state_ == State::traced)
     return Access::make_view(Tracing::required("a traced Array", where).view(*this, items, count));
-  if (Tracing* t = Tracing::checked()) t->symbol_of(*this, where);
   concrete(*this, "a view", where);
   int named = 0, rests = 0;
   for (int k = 0; k < count; ++k) {
@@ -463,8 +473,7 @@ void store(const Element& e, const Operand& x) {
   check_writable(e, x.where);
   if (Access::traced(x.value))
     throw UsageError("a traced Value is stored into a concrete array: pass the array as a parameter", x.where);
-  write_element(Access::address(e), Access::stored(e),
-                convert(Access::number(x.value), x.value.dtype(), Access::stored(e)));
+  write_element(Access::address(e), Access::stored(e), detail::number_as(x.value, Access::stored(e), x.where));
 }
 
 void update(const Element& e, ir::Op op, const Operand& x) {
@@ -485,6 +494,10 @@ void Element::operator%=(const Operand& x) && { update(*this, ir::Op::mod, x); }
 void Element::operator&=(const Operand& x) && { update(*this, ir::Op::bit_and, x); }
 void Element::operator|=(const Operand& x) && { update(*this, ir::Op::bit_or, x); }
 void Element::operator^=(const Operand& x) && { update(*this, ir::Op::bit_xor, x); }
+void Element::operator<<=(const Operand& x) && { update(*this, ir::Op::left_shift, x); }
+void Element::operator>>=(const Operand& x) && { update(*this, ir::Op::right_shift, x); }
+void Element::operator++() && { update(*this, ir::Op::add, detail::one()); }
+void Element::operator--() && { update(*this, ir::Op::subtract, detail::one()); }
 void Element::min(const Operand& x) && { update(*this, ir::Op::minimum, x); }
 void Element::max(const Operand& x) && { update(*this, ir::Op::maximum, x); }
 

@@ -37,12 +37,9 @@ bool must_widen(Op op, const MixedOperand* operands, int index, const Location& 
   ir::OpTypes types{};
   std::string_view reason;
   if (!ir::infer(op, in, arity, types, reason) || !types.operand.dtype.is_integer()) return false;
-  const std::int64_t number = Access::number(*scalar).i;
-  if (detail::fits(number, types.operand.dtype)) return false;
-  if (ir::row(op).rule == ir::Rule::comparison) return true;
-  throw DTypeError(text("'", ir::row(op).spelling, "': the number ", number, " does not fit ", types.operand.dtype,
-                        "; cast the other operand, as in i64(x)"),
-                   where);
+  if (ir::row(op).rule == ir::Rule::comparison) return !detail::fits(Access::number(*scalar).i, types.operand.dtype);
+  detail::check_fits(*scalar, types.operand.dtype, where);
+  return false;
 }
 
 Array elementwise(Op op, const MixedOperand* operands, const Location& where) {
@@ -78,6 +75,14 @@ Array elementwise(Op op, const Location& where, const A&... operands) {
   Array name(const ArrayOperand& a, const ArrayOperand& b) { return elementwise(Op::op, a.where, a, b); } \
   Array name(const ArrayOperand& a, const Operand& b) { return elementwise(Op::op, a.where, a, b); }      \
   Array name(const Operand& a, const ArrayOperand& b) { return elementwise(Op::op, a.where, a, b); }
+#define KILN_TERNARY(name, ...)                                                                           \
+  Array name(const ArrayOperand& a, const ArrayOperand& b, const ArrayOperand& c) { return __VA_ARGS__; } \
+  Array name(const ArrayOperand& a, const ArrayOperand& b, const Operand& c) { return __VA_ARGS__; }      \
+  Array name(const ArrayOperand& a, const Operand& b, const ArrayOperand& c) { return __VA_ARGS__; }      \
+  Array name(const ArrayOperand& a, const Operand& b, const Operand& c) { return __VA_ARGS__; }           \
+  Array name(const Operand& a, const ArrayOperand& b, const ArrayOperand& c) { return __VA_ARGS__; }      \
+  Array name(const Operand& a, const ArrayOperand& b, const Operand& c) { return __VA_ARGS__; }           \
+  Array name(const Operand& a, const Operand& b, const ArrayOperand& c) { return __VA_ARGS__; }
 KILN_BINARY(operator+, add)
 KILN_BINARY(operator-, subtract)
 KILN_BINARY(operator*, multiply)
@@ -103,7 +108,7 @@ Array operator!(const ArrayOperand& a) { return elementwise(Op::logical_not, a.w
 #define KILN_DEFINE_1(name) \
   Array name(const ArrayOperand& x) { return elementwise(Op::name, x.where, x); }
 #define KILN_DEFINE_2(name) KILN_BINARY(name, name)
-#define KILN_DEFINE_3(name)
+#define KILN_DEFINE_3(name) KILN_TERNARY(name, elementwise(Op::name, a.where, a, b, c))
 #define KILN_OPERATOR(name, spelling, arity, rule, cuda, ulp, cost)
 #define KILN_FUNCTION(name, spelling, arity, rule, cuda, ulp, cost) KILN_DEFINE_##arity(name)
 #include <kiln/ops.def>
@@ -113,32 +118,27 @@ Array operator!(const ArrayOperand& a) { return elementwise(Op::logical_not, a.w
 #undef KILN_DEFINE_2
 #undef KILN_DEFINE_3
 #undef KILN_BINARY
+KILN_TERNARY(where, elementwise(Op::select, a.where, a, b, c))
 
-Array clip(const ArrayOperand& x, const Operand& lo, const Operand& hi) {
-  const Array low = maximum(x, lo);
-  return minimum(ArrayOperand(low, x.where), hi);
+namespace {
+
+Operand operand(const Value& x, const Location& where) { return Operand(x, where); }
+ArrayOperand operand(const Array& x, const Location& where) { return ArrayOperand(x, where); }
+
+template <class X, class L, class H>
+Array clipped(const X& x, const L& lo, const H& hi) {
+  const auto low = maximum(x, lo);
+  return minimum(operand(low, x.where), hi);
 }
 
-Array where(const ArrayOperand& c, const ArrayOperand& x, const ArrayOperand& y) {
-  return elementwise(Op::select, c.where, c, x, y);
-}
-Array where(const ArrayOperand& c, const ArrayOperand& x, const Operand& y) {
-  return elementwise(Op::select, c.where, c, x, y);
-}
-Array where(const ArrayOperand& c, const Operand& x, const ArrayOperand& y) {
-  return elementwise(Op::select, c.where, c, x, y);
-}
-Array where(const ArrayOperand& c, const Operand& x, const Operand& y) {
-  return elementwise(Op::select, c.where, c, x, y);
-}
-Array where(const Operand& c, const ArrayOperand& x, const ArrayOperand& y) {
-  return elementwise(Op::select, c.where, c, x, y);
-}
-Array where(const Operand& c, const ArrayOperand& x, const Operand& y) {
-  return elementwise(Op::select, c.where, c, x, y);
-}
-Array where(const Operand& c, const Operand& x, const ArrayOperand& y) {
-  return elementwise(Op::select, c.where, c, x, y);
+}  // namespace
+
+KILN_TERNARY(clip, clipped(a, b, c))
+#undef KILN_TERNARY
+
+Array operator+(const ArrayOperand& a) {
+  detail::check_positive(a.array.dtype(), a.where);
+  return a.array.copy(a.where);
 }
 
 // ---- Storing into arrays --------------------------------------------------------------------------------------------
@@ -190,7 +190,7 @@ void store_scalar(const Array& to, const Operand& x) {
   check_target(to, x.where);
   if (Access::traced(x.value))
     throw UsageError("a traced Value is stored into a concrete array: pass the array as a parameter", x.where);
-  const Number16 number = convert(Access::number(x.value), x.value.dtype(), to.dtype());
+  const Number16 number = detail::number_as(x.value, to.dtype(), x.where);
   detail::fill_elements(Access::layout(to), to.dtype(), Access::rank(to), number);
 }
 
@@ -329,10 +329,7 @@ Value allclose(const ArrayOperand& a, const ArrayOperand& b, double rtol, double
 
 Value array_equal(const ArrayOperand& a, const ArrayOperand& b) {
   if (Access::rank(a.array) != Access::rank(b.array)) return Value(false);
-  if (Tracing::checked()) {
-    const Array same = a == b;
-    return all(ArrayOperand(same, a.where));
-  }
+  if (Tracing::checked()) return detail::traced_array_equal(a, b);
   for (int k = 0; k < Access::rank(a.array); ++k)
     if (a.array.extent(k, a.where) != b.array.extent(k, b.where)) return Value(false);
   const Argument operands[] = {detail::argument(a.array), detail::argument(b.array)};

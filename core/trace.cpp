@@ -3,6 +3,7 @@
 
 #include "core/access.h"
 #include "core/error_text.h"
+#include "core/floating_point.h"
 #include "core/host_ops.h"
 
 #include <kiln/error.h>
@@ -32,6 +33,40 @@ bool fits(std::int64_t x, DType dtype) {
   const int bits = static_cast<int>(dtype.size()) * 8;
   if (dtype.kind() == TypeKind::unsigned_integer) return x >= 0 && (bits == 64 || x < (std::int64_t{1} << bits));
   return bits == 64 || (x >= -(std::int64_t{1} << (bits - 1)) && x < (std::int64_t{1} << (bits - 1)));
+}
+
+void check_fits(const Value& v, DType dtype, const Location& where) {
+  const Type type = Access::type(v);
+  if (!Access::traced(v) && type.weak() && type.dtype.is_integer() && dtype.is_integer() &&
+      !fits(Access::number(v).i, dtype))
+    throw DTypeError(
+        text("the number ", Access::number(v).i, " does not fit ", dtype, "; cast the other operand, as in i64(x)"),
+        where);
+}
+
+Number16 number_as(const Value& v, DType dtype, const Location& where) {
+  if (Access::traced(v))
+    throw UsageError("a Value of a traced function is used after its trace has ended: return it instead", where);
+  check_fits(v, dtype, where);
+  const CanonicalFloatingPoint canonical;
+  return convert(Access::number(v), Access::type(v).dtype, dtype);
+}
+
+void check_assignable(DType declared, DType given, const Location& where) {
+  if (given.is_floating() && !declared.is_floating() && !declared.is_complex())
+    throw DTypeError(text("this Var was declared ", declared, " and is assigned a ", given, "; cast the value, as in ",
+                          declared, "(x), or declare the Var without a dtype"),
+                     where);
+}
+
+void check_positive(DType dtype, const Location& where) {
+  if (dtype.is_bool())
+    throw DTypeError("'+' of a bool: bools have no sign: use it as it is, or cast, as i64(x)", where);
+}
+
+Operand one() {
+  const Tracing* t = Tracing::current();
+  return Operand(1, t ? t->last_location() : Location());
 }
 
 DType wide_comparison(DType dtype) { return dtype == u64 ? f64 : i64; }
@@ -152,12 +187,7 @@ NodeId Tracing::node_of(const Value& v, const Location& where) {
 }
 
 NodeId Tracing::converted(const Value& v, DType dtype, const Location& where) {
-  const Type type = Access::type(v);
-  if (!Access::traced(v) && type.weak() && type.dtype.is_integer() && dtype.is_integer() &&
-      !fits(Access::number(v).i, dtype))
-    throw DTypeError(
-        text("the number ", Access::number(v).i, " does not fit ", dtype, "; cast the other operand, as in i64(x)"),
-        where);
+  check_fits(v, dtype, where);
   build_.at(location(where));
   return build_.convert(node_of(v, where), {dtype, Strength::strong});
 }
@@ -213,9 +243,10 @@ bool compares_exactly(ir::Op op, const Operand* operands, const ir::OpTypes& typ
 }
 
 // Unsigned against signed: a negative number is less than all unsigned ones.
-bool exact_fold(ir::Op op, const Value& a, const Value& b) {
-  const std::int64_t x = Access::number(a).i, y = Access::number(b).i;
-  const bool unsigned_first = a.dtype() == u64;
+bool exact_fold(ir::Op op, const Operand& a, const Operand& b) {
+  const std::int64_t x = number_as(a.value, a.value.dtype(), a.where).i,
+                     y = number_as(b.value, b.value.dtype(), b.where).i;
+  const bool unsigned_first = a.value.dtype() == u64;
   const bool less = unsigned_first ? std::cmp_less(static_cast<std::uint64_t>(x), y)
                                    : std::cmp_less(x, static_cast<std::uint64_t>(y));
   const bool equal = x == y && x >= 0;
@@ -230,12 +261,10 @@ bool exact_fold(ir::Op op, const Value& a, const Value& b) {
 }
 
 Value fold(ir::Op op, const ir::OpTypes& types, const Operand* operands, int count) {
-  if (compares_exactly(op, operands, types)) return exact_fold(op, operands[0].value, operands[1].value);
+  if (compares_exactly(op, operands, types)) return exact_fold(op, operands[0], operands[1]);
+  const CanonicalFloatingPoint canonical;
   Number16 in[3];
-  for (int k = 0; k < count; ++k) {
-    const Value& v = operands[k].value;
-    in[k] = convert(Access::number(v), Access::type(v).dtype, operand_dtype(op, types, k));
-  }
+  for (int k = 0; k < count; ++k) in[k] = number_as(operands[k].value, operand_dtype(op, types, k), operands[k].where);
   return Access::make(types.result, evaluate(op, types.operand.dtype, types.result.dtype, in));
 }
 
@@ -285,10 +314,6 @@ Value Tracing::apply(ir::Op op, const Operand* operands, int count) {
 
 Value apply(ir::Op op, const Operand* operands, int count) {
   if (Tracing* t = Tracing::checked()) return t->apply(op, operands, count);
-  for (int k = 0; k < count; ++k)
-    if (Access::traced(operands[k].value))
-      throw UsageError("a Value of a traced function is used after its trace has ended: return it instead",
-                       operands[k].where);
   return fold(op, infer_types(op, operands, count), operands, count);
 }
 
@@ -313,10 +338,7 @@ void Tracing::assign(std::uint32_t variable, const Value& x, const Location& whe
   check_alive(variable, where);
   const Type type = program_.variables[variable].type;
   const Type given = Access::type(x);
-  if (fixed_[variable] && given.dtype.is_floating() && !type.dtype.is_floating() && !type.dtype.is_complex())
-    throw DTypeError(text("this Var was declared ", type.dtype, " and is assigned a ", given.dtype,
-                          "; cast the value, as in ", type.dtype, "(x), or declare the Var without a dtype"),
-                     where);
+  if (fixed_[variable]) check_assignable(type.dtype, given.dtype, where);
   joined_[variable] = join(joined_[variable], given);
   const NodeId value = converted(x, type.dtype, where);
   Statement& s = emit(Statement::Kind::assign, where);

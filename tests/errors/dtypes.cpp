@@ -289,6 +289,92 @@ TEST(DTypes, TracedStoreOfANumberThatDoesNotFit) {
   expect_error<DTypeError>({"128", {"i8"}, "cast"}, [] { f(zeros(3, i8)); });
 }
 
+// Outside a trace as inside.
+TEST(DTypes, EagerStoreOfANumberThatDoesNotFit) {
+  const Array a = zeros(3, u8);
+  expect_error<DTypeError>({"300", {"u8"}, "cast"}, [&] {
+    next_line_is_wrong();
+    a(0) = 300;
+  });
+  expect_error<DTypeError>({"-1", {"u8"}, "cast"}, [&] {
+    next_line_is_wrong();
+    a(slice(1, 2)) = -1;
+  });
+  EXPECT_TRUE(array_equal(a, zeros(3, u8)).as_bool());
+}
+
+TEST(DTypes, EagerUpdateByANumberThatDoesNotFit) {
+  const Array a = zeros(3, i8);
+  expect_error<DTypeError>({"128", {"i8"}, "cast"}, [&] {
+    next_line_is_wrong();
+    a(1) += 128;
+  });
+}
+
+TEST(DTypes, FullOfANumberThatDoesNotFit) {
+  expect_error<DTypeError>({"300", {"u8"}, "cast"}, [] {
+    next_line_is_wrong();
+    (void)full({2}, 300, u8);
+  });
+  static auto f = jit([] {
+    next_line_is_wrong();
+    return full({2}, 300, u8);
+  });
+  expect_error<DTypeError>({"300", {"u8"}, "cast"}, [] { f(); });
+}
+
+TEST(DTypes, ScalarsThatDoNotFit) {
+  const auto expression = [] {
+    next_line_is_wrong();
+    return u8(3) + 300;
+  };
+  static auto f = jit([] {
+    next_line_is_wrong();
+    return u8(3) + 300;
+  });
+  expect_error<DTypeError>({"300", {"u8"}, "cast"}, [&] { (void)expression(); });
+  expect_error<DTypeError>({"300", {"u8"}, "cast"}, [] { f(); });
+}
+
+TEST(DTypes, VarStartedWithANumberThatDoesNotFit) {
+  expect_error<DTypeError>({"300", {"u8"}, "cast"}, [] {
+    next_line_is_wrong();
+    Var n(300, u8);
+  });
+  static auto f = jit([] {
+    next_line_is_wrong();
+    Var n(300, u8);
+    return n;
+  });
+  expect_error<DTypeError>({"300", {"u8"}, "cast"}, [] { f(); });
+}
+
+TEST(DTypes, EagerVarOfADeclaredDtype) {
+  Var n(0, i32);
+  expect_error<DTypeError>({"Var", {"i32", "f64"}, "i32(x)"}, [&] {
+    next_line_is_wrong();
+    n = 2.5;
+  });
+  expect_error<DTypeError>({"Var", {"i32", "f64"}, "i32(x)"}, [&] {
+    next_line_is_wrong();
+    n += 2.5;
+  });
+  EXPECT_EQ(static_cast<int>(n), 0);
+}
+
+TEST(DTypes, SignOfABool) {
+  const Array a = arange(3) < 2;
+  expect_error<DTypeError>({"'+'", {"bool"}, "cast"}, [&] {
+    next_line_is_wrong();
+    (void)+a;
+  });
+  static auto f = jit([](Array x) {
+    next_line_is_wrong();
+    return +x(0);
+  });
+  expect_error<DTypeError>({"'+'", {"bool"}, "cast"}, [&] { f(a); });
+}
+
 TEST(DTypes, VarOfADeclaredDtype) {
   static auto f = jit([](Array a) {
     Var n(0, i32);
