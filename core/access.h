@@ -45,6 +45,7 @@ struct Access {
   // ---- Var
   static Value& current(Var& v) { return v.current_; }
   static const Value& current(const Var& v) { return v.current_; }
+  static bool& fixed(Var& v) { return v.fixed_; }
   static std::uint32_t& variable(Var& v) { return v.variable_; }
   static std::uint32_t variable(const Var& v) { return v.variable_; }
 

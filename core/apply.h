@@ -17,6 +17,18 @@ Value apply(ir::Op op, const Operand* operands, int count, std::string_view name
 /// An update by `op` as the user writes it: "+=", ".min".
 std::string update_name(ir::Op op);
 
+/// The 1 of ++ and --, which take no operand and so know no line: the newest one is near.
+Operand one();
+
+/// A weak integer that is known and does not fit an integer dtype is a DTypeError, in a trace and outside.
+void check_fits(const Value& v, DType dtype, const Location& where);
+/// The number of a Value that is known, converted. Throws as check_fits, and UsageError for a traced Value.
+Number16 number_as(const Value& v, DType dtype, const Location& where);
+/// A Var declared with an integer dtype takes no floats.
+void check_assignable(DType declared, DType given, std::string_view operation, const Location& where);
+/// +x of a bool is a DTypeError, as -x is.
+void check_positive(DType dtype, std::string_view operand, const Location& where);
+
 /// Whether an integer is a number of this integer dtype.
 bool fits(std::int64_t x, DType dtype);
 /// Throws DTypeError where `x` is an integer of the program's text that is no number of this integer dtype; `operand`

@@ -222,7 +222,7 @@ int checked_axis(const char* operation, int axis, const Array& a, const Location
   return k;
 }
 
-// The array as numbers in memory; throws what is wrong with it otherwise.
+// The array as numbers in memory; throws what is wrong with it otherwise, such as a trace that would freeze them.
 const Array& concrete(const Array& a, const char* what, const Location& l,
                       const char* way_out = "read it after the call") {
   if (Access::state(a) == Access::State::undefined) throw detail::no_elements(what, l);
@@ -230,6 +230,11 @@ const Array& concrete(const Array& a, const char* what, const Location& l,
     throw UsageError(text(what, " of ", detail::described(a),
                           " inside a traced function, where it is a symbol without numbers; ", way_out),
                      l);
+  if (Tracing::checked())
+    throw UsageError(
+        text(what, " of a concrete array (", detail::described(a),
+             ") inside a traced function, which would freeze it at the first call: pass it as a parameter"),
+        l);
   return a;
 }
 
@@ -244,7 +249,6 @@ Value Array::shape(int axis, Location l) const {
     Tracing& t = Tracing::required("a traced Array", l);
     return t.value_of(t.symbol_of(*this, l).extents[k]);
   }
-  if (Tracing* t = Tracing::checked()) t->symbol_of(*this, l);  // throws: a concrete array in a trace
   return Value(concrete(*this, "shape()", l).layout_.extents[k]);
 }
 
@@ -278,10 +282,6 @@ std::int64_t Array::host_size() const { return detail::element_count(Access::ext
 void* Array::host_data(DType dtype, bool write, Location l) const {
   const char* const operation = write ? "write()" : "read()";
   concrete(*this, operation, l);
-  if (Tracing::checked())
-    throw UsageError(text(operation, " of ", detail::described(*this),
-                          " inside a traced function, where it is not a parameter: pass it as one"),
-                     l);
   if (dtype != dtype_)
     throw DTypeError(
         text(operation, " of ", detail::described(*this), " as ", dtype, "; astype(", dtype, ") converts it"), l);
@@ -350,6 +350,21 @@ Element Array::operator()(const Operand& i, const Operand& j, const Operand& k, 
                           const Operand& m) const {
   const Operand* list[] = {&i, &j, &k, &l, &m};
   return element(list, 5, i.where);
+}
+Element Array::operator()(const Operand& i, const Operand& j, const Operand& k, const Operand& l, const Operand& m,
+                          const Operand& n) const {
+  const Operand* list[] = {&i, &j, &k, &l, &m, &n};
+  return element(list, 6, i.where);
+}
+Element Array::operator()(const Operand& i, const Operand& j, const Operand& k, const Operand& l, const Operand& m,
+                          const Operand& n, const Operand& o) const {
+  const Operand* list[] = {&i, &j, &k, &l, &m, &n, &o};
+  return element(list, 7, i.where);
+}
+Element Array::operator()(const Operand& i, const Operand& j, const Operand& k, const Operand& l, const Operand& m,
+                          const Operand& n, const Operand& o, const Operand& p) const {
+  const Operand* list[] = {&i, &j, &k, &l, &m, &n, &o, &p};
+  return element(list, 8, i.where);
 }
 
 namespace {
@@ -444,7 +459,7 @@ void store_number(const Element& e, std::string_view operation, const Operand& x
                           " scalar) of a concrete array: pass the array as a parameter"),
                      x.where);
   detail::check_fits(x.value, dtype, operation, text(dtype, " scalar"), x.where);
-  write_element(Access::address(e), dtype, convert(Access::number(x.value), x.value.dtype(), dtype));
+  write_element(Access::address(e), dtype, detail::number_as(x.value, dtype, x.where));
 }
 
 void store(const Element& e, const Operand& x) {
@@ -472,6 +487,10 @@ void Element::operator%=(const Operand& x) && { update(*this, ir::Op::mod, x); }
 void Element::operator&=(const Operand& x) && { update(*this, ir::Op::bit_and, x); }
 void Element::operator|=(const Operand& x) && { update(*this, ir::Op::bit_or, x); }
 void Element::operator^=(const Operand& x) && { update(*this, ir::Op::bit_xor, x); }
+void Element::operator<<=(const Operand& x) && { update(*this, ir::Op::left_shift, x); }
+void Element::operator>>=(const Operand& x) && { update(*this, ir::Op::right_shift, x); }
+void Element::operator++() && { update(*this, ir::Op::add, detail::one()); }
+void Element::operator--() && { update(*this, ir::Op::subtract, detail::one()); }
 void Element::min(const Operand& x) && { update(*this, ir::Op::minimum, x); }
 void Element::max(const Operand& x) && { update(*this, ir::Op::maximum, x); }
 

@@ -1,5 +1,6 @@
 // What makes arrays: empty, zeros, full, arange, linspace, eye; ordinary C++ outside a trace, loops inside.
 #include "core/access.h"
+#include "core/apply.h"
 #include "core/array_errors.h"
 #include "core/error_text.h"
 #include "core/host_ops.h"
@@ -31,6 +32,7 @@ namespace {
 
 Array filled(const Shape& shape, const Value& x, DType dtype, const Location& l) {
   Array a = empty(shape, dtype, l);
+  detail::check_fits(x, dtype, "full", detail::described(a), l);
   a(IndexItem(rest, l)) = Operand(x, l);
   return a;
 }

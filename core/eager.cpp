@@ -8,6 +8,8 @@
 
 #include <kiln/error.h>
 
+#include <vector>
+
 namespace kiln::detail {
 
 namespace {
@@ -36,7 +38,7 @@ void trace_builtin(Tracing& tracing, const Argument* arguments) {
                           dot(ArrayOperand(*operands[0].array, where), ArrayOperand(*operands[1].array, where)));
     case Builtin::array_equal:
       return trace_result(
-          tracing, array_equal(ArrayOperand(*operands[0].array, where), ArrayOperand(*operands[1].array, where)));
+          tracing, traced_all_equal(ArrayOperand(*operands[0].array, where), ArrayOperand(*operands[1].array, where)));
     case Builtin::allclose:
       return trace_result(
           tracing, traced_allclose(ArrayOperand(*operands[0].array, where), ArrayOperand(*operands[1].array, where),
@@ -157,10 +159,43 @@ Value traced_allclose(const ArrayOperand& a, const ArrayOperand& b, const Operan
   const Symbol* both[2] = {&x, &y};
   ir::NodeId extents[max_rank];
   t.broadcast_extents(both, 2, extents, "allclose", where);
-  const Array tolerance = atol + ArrayOperand(rtol * ArrayOperand(abs(b), where), where);
-  const Array close = abs(ArrayOperand(a - b, where)) <= ArrayOperand(tolerance, where);
-  const Array finite = ArrayOperand(close, where) && ArrayOperand(isfinite(b), where);
-  return all(ArrayOperand(ArrayOperand(finite, where) || ArrayOperand(a == b, where), where));
+  // As NumPy: b becomes a float, and with it the difference, so that none wraps and bools have one.
+  const auto of = [&](const Array& array) { return ArrayOperand(array, where); };
+  const Array numbers = y.dtype.is_floating() ? b.array : f64(b);
+  const Array others = x.dtype.is_bool() ? numbers.dtype()(a) : a.array;
+  const Array tolerance = atol + of(rtol * of(abs(of(numbers))));
+  const Array close = abs(of(of(others) - of(numbers))) <= of(tolerance);
+  const Array finite = of(close) && of(isfinite(of(numbers)));
+  return all(of(of(finite) || of(of(others) == of(numbers))));
+}
+
+Value traced_all_equal(const ArrayOperand& a, const ArrayOperand& b) {
+  const Location& where = a.where;
+  // A bool is its number here, as in NumPy.
+  const bool x = a.array.dtype().is_bool(), y = b.array.dtype().is_bool();
+  const Array left = x && !y ? b.array.dtype()(a) : a.array, right = y && !x ? a.array.dtype()(b) : b.array;
+  return all(ArrayOperand(ArrayOperand(left, where) == ArrayOperand(right, where), where));
+}
+
+Value traced_array_equal(const ArrayOperand& a, const ArrayOperand& b) {
+  const Location& where = a.where;
+  Tracing& t = Tracing::required("array_equal of traced Arrays", where);
+  ir::Builder& build = t.build();
+  const Symbol x = t.symbol_of(a.array, where), y = t.symbol_of(b.array, where);
+  if (x.rank == 0) return traced_all_equal(a, b);
+  // Arrays of different shapes are not equal, and do not broadcast: the part that both have is compared.
+  build.at(t.location(where));
+  ir::NodeId same_shape = build.boolean(true);
+  std::vector<IndexItem> part;
+  for (int k = 0; k < x.rank; ++k) {
+    same_shape = build.logical_and(same_shape, build.equal(x.extents[k], y.extents[k]));
+    part.emplace_back(slice(0, t.value_of(build.min(x.extents[k], y.extents[k]))), where);
+  }
+  std::vector<const IndexItem*> items;
+  for (const IndexItem& item : part) items.push_back(&item);
+  const Array left = t.view(a.array, items.data(), x.rank), right = t.view(b.array, items.data(), y.rank);
+  const Value equal = traced_all_equal(ArrayOperand(left, where), ArrayOperand(right, where));
+  return Operand(t.value_of(same_shape), where) && Operand(equal, where);
 }
 
 Array traced_reduction(Builtin which, const Array& a, std::int64_t options, const Location& where) {

@@ -39,5 +39,8 @@ Array traced_reduction(Builtin which, const Array& a, std::int64_t options, cons
 Value traced_reduction(Builtin which, const Array& a, const Location& where);
 
 Value traced_allclose(const ArrayOperand& a, const ArrayOperand& b, const Operand& rtol, const Operand& atol);
+Value traced_array_equal(const ArrayOperand& a, const ArrayOperand& b);
+/// The same of arrays whose shapes are equal.
+Value traced_all_equal(const ArrayOperand& a, const ArrayOperand& b);
 
 }  // namespace kiln::detail

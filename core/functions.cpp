@@ -84,6 +84,14 @@ Array elementwise(Op op, const Location& where, const A&... operands) {
   Array name(const ArrayOperand& a, const ArrayOperand& b) { return elementwise(Op::op, a.where, a, b); } \
   Array name(const ArrayOperand& a, const Operand& b) { return elementwise(Op::op, a.where, a, b); }      \
   Array name(const Operand& a, const ArrayOperand& b) { return elementwise(Op::op, a.where, a, b); }
+#define KILN_TERNARY(name, ...)                                                                           \
+  Array name(const ArrayOperand& a, const ArrayOperand& b, const ArrayOperand& c) { return __VA_ARGS__; } \
+  Array name(const ArrayOperand& a, const ArrayOperand& b, const Operand& c) { return __VA_ARGS__; }      \
+  Array name(const ArrayOperand& a, const Operand& b, const ArrayOperand& c) { return __VA_ARGS__; }      \
+  Array name(const ArrayOperand& a, const Operand& b, const Operand& c) { return __VA_ARGS__; }           \
+  Array name(const Operand& a, const ArrayOperand& b, const ArrayOperand& c) { return __VA_ARGS__; }      \
+  Array name(const Operand& a, const ArrayOperand& b, const Operand& c) { return __VA_ARGS__; }           \
+  Array name(const Operand& a, const Operand& b, const ArrayOperand& c) { return __VA_ARGS__; }
 KILN_BINARY(operator+, add)
 KILN_BINARY(operator-, subtract)
 KILN_BINARY(operator*, multiply)
@@ -109,7 +117,7 @@ Array operator!(const ArrayOperand& a) { return elementwise(Op::logical_not, a.w
 #define KILN_DEFINE_1(name) \
   Array name(const ArrayOperand& x) { return elementwise(Op::name, x.where, x); }
 #define KILN_DEFINE_2(name) KILN_BINARY(name, name)
-#define KILN_DEFINE_3(name)
+#define KILN_DEFINE_3(name) KILN_TERNARY(name, elementwise(Op::name, a.where, a, b, c))
 #define KILN_OPERATOR(name, spelling, arity, rule, cuda, ulp, cost)
 #define KILN_FUNCTION(name, spelling, arity, rule, cuda, ulp, cost) KILN_DEFINE_##arity(name)
 #include <kiln/ops.def>
@@ -119,34 +127,39 @@ Array operator!(const ArrayOperand& a) { return elementwise(Op::logical_not, a.w
 #undef KILN_DEFINE_2
 #undef KILN_DEFINE_3
 #undef KILN_BINARY
+KILN_TERNARY(where, elementwise(Op::select, a.where, a, b, c))
 
-Array clip(const ArrayOperand& x, const Operand& lo, const Operand& hi) {
-  const MixedOperand from_below[] = {mixed(x), mixed(lo)};
-  const Array low = elementwise(Op::maximum, from_below, "clip", x.where);
-  const MixedOperand from_above[] = {{&low, nullptr}, mixed(hi)};
-  return elementwise(Op::minimum, from_above, "clip", x.where);
+namespace {
+
+Array clip_step(Op op, const ArrayOperand& x, const auto& bound) {
+  const MixedOperand operands[] = {mixed(x), mixed(bound)};
+  return elementwise(op, operands, "clip", x.where);
+}
+Array clip_step(Op op, const Operand& x, const ArrayOperand& bound) {
+  const MixedOperand operands[] = {mixed(x), mixed(bound)};
+  return elementwise(op, operands, "clip", x.where);
+}
+Operand clip_step(Op op, const Operand& x, const Operand& bound) {
+  const Operand operands[] = {x, bound};
+  return Operand(detail::apply(op, operands, 2, "clip"), x.where);
+}
+Operand at(const Operand& x, const Location&) { return x; }
+ArrayOperand at(const Array& x, const Location& where) { return ArrayOperand(x, where); }
+
+// One of the three is an array.
+Array clipped(const auto& x, const auto& lo, const auto& hi) {
+  const auto low = clip_step(Op::maximum, x, lo);
+  return clip_step(Op::minimum, at(low, x.where), hi);
 }
 
-Array where(const ArrayOperand& c, const ArrayOperand& x, const ArrayOperand& y) {
-  return elementwise(Op::select, c.where, c, x, y);
-}
-Array where(const ArrayOperand& c, const ArrayOperand& x, const Operand& y) {
-  return elementwise(Op::select, c.where, c, x, y);
-}
-Array where(const ArrayOperand& c, const Operand& x, const ArrayOperand& y) {
-  return elementwise(Op::select, c.where, c, x, y);
-}
-Array where(const ArrayOperand& c, const Operand& x, const Operand& y) {
-  return elementwise(Op::select, c.where, c, x, y);
-}
-Array where(const Operand& c, const ArrayOperand& x, const ArrayOperand& y) {
-  return elementwise(Op::select, c.where, c, x, y);
-}
-Array where(const Operand& c, const ArrayOperand& x, const Operand& y) {
-  return elementwise(Op::select, c.where, c, x, y);
-}
-Array where(const Operand& c, const Operand& x, const ArrayOperand& y) {
-  return elementwise(Op::select, c.where, c, x, y);
+}  // namespace
+
+KILN_TERNARY(clip, clipped(a, b, c))
+#undef KILN_TERNARY
+
+Array operator+(const ArrayOperand& a) {
+  detail::check_positive(a.array.dtype(), detail::described(a.array), a.where);
+  return a.array.copy(a.where);
 }
 
 // ---- Storing into arrays --------------------------------------------------------------------------------------------
@@ -204,7 +217,7 @@ void store_scalar(const Array& to, const Operand& x) {
                           detail::described(to), "): pass the array as a parameter"),
                      x.where);
   detail::check_fits(x.value, to.dtype(), "=", detail::described(to), x.where);
-  const Number16 number = convert(Access::number(x.value), x.value.dtype(), to.dtype());
+  const Number16 number = detail::number_as(x.value, to.dtype(), x.where);
   detail::fill_elements(Access::layout(to), to.dtype(), Access::rank(to), number);
 }
 
@@ -388,10 +401,7 @@ Value allclose(const ArrayOperand& a, const ArrayOperand& b, double rtol, double
 Value array_equal(const ArrayOperand& a, const ArrayOperand& b) {
   check_dtypes("array_equal", Op::equal, a, mixed(b));
   if (Access::rank(a.array) != Access::rank(b.array)) return Value(false);
-  if (Tracing::checked()) {
-    const Array same = a == b;
-    return all(ArrayOperand(same, a.where));
-  }
+  if (Tracing::checked()) return detail::traced_array_equal(a, b);
   for (int k = 0; k < Access::rank(a.array); ++k)
     if (a.array.extent(k, a.where) != b.array.extent(k, b.where)) return Value(false);
   const Argument operands[] = {detail::argument(a.array), detail::argument(b.array)};

@@ -67,14 +67,19 @@ T operation(Op op, const T* x) {
     case Op::negative: return -x[0];
     case Op::minimum: return x[0] <= x[1] || std::isnan(x[0]) ? x[0] : x[1];
     case Op::maximum: return x[0] >= x[1] || std::isnan(x[0]) ? x[0] : x[1];
-    case Op::abs: return std::fabs(x[0]);
+    case Op::fmin: return x[0] <= x[1] || std::isnan(x[1]) ? x[0] : x[1];
+    case Op::fmax: return x[0] >= x[1] || std::isnan(x[1]) ? x[0] : x[1];
+    case Op::abs:
+    case Op::fabs: return std::fabs(x[0]);
     case Op::sign: return sign(x[0]);
     case Op::square: return x[0] * x[0];
     case Op::sqrt: return std::sqrt(x[0]);
     case Op::floor: return std::floor(x[0]);
     case Op::ceil: return std::ceil(x[0]);
     case Op::trunc: return std::trunc(x[0]);
-    case Op::round: return std::nearbyint(x[0]);
+    case Op::round:
+    case Op::rint: return std::nearbyint(x[0]);
+    case Op::nextafter: return std::nextafter(x[0], x[1]);
     case Op::copysign: return std::copysign(x[0], x[1]);
     case Op::fma: return std::fma(x[0], x[1], x[2]);
     default: break;

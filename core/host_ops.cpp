@@ -97,8 +97,10 @@ std::uint64_t signed_operation(Op op, std::int64_t x, std::int64_t y) {
     case Op::mod: return modulus_signed(x, y);
     case Op::floordiv: return floor_divide_signed(x, y);
     case Op::fmod: return y == 0 || y == -1 ? 0 : static_cast<std::uint64_t>(x % y);
-    case Op::minimum: return static_cast<std::uint64_t>(x <= y ? x : y);
-    case Op::maximum: return static_cast<std::uint64_t>(x >= y ? x : y);
+    case Op::minimum:
+    case Op::fmin: return static_cast<std::uint64_t>(x <= y ? x : y);
+    case Op::maximum:
+    case Op::fmax: return static_cast<std::uint64_t>(x >= y ? x : y);
     case Op::abs: return x < 0 ? 0 - static_cast<std::uint64_t>(x) : static_cast<std::uint64_t>(x);
     case Op::sign: return static_cast<std::uint64_t>(x > 0 ? 1 : x < 0 ? -1 : 0);
     case Op::pow: return power_signed(x, y);
@@ -116,8 +118,10 @@ std::uint64_t unsigned_operation(Op op, std::uint64_t x, std::uint64_t y) {
     case Op::mod:
     case Op::fmod: return y == 0 ? 0 : x % y;
     case Op::floordiv: return y == 0 ? 0 : x / y;
-    case Op::minimum: return x <= y ? x : y;
-    case Op::maximum: return x >= y ? x : y;
+    case Op::minimum:
+    case Op::fmin: return x <= y ? x : y;
+    case Op::maximum:
+    case Op::fmax: return x >= y ? x : y;
     case Op::abs: return x;
     case Op::sign: return x != 0;
     case Op::pow: return power(x, y);
@@ -165,11 +169,13 @@ bool bool_operation(Op op, bool a, bool b) {
     case Op::add:
     case Op::bit_or:
     case Op::logical_or:
-    case Op::maximum: return a || b;
+    case Op::maximum:
+    case Op::fmax: return a || b;
     case Op::multiply:
     case Op::bit_and:
     case Op::logical_and:
-    case Op::minimum: return a && b;
+    case Op::minimum:
+    case Op::fmin: return a && b;
     case Op::bit_xor:
     case Op::not_equal: return a != b;
     case Op::equal: return a == b;
@@ -186,6 +192,17 @@ bool bool_operation(Op op, bool a, bool b) {
     case Op::round: return a;
     default: throw InternalError("not an operation on bools");
   }
+}
+
+// The neighbour of x towards y among the numbers of f16 or bf16, whose bits are in their order.
+double next_half(double x, double y, DType dtype) {
+  if (std::isnan(x) || std::isnan(y)) return std::numeric_limits<double>::quiet_NaN();
+  if (x == y) return y;
+  const std::uint16_t sign = y < x ? 0x8000 : 0;
+  const std::uint16_t bits = dtype == f16 ? double_to_f16(x) : double_to_bf16(x);
+  const int next = x == 0 ? sign | 1 : (x < y) == (x > 0) ? bits + 1 : bits - 1;
+  const auto result = static_cast<std::uint16_t>(next);
+  return dtype == f16 ? f16_to_float(result) : bf16_to_float(result);
 }
 
 // ---- casts ----------------------------------------------------------------------------------------------------------
@@ -234,6 +251,7 @@ Number16 evaluate(Op op, DType operand, DType result, const Number16* operands) 
   for (int k = 0; k < arity; ++k) wide[k] = operands[k].re;
   if (result.is_bool()) return from_integer(floating_test(op, wide));
   if (operand == f64) return from_floating(floating_operation(op, wide));
+  if (op == Op::nextafter && operand != f32) return from_floating(next_half(wide[0], wide[1], operand));
   const float narrow[3] = {static_cast<float>(wide[0]), static_cast<float>(wide[1]), static_cast<float>(wide[2])};
   return from_floating(round_to(floating_operation(op, narrow), operand));
 }

@@ -4,6 +4,7 @@
 #include "core/access.h"
 #include "core/array_errors.h"
 #include "core/error_text.h"
+#include "core/floating_point.h"
 #include "core/host_ops.h"
 
 #include <kiln/error.h>
@@ -33,6 +34,41 @@ bool fits(std::int64_t x, DType dtype) {
   const int bits = static_cast<int>(dtype.size()) * 8;
   if (dtype.kind() == TypeKind::unsigned_integer) return x >= 0 && (bits == 64 || x < (std::int64_t{1} << bits));
   return bits == 64 || (x >= -(std::int64_t{1} << (bits - 1)) && x < (std::int64_t{1} << (bits - 1)));
+}
+
+void check_fits(const Value& v, DType dtype, const Location& where) {
+  const Type type = Access::type(v);
+  if (!Access::traced(v) && type.weak() && type.dtype.is_integer() && dtype.is_integer() &&
+      !fits(Access::number(v).i, dtype))
+    throw DTypeError(text("a conversion to ", dtype, ": the number ", Access::number(v).i,
+                          " does not fit; cast it, as in ", dtype, "(x)"),
+                     where);
+}
+
+Number16 number_as(const Value& v, DType dtype, const Location& where) {
+  if (Access::traced(v))
+    throw UsageError("a Value of a traced function is used after its trace has ended: return it instead", where);
+  check_fits(v, dtype, where);
+  const CanonicalFloatingPoint canonical;
+  return convert(Access::number(v), Access::type(v).dtype, dtype);
+}
+
+void check_assignable(DType declared, DType given, std::string_view operation, const Location& where) {
+  if (given.is_floating() && !declared.is_floating() && !declared.is_complex())
+    throw DTypeError(text("'", operation, "': this Var was declared a ", declared, " scalar and is assigned a ", given,
+                          " scalar; cast the value, as in ", declared, "(x), or declare the Var without a dtype"),
+                     where);
+}
+
+void check_positive(DType dtype, std::string_view operand, const Location& where) {
+  if (dtype.is_bool())
+    throw DTypeError(text("'+' of ", operand, ": bools have no sign; use it as it is, or cast it, as in i64(x)"),
+                     where);
+}
+
+Operand one() {
+  const Tracing* t = Tracing::current();
+  return Operand(1, t ? t->last_location() : Location());
 }
 
 DType wide_comparison(DType dtype) { return dtype == u64 ? f64 : i64; }
@@ -153,6 +189,7 @@ NodeId Tracing::node_of(const Value& v, const Location& where) {
 }
 
 NodeId Tracing::converted(const Value& v, DType dtype, const Location& where) {
+  check_fits(v, dtype, where);
   build_.at(location(where));
   return build_.convert(node_of(v, where), {dtype, Strength::strong});
 }
@@ -225,9 +262,10 @@ bool compares_exactly(ir::Op op, const Operand* operands, const ir::OpTypes& typ
 }
 
 // Unsigned against signed: a negative number is less than all unsigned ones.
-bool exact_fold(ir::Op op, const Value& a, const Value& b) {
-  const std::int64_t x = Access::number(a).i, y = Access::number(b).i;
-  const bool unsigned_first = a.dtype() == u64;
+bool exact_fold(ir::Op op, const Operand& a, const Operand& b) {
+  const std::int64_t x = number_as(a.value, a.value.dtype(), a.where).i,
+                     y = number_as(b.value, b.value.dtype(), b.where).i;
+  const bool unsigned_first = a.value.dtype() == u64;
   const bool less = unsigned_first ? std::cmp_less(static_cast<std::uint64_t>(x), y)
                                    : std::cmp_less(x, static_cast<std::uint64_t>(y));
   const bool equal = x == y && x >= 0;
@@ -242,12 +280,10 @@ bool exact_fold(ir::Op op, const Value& a, const Value& b) {
 }
 
 Value fold(ir::Op op, const ir::OpTypes& types, const Operand* operands, int count) {
-  if (compares_exactly(op, operands, types)) return exact_fold(op, operands[0].value, operands[1].value);
+  if (compares_exactly(op, operands, types)) return exact_fold(op, operands[0], operands[1]);
+  const CanonicalFloatingPoint canonical;
   Number16 in[3];
-  for (int k = 0; k < count; ++k) {
-    const Value& v = operands[k].value;
-    in[k] = convert(Access::number(v), Access::type(v).dtype, operand_dtype(op, types, k));
-  }
+  for (int k = 0; k < count; ++k) in[k] = number_as(operands[k].value, operand_dtype(op, types, k), operands[k].where);
   return Access::make(types.result, evaluate(op, types.operand.dtype, types.result.dtype, in));
 }
 
@@ -327,11 +363,7 @@ void Tracing::assign(std::uint32_t variable, const Value& x, const Location& whe
   check_alive(variable, where);
   const Type type = program_.variables[variable].type;
   const Type given = Access::type(x);
-  if (fixed_[variable] && given.dtype.is_floating() && !type.dtype.is_floating() && !type.dtype.is_complex())
-    throw DTypeError(
-        text("'", operation, "': this Var was declared a ", type.dtype, " scalar and is assigned a ", given.dtype,
-             " scalar; cast the value, as in ", type.dtype, "(x), or declare the Var without a dtype"),
-        where);
+  if (fixed_[variable]) check_assignable(type.dtype, given.dtype, operation, where);
   joined_[variable] = join(joined_[variable], given);
   const DType kept = fixed_[variable] ? type.dtype : joined_[variable].dtype;
   check_fits(x, kept, operation, text("a Var, ", kept, " scalar,"), where);

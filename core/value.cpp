@@ -80,17 +80,45 @@ Operand::Operand(const Var& x, Location l) : value(x, l), where(l) {}
 
 namespace {
 
+// Outside a trace: the dtype given, else the join of what has been assigned so far.
+void assign_number(Var& v, std::string_view operation, const Operand& x) {
+  Value& current = Access::current(v);
+  const Type so_far = Access::type(current), given = Access::type(x.value);
+  if (Access::fixed(v)) detail::check_assignable(so_far.dtype, given.dtype, operation, x.where);
+  const Type type = Access::fixed(v) ? so_far : join(so_far, given);
+  detail::check_fits(x.value, type.dtype, operation, text("a Var, ", type.dtype, " scalar,"), x.where);
+  Access::set(current, Access::make(type, detail::number_as(x.value, type.dtype, x.where)));
+}
+
 void start(Var& v, const Operand& x, const DType* dtype) {
   Value& current = Access::current(v);
   if (Tracing* t = Tracing::checked()) {
     Access::variable(v) = t->declare(x.value, x.where, dtype);
     const Type type = t->program().variables[Access::variable(v)].type;
     Access::set(current, Access::make_traced(type, 0, 0, t->id()));
-  } else if (dtype) {
-    Access::set(current, Access::make({*dtype, Strength::strong}, number_of(x.value, *dtype, x.where)));
-  } else {
-    Access::set(current, x.value);
+    return;
   }
+  Access::fixed(v) = dtype != nullptr;
+  Access::set(current, Access::make(dtype ? Type{*dtype, Strength::strong} : Access::type(x.value), {}));
+  assign_number(v, "=", x);
+}
+
+// v op= x outside a trace. A trace runs again with the dtypes it found until they are stable, so that v is widened
+// before the operation, not by it: a weak integer times a u64 would be an integer, but i64 times u64 is f64.
+void update_number(Var& v, Op op, const Operand& x) {
+  Value& current = Access::current(v);
+  Type type = Access::type(current);
+  while (!Access::fixed(v)) {
+    const Type operands[2] = {type, Access::type(x.value)};
+    ir::OpTypes types{};
+    std::string_view reason;
+    if (!ir::infer(op, operands, 2, types, reason) || join(type, types.result) == type) break;
+    type = join(type, types.result);
+  }
+  const Value widened = Access::make(type, detail::number_as(current, type.dtype, x.where));
+  const std::string name = detail::update_name(op);
+  const Operand both[2] = {Operand(widened, x.where), x};
+  assign_number(v, name, Operand(detail::apply(op, both, 2, name), x.where));
 }
 
 // The trace this Var belongs to; null for a number.
@@ -109,8 +137,7 @@ void update(Var& v, Op op, const Operand& x) {
   if (Tracing* t = trace_of(v, x.where)) {
     t->update(Access::variable(v), op, x.value, x.where);
   } else {
-    const Operand both[2] = {Operand(Access::current(v), x.where), x};
-    Access::set(Access::current(v), detail::apply(op, both, 2, detail::update_name(op)));
+    update_number(v, op, x);
   }
 }
 
@@ -123,7 +150,7 @@ Var& Var::operator=(const Operand& x) & {
   if (Tracing* t = trace_of(*this, x.where))
     t->assign(variable_, x.value, x.where);
   else
-    Access::set(current_, x.value);
+    assign_number(*this, "=", x);
   return *this;
 }
 
@@ -144,18 +171,8 @@ KILN_VAR_UPDATE(<<=, left_shift)
 KILN_VAR_UPDATE(>>=, right_shift)
 #undef KILN_VAR_UPDATE
 
-namespace {
-
-// ++ and -- take no operand and so know no line: the newest one is near.
-Operand one() {
-  const Tracing* t = Tracing::current();
-  return Operand(1, t ? t->last_location() : Location());
-}
-
-}  // namespace
-
-Var& Var::operator++() { return *this += one(); }
-Var& Var::operator--() { return *this -= one(); }
+Var& Var::operator++() { return *this += detail::one(); }
+Var& Var::operator--() { return *this -= detail::one(); }
 void Var::min(const Operand& x) { update(*this, Op::minimum, x); }
 void Var::max(const Operand& x) { update(*this, Op::maximum, x); }
 
@@ -185,7 +202,10 @@ KILN_BINARY(&&, logical_and)
 KILN_BINARY(||, logical_or)
 #undef KILN_BINARY
 Value operator-(const Operand& a) { return apply(Op::negative, a); }
-Value operator+(const Operand& a) { return a.value; }
+Value operator+(const Operand& a) {
+  detail::check_positive(a.value.dtype(), "bool scalar", a.where);
+  return a.value;
+}
 Value operator~(const Operand& a) { return apply(Op::bit_not, a); }
 Value operator!(const Operand& a) { return apply(Op::logical_not, a); }
 

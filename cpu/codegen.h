@@ -193,6 +193,7 @@ class Generator {
   Value* divide_integers(ir::Op op, DType dtype, Value* a, Value* b);
   Value* shift(ir::Op op, DType dtype, Value* a, Value* b);
   Value* integer_power(DType dtype, Value* a, Value* b);
+  Value* next_after(DType dtype, Value* a, Value* b);
   Value* floor_division(ir::Op op, Value* a, Value* b);
   Value* vector_math(const char* name, Value* const* x, int arity);
   Value* call_pieces(const VectorFunction& function, llvm::FunctionCallee callee, Value* const* x);

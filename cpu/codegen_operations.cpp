@@ -35,11 +35,13 @@ llvm::Value* Generator::bool_operation(Op op, Value* const* x) {
     case Op::add:
     case Op::bit_or:
     case Op::logical_or:
-    case Op::maximum: return builder_.CreateOr(x[0], x[1]);
+    case Op::maximum:
+    case Op::fmax: return builder_.CreateOr(x[0], x[1]);
     case Op::multiply:
     case Op::bit_and:
     case Op::logical_and:
-    case Op::minimum: return builder_.CreateAnd(x[0], x[1]);
+    case Op::minimum:
+    case Op::fmin: return builder_.CreateAnd(x[0], x[1]);
     case Op::bit_xor:
     case Op::not_equal: return builder_.CreateXor(x[0], x[1]);
     case Op::equal: return builder_.CreateNot(builder_.CreateXor(x[0], x[1]));
@@ -84,8 +86,10 @@ llvm::Value* Generator::integer_operation(Op op, DType dtype, Value* const* x) {
     case Op::mod:
     case Op::floordiv:
     case Op::fmod: return divide_integers(op, dtype, a, x[1]);
-    case Op::minimum: return builder_.CreateBinaryIntrinsic(is_signed ? Intrinsic::smin : Intrinsic::umin, a, x[1]);
-    case Op::maximum: return builder_.CreateBinaryIntrinsic(is_signed ? Intrinsic::smax : Intrinsic::umax, a, x[1]);
+    case Op::minimum:
+    case Op::fmin: return builder_.CreateBinaryIntrinsic(is_signed ? Intrinsic::smin : Intrinsic::umin, a, x[1]);
+    case Op::maximum:
+    case Op::fmax: return builder_.CreateBinaryIntrinsic(is_signed ? Intrinsic::smax : Intrinsic::umax, a, x[1]);
     case Op::abs:
       return is_signed ? builder_.CreateSelect(builder_.CreateICmpSLT(a, zero), builder_.CreateNeg(a), a) : a;
     case Op::sign: {
@@ -203,11 +207,14 @@ llvm::Value* Generator::floating_operation(Op op, DType dtype, Value* const* x) 
     case Op::floordiv: return rounded(floor_division(op, a, x[1]));
     case Op::fmod: return rounded(vector_math("fmod", x, 2));
     case Op::negative: return builder_.CreateFNeg(a);
-    case Op::abs: return unary(Intrinsic::fabs);
+    case Op::abs:
+    case Op::fabs: return unary(Intrinsic::fabs);
     case Op::floor: return unary(Intrinsic::floor);
     case Op::ceil: return unary(Intrinsic::ceil);
     case Op::trunc: return unary(Intrinsic::trunc);
-    case Op::round: return unary(Intrinsic::rint);
+    case Op::round:
+    case Op::rint: return unary(Intrinsic::rint);
+    case Op::nextafter: return next_after(dtype, a, x[1]);
     case Op::copysign: return builder_.CreateBinaryIntrinsic(Intrinsic::copysign, a, x[1]);
     case Op::minimum:
       // NaN passes through: unordered means a or b is one, and b is taken only if a is a number.
@@ -216,6 +223,12 @@ llvm::Value* Generator::floating_operation(Op op, DType dtype, Value* const* x) 
     case Op::maximum:
       return builder_.CreateSelect(builder_.CreateOr(builder_.CreateFCmpOGE(a, x[1]), builder_.CreateFCmpUNO(a, a)), a,
                                    x[1]);
+    case Op::fmin:  // the number where one of the two is NaN
+      return builder_.CreateSelect(
+          builder_.CreateOr(builder_.CreateFCmpOLE(a, x[1]), builder_.CreateFCmpUNO(x[1], x[1])), a, x[1]);
+    case Op::fmax:
+      return builder_.CreateSelect(
+          builder_.CreateOr(builder_.CreateFCmpOGE(a, x[1]), builder_.CreateFCmpUNO(x[1], x[1])), a, x[1]);
     case Op::sign: {
       Value* one = llvm::ConstantFP::get(a->getType(), 1.0);
       Value* result = builder_.CreateSelect(builder_.CreateFCmpOEQ(a, zero), zero, a);
@@ -234,6 +247,24 @@ llvm::Value* Generator::floating_operation(Op op, DType dtype, Value* const* x) 
     }
     default: return rounded(vector_math(ir::row(op).name, x, ir::row(op).arity));
   }
+}
+
+// The neighbour of a towards b, in the bits of memory, which are in the order of the numbers.
+llvm::Value* Generator::next_after(DType dtype, Value* a, Value* b) {
+  const bool half = dtype == f16 || dtype == bf16;
+  Type* integer = llvm::IntegerType::get(context_, static_cast<unsigned>(dtype.size() * 8));
+  Value* bits = half ? half_bits(a, dtype) : builder_.CreateBitCast(a, shaped(a, integer));
+  Value* zero = llvm::Constant::getNullValue(a->getType());
+  Value* one = like(a, integer, std::uint64_t{1});
+  Value* up = builder_.CreateFCmpOLT(a, b);
+  Value* away = builder_.CreateICmpEQ(up, builder_.CreateFCmpOGT(a, zero));
+  Value* next = builder_.CreateSelect(away, builder_.CreateAdd(bits, one), builder_.CreateSub(bits, one));
+  Value* sign = like(a, integer, std::uint64_t{1} << (dtype.size() * 8 - 1));
+  Value* smallest = builder_.CreateSelect(up, one, builder_.CreateOr(sign, one));
+  next = builder_.CreateSelect(builder_.CreateFCmpOEQ(a, zero), smallest, next);
+  Value* result = half ? half_value(next, dtype) : builder_.CreateBitCast(next, a->getType());
+  result = builder_.CreateSelect(builder_.CreateFCmpOEQ(a, b), b, result);
+  return builder_.CreateSelect(builder_.CreateFCmpUNO(a, b), builder_.CreateFAdd(a, b), result);
 }
 
 // Python's // and % as NumPy computes them, from fmod.

@@ -96,7 +96,8 @@ void run_forced(LaunchServices& s, Run& r, std::int64_t units) {
   const int threads = thread_limit(s);
   const std::int64_t chunk = std::max<std::int64_t>(1, units / (std::int64_t{threads} * 2));
   const ParallelRun ran = pool.run_on(threads, &run_chunk, &r, units, chunk);
-  note(s, ran.threads_that_ran, "forced by JitOptions");
+  note(s, ran.threads_that_ran,
+       units < threads ? "forced by JitOptions, as far as the loop can be divided" : "forced by JitOptions");
 }
 
 // Whether this size should run on the pool, from what it cost before.

@@ -1,5 +1,5 @@
-// Compiled code against the interpreter, bit for bit: every row of the operation table, every dtype, every layout, on 1
-// to 3 threads and at each vector width.
+// Compiled and eager code against the interpreter, bit for bit: every row of the operation table, every dtype, every
+// layout, on 1 to 3 threads and at each vector width.
 #include "tests/conformance/compare.h"
 #include "tests/conformance/layouts.h"
 #include "tests/conformance/operations.h"
@@ -231,6 +231,46 @@ TEST_P(Compiled, Threads) {
   }
 }
 
+// Each row called outside a trace.
+TEST_P(Compiled, Eager) {
+  const auto one = [](const Array& a, std::int64_t k) { return Array(a(slice(k, k + 1)).reshape(Shape({}))); };
+  const auto rows = rows_of(dtype);
+  for (std::size_t r = 0; r < rows.size(); ++r) {
+    SCOPED_TRACE(std::string(rows[r]->name) + " of " + dtype.name());
+    const Array& wanted = expected[r / group_size][r % group_size];
+    const auto check_at = [&](Placement at, std::int64_t first, std::int64_t length) {
+      const Slice part = slice(first, first + length);
+      const Array actual = apply(*rows[r], placed(operands.condition(part), at), placed(operands.a(part), at),
+                                 placed(operands.b(part), at), placed(operands.c(part), at));
+      EXPECT_TRUE(same_bits(actual, wanted(part))) << name_of(at) << ", " << length << " elements";
+    };
+    check_at(Placement::contiguous, 0, operand_count);
+    check_at(Placement::contiguous, 0, 0);
+    check_at(Placement::reversed_2, 3, 150);
+    check_at(Placement::reversed_2, 3, 0);
+    for (std::int64_t k = 0; k < 40; k += 3)
+      EXPECT_TRUE(same_bits(
+          apply(*rows[r], one(operands.condition, k), one(operands.a, k), one(operands.b, k), one(operands.c, k)),
+          one(wanted, k)))
+          << "rank 0, element " << k;
+  }
+}
+
+TEST_P(Compiled, EagerScalars) {
+  const auto rows = rows_of(dtype);
+  for (std::size_t r = 0; r < rows.size(); ++r) {
+    SCOPED_TRACE(std::string(rows[r]->name) + " of " + dtype.name());
+    const Array& wanted = expected[r / group_size][r % group_size];
+    for (std::int64_t k = 0; k < operand_count; ++k) {
+      const Value a = operands.a(k), b = operands.b(k), c = operands.c(k), condition = operands.condition(k);
+      const Value chosen[] = {condition, a, b}, plain[] = {a, b, c};
+      const Value actual = rows[r]->apply_scalars(rows[r]->op == ir::Op::select ? chosen : plain);
+      EXPECT_TRUE(same_bits(actual, wanted(k))) << "element " << k;
+      if (HasFailure()) break;
+    }
+  }
+}
+
 // Casts between all dtypes, from a load and into a store.
 TEST_P(Compiled, Casts) {
   static const auto cast = jit([](Array x, DType to) { return to(x); });
@@ -239,6 +279,7 @@ TEST_P(Compiled, Casts) {
   x(slice(0, special.extent(0))) = special;
   for (const DType to : real_dtypes()) {
     const Array wanted = cast.with({.interpret = true})(x, to);
+    EXPECT_TRUE(same_bits(to(x), wanted)) << dtype << " to " << to << ", eager";
     for (const int bits : widths) {
       const JitOptions options{.vector_bits = bits};
       EXPECT_TRUE(same_bits(cast.with(options)(x, to), wanted)) << dtype << " to " << to << ", " << bits << " bits";

@@ -1,10 +1,14 @@
-// One program run in every way there is: interpreted, compiled for each vector width, on 1 to 3 threads.
+// One program run in every way there is: interpreted, compiled for each vector width and number of threads, eager.
 #pragma once
 
 #include "tests/conformance/compare.h"
 
+#include <kiln/error.h>
+
+#include <algorithm>
 #include <span>
 #include <string>
+#include <tuple>
 #include <vector>
 
 namespace kiln::conformance {
@@ -44,10 +48,47 @@ constexpr JitOptions compiled_ways[] = {
     {.vector_bits = 512, .threads = 5, .force_threads = true},
 };
 
+/// The last call ran on so many threads, unless it had no loop that could be divided among them.
+inline void expect_threads(int threads) {
+  const std::string reason = last_call().threads_reason;
+  if (reason == "nothing to share among threads") return;
+  if (reason == "forced by JitOptions, as far as the loop can be divided") {
+    EXPECT_LT(last_call().threads, threads);
+  } else {
+    EXPECT_EQ(last_call().threads, threads) << reason;
+  }
+}
+
+/// A compiled function's body as plain C++ calls it: outside a trace.
+template <class Function>
+struct Eager;
+template <class F, class... P>
+struct Eager<detail::Jitted<F, std::tuple<P...>, false>> {
+  using Result = typename detail::Jitted<F, std::tuple<P...>, false>::Result;
+  Result operator()(const P&... parameters) const { return static_cast<Result>(F{}(parameters...)); }
+};
+
+/// Calls `run` with the body itself, unless that has traced control flow, which plain C++ code has not.
+template <class Function, class Run>
+void eagerly(const Function&, Run&& run, const Results& wanted) {
+  if constexpr (requires { sizeof(Eager<Function>); }) {  // a vectorized body takes an element at a time
+    Results actual;
+    try {
+      actual = run(Eager<Function>{});
+    } catch (const UsageError& e) {
+      EXPECT_NE(std::string(e.what()).find("works only inside a traced function"), std::string::npos) << e.what();
+      return;
+    }
+    EXPECT_EQ(actual.size(), wanted.size());
+    for (std::size_t k = 0; k < std::min(actual.size(), wanted.size()); ++k)
+      EXPECT_TRUE(same_bits(actual[k], wanted[k])) << "result " << k << ", eager";
+  }
+}
+
 /// Calls `run` with the function interpreted and compiled in all ways; every result must be the same, bit for bit.
 /// `run` makes its inputs anew each time. Returns what the interpreter gave.
 template <class F, class Run>
-Results everywhere(const F& f, Run&& run) {
+Results in_traces(const F& f, Run&& run) {
   const Results wanted = run(f.with({.interpret = true}));
   for (const JitOptions& options : compiled_ways) {
     const Results actual = run(f.with(options));
@@ -55,10 +96,19 @@ Results everywhere(const F& f, Run&& run) {
     if (options.vector_bits != 0) {
       EXPECT_EQ(last_call().vector_bits, options.vector_bits);
     }
+    if (options.force_threads) expect_threads(options.threads);
     for (std::size_t k = 0; k < wanted.size(); ++k)
       EXPECT_TRUE(same_bits(actual[k], wanted[k])) << "result " << k << ", " << text_of(options);
     if (testing::Test::HasFailure()) break;
   }
+  return wanted;
+}
+
+/// As in_traces, and eager.
+template <class F, class Run>
+Results everywhere(const F& f, Run&& run) {
+  const Results wanted = in_traces(f, run);
+  eagerly(f, run, wanted);
   return wanted;
 }
 

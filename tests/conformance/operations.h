@@ -17,6 +17,8 @@ struct Operation {
   Array (*call)(const JitOptions& options, const Array* operands);
   /// The operation on arrays, in a trace or eagerly.
   Array (*apply)(const Array* operands);
+  /// The operation on scalars, in a trace or eagerly.
+  Value (*apply_scalars)(const Value* operands);
 };
 
 std::span<const Operation> operations();

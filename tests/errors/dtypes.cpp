@@ -358,6 +358,11 @@ TEST(DTypes, EagerStoreOfANumberThatDoesNotFit) {
     next_line_is_wrong();
     a(0) = -1;
   });
+  expect_error<DTypeError>({"'='", {"u8"}, {"(1,)"}, "cast it, as in u8(-1)", {"the number"}}, [&] {
+    next_line_is_wrong();
+    a(slice(1, 2)) = -1;
+  });
+  EXPECT_TRUE(array_equal(a, zeros(3, u8)).as_bool());
 }
 
 TEST(DTypes, EagerNumberThatDoesNotFit) {
@@ -384,6 +389,78 @@ TEST(DTypes, TracedStoreOfANumberThatDoesNotFit) {
   });
   expect_error<DTypeError>({"'='", {"i8"}, {"rank 1"}, "cast it, as in i8(128)", {"the number"}},
                            [] { f(zeros(3, i8)); });
+}
+
+TEST(DTypes, EagerUpdateByANumberThatDoesNotFit) {
+  const Array a = zeros(3, i8);
+  expect_error<DTypeError>({"'+='", {"i8"}, {"scalar"}, "cast", {"the number", "128"}}, [&] {
+    next_line_is_wrong();
+    a(1) += 128;
+  });
+}
+
+TEST(DTypes, FullOfANumberThatDoesNotFit) {
+  expect_error<DTypeError>({"full", {"u8"}, {"(2,)"}, "cast", {"the number", "300"}}, [] {
+    next_line_is_wrong();
+    (void)full({2}, 300, u8);
+  });
+  static auto f = jit([] {
+    next_line_is_wrong();
+    return full({2}, 300, u8);
+  });
+  expect_error<DTypeError>({"full", {"u8"}, {"rank 1"}, "cast", {"the number", "300"}}, [] { f(); });
+}
+
+TEST(DTypes, ScalarsThatDoNotFit) {
+  const auto expression = [] {
+    next_line_is_wrong();
+    return u8(3) + 300;
+  };
+  static auto f = jit([] {
+    next_line_is_wrong();
+    return u8(3) + 300;
+  });
+  expect_error<DTypeError>({"'+'", {"u8"}, {"scalar"}, "cast", {"the number", "300"}}, [&] { (void)expression(); });
+  expect_error<DTypeError>({"'+'", {"u8"}, {"scalar"}, "cast", {"the number", "300"}}, [] { f(); });
+}
+
+TEST(DTypes, VarStartedWithANumberThatDoesNotFit) {
+  expect_error<DTypeError>({"a Var", {"u8"}, {"scalar"}, "cast", {"the number", "300"}}, [] {
+    next_line_is_wrong();
+    Var n(300, u8);
+  });
+  static auto f = jit([] {
+    next_line_is_wrong();
+    Var n(300, u8);
+    return n;
+  });
+  expect_error<DTypeError>({"a Var", {"u8"}, {"scalar"}, "cast", {"the number", "300"}}, [] { f(); });
+}
+
+TEST(DTypes, EagerVarOfADeclaredDtype) {
+  Var n(0, i32);
+  expect_error<DTypeError>({"Var", {"i32", "f64"}, {"scalar"}, "i32(x)"}, [&] {
+    next_line_is_wrong();
+    n = 2.5;
+  });
+  expect_error<DTypeError>({"Var", {"i32", "f64"}, {"scalar"}, "i32(x)"}, [&] {
+    next_line_is_wrong();
+    n += 2.5;
+  });
+  EXPECT_EQ(static_cast<int>(n), 0);
+}
+
+TEST(DTypes, SignOfABool) {
+  const Array a = arange(3) < 2;
+  expect_error<DTypeError>({"'+'", {"bool"}, {"(3,)"}, "cast"}, [&] {
+    next_line_is_wrong();
+    (void)+a;
+  });
+  static auto f = jit([](Array x) {
+    next_line_is_wrong();
+    return +x(0);
+  });
+  expect_error<DTypeError>({"'+'", {"bool"}, {"scalar"}, "cast"}, [&] { f(a); });
 }
 
 TEST(DTypes, VarOfADeclaredDtype) {

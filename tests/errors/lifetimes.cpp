@@ -133,7 +133,7 @@ TEST(Lifetimes, ReadingAConcreteArrayInATrace) {
     next_line_is_wrong();
     return a + plain_numbers.read<std::int64_t>()[0];
   });
-  expect_error<UsageError>({"read()", {"i64"}, {"(3,)"}, "pass it as one", {"inside a traced function"}},
+  expect_error<UsageError>({"read()", {"i64"}, {"(3,)"}, "pass it as a parameter", {"inside a traced function"}},
                            [] { f(zeros(3)); });
 }
 

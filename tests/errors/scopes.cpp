@@ -213,6 +213,40 @@ TEST(Scopes, ShapeOfAConcreteArray) {
   expect_error<UsageError>({"concrete array", {"i64"}, {"(3,)"}, "pass it as a parameter"}, [] { f(zeros(3)); });
 }
 
+TEST(Scopes, ExtentOfAConcreteArray) {
+  static auto f = jit([](Array a) {
+    next_line_is_wrong();
+    return a * plain_array.extent(0);
+  });
+  expect_error<UsageError>({"concrete array", {"i64"}, {"(3,)"}, "pass it as a parameter"}, [] { f(zeros(3)); });
+}
+
+TEST(Scopes, StrideOfAConcreteArray) {
+  static auto f = jit([](Array a) {
+    next_line_is_wrong();
+    return a * plain_array.stride(0);
+  });
+  expect_error<UsageError>({"concrete array", {"i64"}, {"(3,)"}, "pass it as a parameter"}, [] { f(zeros(3)); });
+}
+
+const Array plain_number = full({1}, 2.5);
+
+TEST(Scopes, ItemOfAConcreteArray) {
+  static auto f = jit([](Array a) {
+    next_line_is_wrong();
+    return a * plain_number.item();
+  });
+  expect_error<UsageError>({"concrete array", {"f64"}, {"(1,)"}, "pass it as a parameter"}, [] { f(zeros(3)); });
+}
+
+TEST(Scopes, NumbersOfAConcreteArray) {
+  static auto f = jit([](Array a) {
+    next_line_is_wrong();
+    return a * plain_number.read<double>()[0];
+  });
+  expect_error<UsageError>({"concrete array", {"f64"}, {"(1,)"}, "pass it as a parameter"}, [] { f(zeros(3)); });
+}
+
 TEST(Scopes, ReturningAConcreteArray) {
   static auto f = jit([](Array) { return plain_array; });
   expect_error<UsageError>({"concrete array", {"i64"}, {"(3,)"}, "pass it as a parameter"}, [] {

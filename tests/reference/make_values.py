@@ -199,10 +199,25 @@ def largest(a, b):
     return np.where((a >= b) | np.isnan(a), a, b) if a.dtype.kind == "f" else np.maximum(a, b)
 
 
+# As C's fmin and fmax: the number where one of the two is NaN.
+def smallest_number(a, b):
+    return np.where((a <= b) | np.isnan(b), a, b) if a.dtype.kind == "f" else np.fmin(a, b)
+
+
+def largest_number(a, b):
+    return np.where((a >= b) | np.isnan(b), a, b) if a.dtype.kind == "f" else np.fmax(a, b)
+
+
+# Of equal numbers C's nextafter gives the second, NumPy's of f16 the first: they differ in zeros of different sign.
+def next_after(a, b):
+    result = np.nextafter(a, b)
+    return np.where(a == b, b, result).astype(result.dtype)
+
+
 unary = {
     "negative": np.negative, "bit_not": np.invert, "logical_not": np.logical_not, "abs": np.absolute, "sign": np.sign,
     "square": np.square, "sqrt": np.sqrt, "floor": rounding(np.floor), "ceil": rounding(np.ceil), "trunc": rounding(np.trunc),
-    "round": rounding(np.rint), "isnan": np.isnan, "isinf": np.isinf, "isfinite": np.isfinite, "signbit": np.signbit,
+    "round": rounding(np.rint), "rint": np.rint, "fabs": np.fabs, "isnan": np.isnan, "isinf": np.isinf, "isfinite": np.isfinite, "signbit": np.signbit,
     "erf": wide_c(c_function("erfl")), "erfc": wide_c(c_function("erfcl")),
 }
 for name in ["exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "sinh", "cosh", "tanh", "cbrt"]:
@@ -216,18 +231,19 @@ binary = {
     "right_shift": np.right_shift, "less": np.less, "less_equal": np.less_equal, "greater": np.greater,
     "greater_equal": np.greater_equal, "equal": np.equal, "not_equal": np.not_equal, "logical_and": np.logical_and,
     "logical_or": np.logical_or, "floordiv": np.floor_divide, "minimum": smallest, "maximum": largest,
+    "fmin": smallest_number, "fmax": largest_number, "nextafter": next_after,
     "copysign": np.copysign, "fmod": np.fmod, "pow": power, "atan2": wide(np.arctan2), "hypot": wide(np.hypot),
 }
 
 # The NumPy function whose result dtype is that of the operation for operands of two dtypes.
 promotion = dict(binary)
-promotion.update({"minimum": np.minimum, "maximum": np.maximum, "pow": np.power, "atan2": np.arctan2, "hypot": np.hypot})
+promotion.update({"minimum": np.minimum, "maximum": np.maximum, "fmin": np.fmin, "fmax": np.fmax, "nextafter": np.nextafter, "pow": np.power, "atan2": np.arctan2, "hypot": np.hypot})
 
 
 # Whether NumPy refuses is told from its answer to ones; Kiln refuses a bool compared with a number as well.
 def refused(f, *operands):
     try:
-        f(*[np.ones(1, o.dtype) for o in operands])
+        f(*[np.ones(1, o.dtype) if isinstance(o, np.ndarray) else o for o in operands])
         return False
     except TypeError:
         return True
@@ -290,6 +306,12 @@ def write_mixed():
                 if not refused(promotion[op], one, two):
                     table[i, j] = codes[names[promotion[op](one, two).dtype]]
         file.add(f"dtype/{op}", table)
+    # With a Python int or float, which are weak.
+    for op in promotion:
+        for label, weak in {"int": 1, "float": 1.5}.items():
+            column = [255 if refused(promotion[op], np.ones(1, x), weak) else codes[names[promotion[op](np.ones(1, x), weak).dtype]]
+                      for x in dtypes.values()]
+            file.add(f"weak_{label}/{op}", np.array(column, dtype="u1"))
     for op in ["add", "divide", "minimum", "less", "copysign"]:
         for left in dtypes:
             for right in dtypes:
@@ -415,10 +437,60 @@ def write_shapes():
     file.write()
 
 
+# ---- Functions of arrays --------------------------------------------------------------------------------------------
+
+tolerances = [(1e-5, 1e-8), (0.1, 0.0), (0.0, 1.0), (0.5, 0.25)]
+
+
+def close(a, b):
+    return np.array([[np.allclose(x, y, *t) for x, y in zip(a, b)] for t in tolerances])
+
+
+def write_functions():
+    file = File("functions")
+    for name in dtypes:
+        dtype = dtypes[name]
+        m = reduction_input(name).reshape(12, 7)
+        file.add(f"m/{name}", m)
+        for label, x in {"whole": m, "transposed": m.T, "slices": m[::-2, 1::2]}.items():
+            file.add(f"diagonal/{name}/{label}", np.diagonal(x))
+            file.add(f"trace/{name}/{label}", np.trace(x.astype("g")).astype("f8") if dtype.kind == "f" else np.trace(x))
+        fortran = np.asfortranarray(m)
+        file.add(f"reshape/{name}/fortran", fortran.reshape(7, 12))
+        file.add(f"reshape/{name}/transposed", fortran.T.reshape(4, 3, 7))
+        file.add(f"reshape/{name}/slices", fortran[::-1, ::2].reshape(-1, 6))
+        file.add(f"reshape/{name}/ravel", fortran.ravel())
+        file.add(f"item/{name}", np.array(fortran[4:5, 5:6].item(), dtype=dtype))
+        file.add(f"zeros_like/{name}", np.zeros_like(fortran))
+        file.add(f"ones_like/{name}", np.ones_like(fortran))
+        file.add(f"full_like/{name}", np.full_like(fortran, 3))
+        if name != "bool":
+            low, high = np.roll(m, 1), np.roll(m, 5)
+            file.add(f"clip_arrays/{name}", np.clip(m, low, high))
+            file.add(f"clip_rows/{name}", np.clip(m, low[0], high[:, :1]))
+            file.add(f"clip_numbers/{name}", np.clip(m, 1, 3))
+        a, b = pair_operands(name, 60)
+        near = a.copy() if name == "bool" else a + dtype.type(1)
+        a, b = np.concatenate([a, a]), np.concatenate([b, near])
+        file.add(f"a/{name}", a)
+        file.add(f"b/{name}", b)
+        file.add(f"allclose/{name}", close(a, b))
+        file.add(f"array_equal/{name}", np.array([np.array_equal(x, y) for x, y in zip(a[:, None], b[:, None])]))
+    for left in dtypes:
+        for right in dtypes:
+            x, y = mixed_operand(left, 0), mixed_operand(right, 1)
+            n = min(len(x), len(y))
+            x, y = x[:n], y[:n]
+            file.add(f"allclose/{left}/{right}", close(x, y))
+            file.add(f"array_equal/{left}/{right}", np.array([np.array_equal(u, v) for u, v in zip(x[:, None], y[:, None])]))
+    file.write()
+
+
 write_operations()
 write_mixed()
 write_casts()
 write_reductions()
 write_shapes()
+write_functions()
 for name in sorted(os.listdir(folder)):
     print(name, os.path.getsize(os.path.join(folder, name)))

@@ -272,7 +272,7 @@ TEST_F(LaunchTest, ForcedThreadsRunWhateverTheWork) {
     loops = {{100, size}};
     EXPECT_REPORT(run({0, true}), size, "forced by JitOptions");
     loops = {{2, 2}};
-    EXPECT_REPORT(run({3, true}), 2, "forced by JitOptions");
+    EXPECT_REPORT(run({3, true}), 2, "forced by JitOptions, as far as the loop can be divided");
     EXPECT_EQ(pool.size(), size);
   }
 }

@@ -145,6 +145,12 @@ class KILN_API Array {
   Element operator()(const Operand& i, const Operand& j, const Operand& k) const;
   Element operator()(const Operand& i, const Operand& j, const Operand& k, const Operand& l) const;
   Element operator()(const Operand& i, const Operand& j, const Operand& k, const Operand& l, const Operand& m) const;
+  Element operator()(const Operand& i, const Operand& j, const Operand& k, const Operand& l, const Operand& m,
+                     const Operand& n) const;
+  Element operator()(const Operand& i, const Operand& j, const Operand& k, const Operand& l, const Operand& m,
+                     const Operand& n, const Operand& o) const;
+  Element operator()(const Operand& i, const Operand& j, const Operand& k, const Operand& l, const Operand& m,
+                     const Operand& n, const Operand& o, const Operand& p) const;
 
   // Views. Templates only so that a list of scalars prefers the functions above.
   template <class = void>
@@ -158,6 +164,15 @@ class KILN_API Array {
   template <class = void>
   View operator()(const IndexItem& a, const IndexItem& b, const IndexItem& c, const IndexItem& d,
                   const IndexItem& e) const;
+  template <class = void>
+  View operator()(const IndexItem& a, const IndexItem& b, const IndexItem& c, const IndexItem& d, const IndexItem& e,
+                  const IndexItem& f) const;
+  template <class = void>
+  View operator()(const IndexItem& a, const IndexItem& b, const IndexItem& c, const IndexItem& d, const IndexItem& e,
+                  const IndexItem& f, const IndexItem& g) const;
+  template <class = void>
+  View operator()(const IndexItem& a, const IndexItem& b, const IndexItem& c, const IndexItem& d, const IndexItem& e,
+                  const IndexItem& f, const IndexItem& g, const IndexItem& h) const;
 
   Array reshape(const Shape& shape, Location l = Location::current()) const;
   Array transpose(Location l = Location::current()) const;
@@ -241,6 +256,12 @@ class KILN_API Element : public Value {
   void operator&=(const Operand& x) &&;
   void operator|=(const Operand& x) &&;
   void operator^=(const Operand& x) &&;
+  void operator<<=(const Operand& x) &&;
+  void operator>>=(const Operand& x) &&;
+  void operator++() &&;
+  void operator--() &&;
+  void operator++(int) && { ++static_cast<Element&&>(*this); }
+  void operator--(int) && { --static_cast<Element&&>(*this); }
   void min(const Operand& x) &&;
   void max(const Operand& x) &&;
 
@@ -309,6 +330,24 @@ View Array::operator()(const IndexItem& a, const IndexItem& b, const IndexItem& 
                        const IndexItem& e) const {
   const IndexItem* items[] = {&a, &b, &c, &d, &e};
   return view(items, 5);
+}
+template <class>
+View Array::operator()(const IndexItem& a, const IndexItem& b, const IndexItem& c, const IndexItem& d,
+                       const IndexItem& e, const IndexItem& f) const {
+  const IndexItem* items[] = {&a, &b, &c, &d, &e, &f};
+  return view(items, 6);
+}
+template <class>
+View Array::operator()(const IndexItem& a, const IndexItem& b, const IndexItem& c, const IndexItem& d,
+                       const IndexItem& e, const IndexItem& f, const IndexItem& g) const {
+  const IndexItem* items[] = {&a, &b, &c, &d, &e, &f, &g};
+  return view(items, 7);
+}
+template <class>
+View Array::operator()(const IndexItem& a, const IndexItem& b, const IndexItem& c, const IndexItem& d,
+                       const IndexItem& e, const IndexItem& f, const IndexItem& g, const IndexItem& h) const {
+  const IndexItem* items[] = {&a, &b, &c, &d, &e, &f, &g, &h};
+  return view(items, 8);
 }
 
 KILN_API std::ostream& operator<<(std::ostream& out, const Array& a);

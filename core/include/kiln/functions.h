@@ -15,6 +15,14 @@ namespace kiln {
   KILN_API Array name(const ArrayOperand& a, const ArrayOperand& b); \
   KILN_API Array name(const ArrayOperand& a, const Operand& b);      \
   KILN_API Array name(const Operand& a, const ArrayOperand& b);
+#define KILN_ARRAY_TERNARY(name)                                                            \
+  KILN_API Array name(const ArrayOperand& a, const ArrayOperand& b, const ArrayOperand& c); \
+  KILN_API Array name(const ArrayOperand& a, const ArrayOperand& b, const Operand& c);      \
+  KILN_API Array name(const ArrayOperand& a, const Operand& b, const ArrayOperand& c);      \
+  KILN_API Array name(const ArrayOperand& a, const Operand& b, const Operand& c);           \
+  KILN_API Array name(const Operand& a, const ArrayOperand& b, const ArrayOperand& c);      \
+  KILN_API Array name(const Operand& a, const ArrayOperand& b, const Operand& c);           \
+  KILN_API Array name(const Operand& a, const Operand& b, const ArrayOperand& c);
 KILN_ARRAY_BINARY(operator+)
 KILN_ARRAY_BINARY(operator-)
 KILN_ARRAY_BINARY(operator*)
@@ -34,6 +42,8 @@ KILN_ARRAY_BINARY(operator!=)
 KILN_ARRAY_BINARY(operator&&)
 KILN_ARRAY_BINARY(operator||)
 KILN_API Array operator-(const ArrayOperand& a);
+/// A copy; of bools an error, as in NumPy.
+KILN_API Array operator+(const ArrayOperand& a);
 KILN_API Array operator~(const ArrayOperand& a);
 KILN_API Array operator!(const ArrayOperand& a);
 
@@ -45,7 +55,9 @@ KILN_API Array operator!(const ArrayOperand& a);
 #define KILN_DECLARE_2(name)                               \
   KILN_API Value name(const Operand& a, const Operand& b); \
   KILN_ARRAY_BINARY(name)
-#define KILN_DECLARE_3(name) KILN_API Value name(const Operand& a, const Operand& b, const Operand& c);
+#define KILN_DECLARE_3(name)                                                 \
+  KILN_API Value name(const Operand& a, const Operand& b, const Operand& c); \
+  KILN_ARRAY_TERNARY(name)
 #define KILN_OPERATOR(name, spelling, arity, rule, cuda, ulp, cost)
 #define KILN_FUNCTION(name, spelling, arity, rule, cuda, ulp, cost) KILN_DECLARE_##arity(name)
 #include <kiln/ops.def>
@@ -54,25 +66,21 @@ KILN_API Array operator!(const ArrayOperand& a);
 #undef KILN_DECLARE_1
 #undef KILN_DECLARE_2
 #undef KILN_DECLARE_3
-#undef KILN_ARRAY_BINARY
 
 // abs(double) of a plain number must not find only ::abs(int).
 using std::abs;
 
 KILN_API Value min(const Operand& a, const Operand& b);
 KILN_API Value max(const Operand& a, const Operand& b);
+/// minimum(maximum(x, lo), hi).
 KILN_API Value clip(const Operand& x, const Operand& lo, const Operand& hi);
-KILN_API Array clip(const ArrayOperand& x, const Operand& lo, const Operand& hi);
+KILN_ARRAY_TERNARY(clip)
 
 /// x where c holds, y elsewhere. Loads in the side that is not chosen are not performed.
 KILN_API Value where(const Operand& c, const Operand& x, const Operand& y);
-KILN_API Array where(const ArrayOperand& c, const ArrayOperand& x, const ArrayOperand& y);
-KILN_API Array where(const ArrayOperand& c, const ArrayOperand& x, const Operand& y);
-KILN_API Array where(const ArrayOperand& c, const Operand& x, const ArrayOperand& y);
-KILN_API Array where(const ArrayOperand& c, const Operand& x, const Operand& y);
-KILN_API Array where(const Operand& c, const ArrayOperand& x, const ArrayOperand& y);
-KILN_API Array where(const Operand& c, const ArrayOperand& x, const Operand& y);
-KILN_API Array where(const Operand& c, const Operand& x, const ArrayOperand& y);
+KILN_ARRAY_TERNARY(where)
+#undef KILN_ARRAY_BINARY
+#undef KILN_ARRAY_TERNARY
 
 // ---- Reductions -----------------------------------------------------------------------------------------------------
 

@@ -393,7 +393,7 @@ class Jitted<F, std::tuple<P...>, broadcast> {
     return f;
   }
 
-  static void trace(Tracing& tracing, const Argument* arguments) {
+  static void trace([[maybe_unused]] Tracing& tracing, [[maybe_unused]] const Argument* arguments) {
     // Braces: parameters are taken in order.
     std::tuple<P...> parameters{parameter<P>(arguments)...};
     using R = std::invoke_result_t<F, P...>;

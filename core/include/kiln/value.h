@@ -81,7 +81,10 @@ struct Operand {
 };
 
 /// One scalar that can be assigned, the only thing a traced loop can carry. A copy is a new variable, as with double.
-/// Its dtype is the join of everything that is assigned to it, unless given: `Var s(0.0, f32)`.
+/// Its dtype is the join of everything that is assigned to it, unless given: `Var s(0.0, f32)`. Outside a traced
+/// function later assignments are not known yet: there it is the join of what has been assigned so far, and only
+/// widens. What is read before an assignment that widens it has the narrower dtype (after `Var s = 0; y = s / 3; s =
+/// f32(x)` y is f64, in a trace f32): start it with the widest, or give the dtype, where that matters.
 class KILN_API Var {
  public:
   template <Number T>
@@ -125,6 +128,7 @@ class KILN_API Var {
  private:
   friend detail::Access;
   Value current_;               // outside a trace: the number
+  bool fixed_ = false;          // outside: declared with a dtype
   std::uint32_t variable_ = 0;  // inside: which variable
 };
 
