@@ -444,11 +444,14 @@ Array Array::reshape(const Shape& shape, Location l) const {
   }
   if (unknown >= 0) extents[unknown] = product > 0 ? count / product : 0;
   const std::span<const std::int64_t> all{extents, static_cast<std::size_t>(shape.rank())};
+  bool is_shape = true;  // (-2, -5) would be ten elements too
+  for (std::int64_t extent : all) is_shape = is_shape && extent >= 0;
+  if (!is_shape) throw detail::negative_extent(dtype_, all, l);
   if (detail::element_count(all) != count)
-    throw ShapeError(
-        text("reshape of ", detail::described(*this), " to ", all, ": ", count, " elements do not become ",
-             detail::element_count(all), ": the number of elements must stay; one extent may be given as -1"),
-        l);
+    throw ShapeError(text("reshape of ", detail::described(*this), " to ", all, ": ", count, " elements do not become ",
+                          detail::element_count(all),
+                          ": the number of elements must stay; one extent may be -1, none else negative"),
+                     l);
   const Array source = detail::is_contiguous(*this) ? *this : copy(l);
   detail::Layout layout;
   layout.data = Access::layout(source).data;
