@@ -264,7 +264,7 @@ void launch(const Variant& v, const JitOptions& options, const GatheredCall& cal
   } inline_slots;
   std::vector<ResultSlot> more_slots;
   LaunchMemory memory;
-  Frame frame{};
+  Frame frame;  // `failed` is written by what fails
   frame.services = &services;
   frame.arrays = call.layouts;
   frame.scalars = call.scalars;

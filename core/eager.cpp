@@ -2,7 +2,6 @@
 #include "core/eager.h"
 
 #include "core/access.h"
-#include "core/array_errors.h"
 #include "core/error_text.h"
 #include "core/trace.h"
 
@@ -104,14 +103,7 @@ struct ReductionPlan {
   DType accumulator, result;
 };
 
-ReductionPlan plan(Builtin which, const Array& a, const Location& where) {
-  const DType dtype = a.dtype();
-  if (dtype.is_complex()) {
-    static constexpr std::string_view names[] = {"", "sum", "prod", "min", "max", "mean", "any", "all"};
-    throw DTypeError(text(names[static_cast<std::size_t>(which)], " of ", described(a),
-                          " is not supported yet; keep its real and imaginary parts in arrays of floats"),
-                     where);
-  }
+ReductionPlan plan(Builtin which, DType dtype, const Location& where) {
   const bool half = dtype == f16 || dtype == bf16;
   const DType floating = half ? f32 : dtype;
   DType integer = dtype;
@@ -141,7 +133,7 @@ ReductionPlan plan(Builtin which, const Array& a, const Location& where) {
 
 Value traced_reduction(Builtin which, const Array& a, const Location& where) {
   Tracing& t = Tracing::required("a reduction of a traced Array", where);
-  const ReductionPlan p = plan(which, a, where);
+  const ReductionPlan p = plan(which, a.dtype(), where);
   Value v = t.reduce_all(p.op, a, p.accumulator, where);
   if (which == Builtin::mean) {
     const Operand operands[2] = {Operand(v, where), Operand(p.accumulator(Operand(a.size(where), where)), where)};
@@ -200,7 +192,7 @@ Value traced_array_equal(const ArrayOperand& a, const ArrayOperand& b) {
 
 Array traced_reduction(Builtin which, const Array& a, std::int64_t options, const Location& where) {
   Tracing& t = Tracing::required("a reduction of a traced Array", where);
-  const ReductionPlan p = plan(which, a, where);
+  const ReductionPlan p = plan(which, a.dtype(), where);
   const auto axes = static_cast<unsigned>(options & 0xff);
   Array r = t.reduce_axes(p.op, a, p.accumulator, axes, (options & keepdims_bit) != 0, where);
   if (which == Builtin::mean) {

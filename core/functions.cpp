@@ -25,19 +25,30 @@ using ir::Op;
 
 namespace {
 
+// The dtypes in which `op` computes; throws what is wrong with the operands, which are those of `name` to the user.
+ir::OpTypes infer(Op op, const MixedOperand* operands, std::string_view name, const Location& where) {
+  const int arity = ir::row(op).arity;
+  Type in[3];
+  for (int k = 0; k < arity; ++k) {
+    if (operands[k].array && Access::state(*operands[k].array) == Access::State::undefined)
+      throw detail::no_elements(text("'", name, "'"), where);
+    in[k] = operands[k].array ? Type{operands[k].array->dtype(), Strength::strong} : Access::type(*operands[k].scalar);
+  }
+  ir::OpTypes types{};
+  std::string_view reason;
+  if (!ir::infer(op, in, arity, types, reason))
+    throw DTypeError(text("'", name, "' of ", detail::described(operands, arity), ": ", reason), where);
+  return types;
+}
+
 // A number that does not fit the dtype it meets: compared as it is, else an error, as in a trace, where numbers are
 // known too. Returns whether `number` takes the operand's place.
 bool must_widen(Op op, const MixedOperand* operands, int index, std::string_view name, const Location& where) {
   const Value* scalar = operands[index].scalar;
   if (!scalar || Access::traced(*scalar) || !Access::type(*scalar).weak() || !scalar->dtype().is_integer())
     return false;
-  Type in[3];
-  const int arity = ir::row(op).arity;
-  for (int k = 0; k < arity; ++k)
-    in[k] = operands[k].array ? Type{operands[k].array->dtype(), Strength::strong} : Access::type(*operands[k].scalar);
-  ir::OpTypes types{};
-  std::string_view reason;
-  if (!ir::infer(op, in, arity, types, reason) || !types.operand.dtype.is_integer()) return false;
+  const ir::OpTypes types = infer(op, operands, name, where);
+  if (!types.operand.dtype.is_integer()) return false;
   const std::int64_t number = Access::number(*scalar).i;
   if (detail::fits(number, types.operand.dtype)) return false;
   if (ir::row(op).rule == ir::Rule::comparison) return true;
@@ -66,7 +77,12 @@ Array elementwise(Op op, const MixedOperand* operands, std::string_view name, co
   for (int k = 0; k < arity; ++k)
     list[k] = operands[k].array ? detail::argument(*operands[k].array) : detail::argument(*operands[k].scalar);
   const std::int64_t constant = static_cast<std::int64_t>(op);
-  return detail::eager_array(Builtin::elementwise, {&constant, 1}, {list, static_cast<std::size_t>(arity)}, where);
+  try {
+    return detail::eager_array(Builtin::elementwise, {&constant, 1}, {list, static_cast<std::size_t>(arity)}, where);
+  } catch (const DTypeError&) {
+    infer(op, operands, name, where);  // says the same with the shapes, of which the builtin's trace knows the ranks
+    throw;
+  }
 }
 
 MixedOperand mixed(const ArrayOperand& a) { return {&a.array, nullptr}; }
@@ -224,22 +240,15 @@ void store_scalar(const Array& to, const Operand& x) {
 // Whether to[...] can be updated: it may be written, and stays of its dtype and shape.
 void check_update(const Array& to, Op op, const MixedOperand& x, std::string_view name, const Location& where) {
   const MixedOperand operands[2] = {{&to, nullptr}, x};
-  if (Access::state(to) == Access::State::undefined || (x.array && Access::state(*x.array) == Access::State::undefined))
-    throw detail::no_elements(text("'", name, "'"), where);
+  const ir::OpTypes types = infer(op, operands, name, where);
   Tracing* const t = Tracing::checked();
   if (t)
     t->written(t->symbol_of(to, where), name, where);
   else
     check_target(to, name, where);
-  const Type own{to.dtype(), Strength::strong};
-  const Type in[2] = {own, x.array ? Type{x.array->dtype(), Strength::strong} : Access::type(*x.scalar)};
-  ir::OpTypes types{};
-  std::string_view reason;
-  if (!ir::infer(op, in, 2, types, reason))
-    throw DTypeError(text("'", name, "' of ", detail::described(operands, 2), ": ", reason), where);
-  if (promote(own.dtype, types.result.dtype) != own.dtype)
+  if (promote(to.dtype(), types.result.dtype) != to.dtype())
     throw DTypeError(text("'", name, "' of ", detail::described(operands, 2), " gives ", types.result.dtype,
-                          ", which a ", own.dtype, " array cannot hold; write x(rest) = ", own.dtype, "(…)"),
+                          ", which a ", to.dtype(), " array cannot hold; write x(rest) = ", to.dtype(), "(…)"),
                      where);
   if (!x.array) return;
   if (t)
@@ -309,15 +318,23 @@ std::int64_t options_of(const char* name, const ArrayOperand& x, const Reduce& o
   return bits;
 }
 
-Value reduce(Builtin which, const char* name, const ArrayOperand& x) {
+void check_reducible(const char* name, const ArrayOperand& x) {
   if (Access::state(x.array) == Access::State::undefined) throw detail::no_elements(name, x.where);
+  if (x.array.dtype().is_complex())
+    throw DTypeError(text(name, " of ", detail::described(x.array),
+                          " is not supported yet; keep its real and imaginary parts in arrays of floats"),
+                     x.where);
+}
+
+Value reduce(Builtin which, const char* name, const ArrayOperand& x) {
+  check_reducible(name, x);
   if (Tracing::checked()) return detail::traced_reduction(which, x.array, x.where);
   const Argument operand = detail::argument(x.array);
   return detail::eager_value(which, {}, {&operand, 1}, x.where);
 }
 
 Array reduce(Builtin which, const char* name, const ArrayOperand& x, const Reduce& options) {
-  if (Access::state(x.array) == Access::State::undefined) throw detail::no_elements(name, x.where);
+  check_reducible(name, x);
   const std::int64_t bits = options_of(name, x, options);
   if (Tracing::checked()) return detail::traced_reduction(which, x.array, bits, x.where);
   const Argument operand = detail::argument(x.array);
@@ -348,18 +365,10 @@ void check_matrix(const char* name, const ArrayOperand& a) {
         a.where);
 }
 
-// For functions made of others: throws, under the function's own name, what `op` would say of these dtypes.
-void check_dtypes(const char* name, Op op, const ArrayOperand& a, const MixedOperand& b) {
-  const MixedOperand operands[2] = {mixed(a), b};
-  if (Access::state(a.array) == Access::State::undefined ||
-      (b.array && Access::state(*b.array) == Access::State::undefined))
-    throw detail::no_elements(name, a.where);
-  const Type in[2] = {{a.array.dtype(), Strength::strong},
-                      b.array ? Type{b.array->dtype(), Strength::strong} : Access::type(*b.scalar)};
-  ir::OpTypes types{};
-  std::string_view reason;
-  if (!ir::infer(op, in, 2, types, reason))
-    throw DTypeError(text(name, " of ", detail::described(operands, 2), ": ", reason), a.where);
+// For functions made of others: throws, under the function's own name, what `op` would say.
+void check_operands(Op op, const ArrayOperand& a, const ArrayOperand& b, const char* name) {
+  const MixedOperand operands[] = {mixed(a), mixed(b)};
+  infer(op, operands, name, a.where);
 }
 
 }  // namespace
@@ -375,7 +384,7 @@ Value trace(const ArrayOperand& a) {
 }
 
 Value dot(const ArrayOperand& a, const ArrayOperand& b) {
-  check_dtypes("dot", Op::multiply, a, mixed(b));
+  check_operands(Op::multiply, a, b, "dot");
   if (Access::rank(a.array) != 1 || Access::rank(b.array) != 1)
     throw ShapeError(text("dot of ", detail::described(a.array), " and ", detail::described(b.array),
                           ": both must have rank 1; for others write sum(a * b, {.axis = …})"),
@@ -390,7 +399,7 @@ Value dot(const ArrayOperand& a, const ArrayOperand& b) {
 }
 
 Value allclose(const ArrayOperand& a, const ArrayOperand& b, double rtol, double atol) {
-  check_dtypes("allclose", Op::subtract, a, mixed(b));
+  check_operands(Op::subtract, a, b, "allclose");
   const Value r = rtol, t = atol;
   if (Tracing::checked()) return detail::traced_allclose(a, b, Operand(r, a.where), Operand(t, a.where));
   const Argument operands[] = {detail::argument(a.array), detail::argument(b.array), detail::argument(r),
@@ -399,7 +408,7 @@ Value allclose(const ArrayOperand& a, const ArrayOperand& b, double rtol, double
 }
 
 Value array_equal(const ArrayOperand& a, const ArrayOperand& b) {
-  check_dtypes("array_equal", Op::equal, a, mixed(b));
+  check_operands(Op::equal, a, b, "array_equal");
   if (Access::rank(a.array) != Access::rank(b.array)) return Value(false);
   if (Tracing::checked()) return detail::traced_array_equal(a, b);
   for (int k = 0; k < Access::rank(a.array); ++k)
@@ -445,11 +454,14 @@ Array Array::reshape(const Shape& shape, Location l) const {
   }
   if (unknown >= 0) extents[unknown] = product > 0 ? count / product : 0;
   const std::span<const std::int64_t> all{extents, static_cast<std::size_t>(shape.rank())};
+  bool is_shape = true;  // (-2, -5) would be ten elements too
+  for (std::int64_t extent : all) is_shape = is_shape && extent >= 0;
+  if (!is_shape) throw detail::negative_extent(dtype_, all, l);
   if (detail::element_count(all) != count)
-    throw ShapeError(
-        text("reshape of ", detail::described(*this), " to ", all, ": ", count, " elements do not become ",
-             detail::element_count(all), ": the number of elements must stay; one extent may be given as -1"),
-        l);
+    throw ShapeError(text("reshape of ", detail::described(*this), " to ", all, ": ", count, " elements do not become ",
+                          detail::element_count(all),
+                          ": the number of elements must stay; one extent may be -1, none else negative"),
+                     l);
   const Array source = detail::is_contiguous(*this) ? *this : copy(l);
   detail::Layout layout;
   layout.data = Access::layout(source).data;

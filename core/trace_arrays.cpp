@@ -445,7 +445,7 @@ ir::Message Tracing::reshape_message(const Symbol& from, const NodeId* extents, 
   message.append(program_, from.dtype, from.extents, from.rank);
   message.text += " to ";
   message.append_shape(program_, extents, rank);
-  message.text += ": the number of elements must stay; one extent may be given as -1";
+  message.text += ": the number of elements must stay; one extent may be -1, none else negative";
   return message;
 }
 
@@ -468,8 +468,12 @@ Array Tracing::reshape(const Array& a, const Shape& shape, const Location& where
     extents[unknown] = build_.floordiv(count, product);
     product = build_.mul(product, extents[unknown]);
   }
-  if (!build_.same(product, count))
-    guard(build_.equal(product, count), reshape_message(from, extents, shape.rank(), where));
+  if (!build_.same(product, count)) {
+    NodeId fits = build_.equal(product, count);  // (-2, -5) is no shape of ten elements
+    for (int k = 0; k < shape.rank(); ++k)
+      if (k != unknown) fits = build_.logical_and(fits, build_.less_equal(build_.integer(0), extents[k]));
+    guard(fits, reshape_message(from, extents, shape.rank(), where));
+  }
   // A whole contiguous root is renamed; anything else is copied first.
   bool whole_root = program_.roots[from.root].rank == from.rank;
   for (int k = 0; k < from.rank && whole_root; ++k)

@@ -10,7 +10,7 @@ using namespace kiln::tests;
 
 TEST(DTypes, XorAsPowerOfAnArray) {
   const Array a = zeros(3, f32);
-  expect_error<DTypeError>({"'^'", {"f32"}, {"rank 1", "scalar"}, "pow"}, [&] {
+  expect_error<DTypeError>({"'^'", {"f32"}, {"(3,)", "scalar"}, "pow"}, [&] {
     next_line_is_wrong();
     (void)(a ^ 2);
   });
@@ -62,7 +62,7 @@ TEST(DTypes, ChainedComparison) {
 
 TEST(DTypes, ChainedComparisonOfArrays) {
   const Array a = arange(3);
-  expect_error<DTypeError>({"'<='", {"bool", "i64"}, {"rank 1", "scalar"}, "a < b && b < c"}, [&] {
+  expect_error<DTypeError>({"'<='", {"bool", "i64"}, {"(3,)", "scalar"}, "a < b && b < c"}, [&] {
     next_line_is_wrong();
     (void)(0 < a <= 2);
   });
@@ -70,7 +70,7 @@ TEST(DTypes, ChainedComparisonOfArrays) {
 
 TEST(DTypes, DifferenceOfBools) {
   const Array a = arange(3) < 2;
-  expect_error<DTypeError>({"'-'", {"bool"}, {"rank 1"}, "^"}, [&] {
+  expect_error<DTypeError>({"'-'", {"bool"}, {"(3,)"}, "^"}, [&] {
     next_line_is_wrong();
     (void)(a - a);
   });
@@ -94,7 +94,7 @@ TEST(DTypes, ShiftByAFloat) {
 
 TEST(DTypes, ComplexArithmetic) {
   const Array a = zeros(3, c128);
-  expect_error<DTypeError>({"'+'", {"c128"}, {"rank 1", "scalar"}, "real", {"complex"}}, [&] {
+  expect_error<DTypeError>({"'+'", {"c128"}, {"(3,)", "scalar"}, "real", {"complex"}}, [&] {
     next_line_is_wrong();
     (void)(a + 1);
   });
@@ -102,7 +102,7 @@ TEST(DTypes, ComplexArithmetic) {
 
 TEST(DTypes, SumOfComplexNumbers) {
   const Array a = zeros(3, c64);
-  expect_error<DTypeError>({"sum", {"c64"}, {"rank 1"}, "real and imaginary parts"}, [&] {
+  expect_error<DTypeError>({"sum", {"c64"}, {"(3,)"}, "real and imaginary parts"}, [&] {
     next_line_is_wrong();
     (void)sum(a);
   });
@@ -145,7 +145,7 @@ TEST(DTypes, BreakIfOfANumber) {
 
 TEST(DTypes, WhereOfNumbers) {
   const Array a = arange(3);
-  expect_error<DTypeError>({"'where'", {"i64"}, {"rank 1", "scalar"}, "x != 0"}, [&] {
+  expect_error<DTypeError>({"'where'", {"i64"}, {"(3,)", "scalar"}, "x != 0"}, [&] {
     next_line_is_wrong();
     (void)where(a, 1, 2);
   });

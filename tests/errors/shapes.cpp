@@ -187,6 +187,22 @@ TEST(Shapes, TracedReshape) {
   expect_error<ShapeError>({"reshape", {"i64"}, {"(10,)", "(3, 4)"}, "must stay"}, [] { f(arange(10)); });
 }
 
+TEST(Shapes, EagerReshapeToNegativeExtents) {
+  const Array a = arange(10);
+  expect_error<ShapeError>({"an array", {"i64"}, {"(-2, -5)"}, "0 or more", {"negative"}}, [&] {
+    next_line_is_wrong();
+    (void)a.reshape({-2, -5});
+  });
+}
+
+TEST(Shapes, TracedReshapeToNegativeExtents) {
+  static auto f = jit([](Array a, Value n) {
+    next_line_is_wrong();
+    return a.reshape({n, n - 3});
+  });
+  expect_error<ShapeError>({"reshape", {"i64"}, {"(10,)", "(-2, -5)"}, "negative"}, [] { f(arange(10), -2); });
+}
+
 TEST(Shapes, TracedReshapeWithTwoUnknownExtents) {
   static auto f = jit([](Array a) {
     next_line_is_wrong();

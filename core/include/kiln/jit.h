@@ -348,7 +348,7 @@ class Jitted<F, std::tuple<P...>, broadcast> {
   Value operator()(const NumberFor<P>&... arguments, Location where = Location::current()) const
     requires(broadcast)
   {
-    const Argument list[] = {argument(arguments.value)...};
+    const Argument list[sizeof...(P) + 1] = {argument(arguments.value)...};
     Results results;
     call(located(), options_, list, sizeof...(P), results, where);
     return results.value(0);
@@ -357,7 +357,8 @@ class Jitted<F, std::tuple<P...>, broadcast> {
   Array operator()(const BroadcastFor<P>&... arguments, Location where = Location::current()) const
     requires(broadcast)
   {
-    const Argument list[] = {(arguments.array ? argument(*arguments.array) : argument(arguments.number))...};
+    const Argument list[sizeof...(P) + 1] = {
+        (arguments.array ? argument(*arguments.array) : argument(arguments.number))...};
     Results results;
     call(located(), options_, list, sizeof...(P), results, where);
     return static_cast<Array&&>(results.array(0));
