@@ -206,7 +206,9 @@ void Tracing::update_element(std::uint32_t element, ir::Op op, const Value& x, c
   const DType dtype = program_.roots[access.root].dtype;
   bool in_parallel = false;
   for (const Scope& scope : scopes_) in_parallel |= scope.kind == Scope::Kind::parallel;
-  const bool can_update = op == ir::Op::add || op == ir::Op::multiply || op == ir::Op::minimum ||
+  // x -= y adds -y, which is the same number, so that it is an update that never races too.
+  const bool adds_negative = op == ir::Op::subtract;
+  const bool can_update = adds_negative || op == ir::Op::add || op == ir::Op::multiply || op == ir::Op::minimum ||
                           op == ir::Op::maximum || op == ir::Op::bit_and || op == ir::Op::bit_or ||
                           op == ir::Op::bit_xor;
   Symbol s = whole(build_, access.root);
@@ -223,13 +225,14 @@ void Tracing::update_element(std::uint32_t element, ir::Op op, const Value& x, c
     throw DTypeError(text("'", ir::row(op).spelling, "=' of an element of dtype ", dtype, " and a ", in[1].dtype,
                           " would not stay ", dtype, "; cast the right side, as in ", dtype, "(x)"),
                      where);
-  const NodeId value = converted(x, dtype, where);
+  NodeId value = converted(x, dtype, where);
+  if (adds_negative) value = build_.node(ir::Op::negative, {dtype, Strength::strong}, {value});
   written(s, "+=", where);
   const auto first = static_cast<std::uint32_t>(program_.indices.size());
   program_.indices.insert(program_.indices.end(), access.indices.begin(), access.indices.end());
   Statement& st = emit(Statement::Kind::update, where);
   st.target = access.root;
-  st.op = op;
+  st.op = adds_negative ? ir::Op::add : op;
   st.value = value;
   st.first_index = first;
   st.index_count = static_cast<std::uint32_t>(access.indices.size());
