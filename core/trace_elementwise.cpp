@@ -211,7 +211,6 @@ void Tracing::copy_into(const Array& to, const Array& from, const Location& wher
                            ? from
                            : materialise(from, where);
   const Symbol s = symbol_of(source, where);
-  const Symbol* both[2] = {&target, &s};
   if (s.rank > target.rank)
     throw ShapeError(text("'=': an array of ", s.dtype, " of rank ", s.rank, " cannot be stored into one of ",
                           target.dtype, " of rank ", target.rank, "; reduce or index the axes that are too many"),
@@ -220,8 +219,9 @@ void Tracing::copy_into(const Array& to, const Array& from, const Location& wher
     const NodeId own = s.extents[k], wanted = target.extents[k + target.rank - s.rank];
     if (build_.same(own, wanted) || is_one(own)) continue;
     ir::Message m{ir::Message::Kind::shape, text("'=': an array of ", s.dtype, " and shape "), {}, location(where)};
-    m.text += shape_text(*both[1], m.shown) + text(" cannot be stored into one of ", target.dtype, " and shape ") +
-              shape_text(*both[0], m.shown) + ": extents must be equal, or 1 on the right";
+    m.text += shape_text(s, m.shown);
+    m.text += text(" cannot be stored into one of ", target.dtype, " and shape ");
+    m.text += shape_text(target, m.shown) + ": extents must be equal, or 1 on the right";
     const NodeId equal = build_.equal(own, wanted);
     guard(may_be_one(own) ? build_.logical_or(equal, build_.equal(own, build_.integer(1))) : equal, std::move(m));
   }
