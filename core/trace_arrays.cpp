@@ -211,7 +211,9 @@ void Tracing::update_element(std::uint32_t element, ir::Op op, const Value& x, c
   const DType dtype = program_.roots[access.root].dtype;
   bool in_parallel = false;
   for (const Scope& scope : scopes_) in_parallel |= scope.kind == Scope::Kind::parallel;
-  const bool can_update = op == ir::Op::add || op == ir::Op::multiply || op == ir::Op::minimum ||
+  // x -= y adds -y, which is the same number, so that it is an update that never races too.
+  const bool adds_negative = op == ir::Op::subtract;
+  const bool can_update = adds_negative || op == ir::Op::add || op == ir::Op::multiply || op == ir::Op::minimum ||
                           op == ir::Op::maximum || op == ir::Op::bit_and || op == ir::Op::bit_or ||
                           op == ir::Op::bit_xor;
   Symbol s = whole(build_, access.root);
@@ -219,6 +221,12 @@ void Tracing::update_element(std::uint32_t element, ir::Op op, const Value& x, c
   s.read_only = access.read_only;
   const std::string name = update_name(op);
   const Operand both[2] = {Operand(Access::make({dtype, Strength::strong}, {}), where), Operand(x, where)};
+  const auto is_read = [&](NodeId index) { return is_read_in_prange(index); };
+  if (in_parallel && !can_update && std::any_of(access.indices.begin(), access.indices.end(), is_read))
+    throw UsageError(text("'", name, "' of an element of ", dtype, " array of rank ", s.rank,
+                          " inside prange, at an index that the iteration reads: others may update the same element at "
+                          "the same time; use range, or +=, -=, *=, .min or .max, which never race"),
+                     where);
   if (!in_parallel || !can_update) {
     const Operand operands[2] = {Operand(load(s, access.indices.data(), where), where), both[1]};
     return store_element(element, name, apply(op, operands, 2, name), where);
@@ -233,12 +241,13 @@ void Tracing::update_element(std::uint32_t element, ir::Op op, const Value& x, c
                      where);
   written(s, name, where);
   check_fits(x, dtype, name, text(dtype, " array of rank ", s.rank), where);
-  const NodeId value = converted(x, dtype, where);
+  NodeId value = converted(x, dtype, where);
+  if (adds_negative) value = build_.node(ir::Op::negative, {dtype, Strength::strong}, {value});
   const auto first = static_cast<std::uint32_t>(program_.indices.size());
   program_.indices.insert(program_.indices.end(), access.indices.begin(), access.indices.end());
   Statement& st = emit(Statement::Kind::update, where);
   st.target = access.root;
-  st.op = op;
+  st.op = adds_negative ? ir::Op::add : op;
   st.value = value;
   st.first_index = first;
   st.index_count = static_cast<std::uint32_t>(access.indices.size());

@@ -2,6 +2,7 @@
 #include "core/access.h"
 #include "core/apply.h"
 #include "core/error_text.h"
+#include "core/floating_point.h"
 #include "core/host_ops.h"
 #include "core/trace.h"
 
@@ -36,6 +37,7 @@ Number16 number_of(const Value& v, DType to, Location where) {
              " scalar) is read as a C++ number, which it has not yet; return it, or keep computing with Values"),
         where);
   }
+  const CanonicalFloatingPoint canonical;
   return convert(Access::number(v), Access::type(v).dtype, to);
 }
 

@@ -236,6 +236,33 @@ TEST(Programs, NarrowUpdatesThatMeet) {
   }
 }
 
+// -= and the counts up and down are updates as += is.
+TEST(Programs, CountsThatMeet) {
+  static const auto count = jit([](Array at, Array x, Array up, Array down, Array less, Array own) {
+    for (Value i : prange(at.size())) {
+      up(at(i))++;
+      --down(at(i));
+      less(at(i)) -= 3;
+      own(i) -= x(i) * 0.1;
+    }
+  });
+  const Integers at = hashed_integers(30'000, 8, 7);
+  const Array x = hashed_array(30'000, f64, 9);
+  for (const DType dtype : {u8, i16, u32, i64}) {
+    const auto r = everywhere(count, [&](const auto& f) {
+      Array up = zeros({7}, dtype), down = zeros({7}, dtype), less = zeros({7}, dtype), own = x.copy();
+      f(array(at), x, up, down, less, own);
+      return results(up, down, less, own);
+    });
+    Array wanted = zeros({7}, i64);
+    for (const std::int64_t k : at) wanted(k) += 1;
+    EXPECT_TRUE(same_bits(r[0], dtype(wanted)));
+    EXPECT_TRUE(same_bits(r[1], dtype(-wanted)));
+    EXPECT_TRUE(same_bits(r[2], dtype(-3 * wanted)));
+    EXPECT_TRUE(same_bits(r[3], x - x * 0.1));
+  }
+}
+
 struct Graph {
   Array row, column;
 };

@@ -354,4 +354,16 @@ TEST(Loops, VectorizeOfSeveralResults) {
   });
 }
 
+// += and its kin are updates that never race; the others would lose what another iteration wrote.
+TEST(Loops, DivisionOfAnElementThatIterationsShare) {
+  static auto f = jit([](Array a, Array b) {
+    for (Value i : prange(b.shape(0))) {
+      next_line_is_wrong();
+      a(b(i)) /= 2;
+    }
+  });
+  expect_error<UsageError>({"'/='", {"f64"}, {"rank 1"}, "use range, or +=", {"inside prange"}},
+                           [] { f(zeros(3), zeros(9, i64)); });
+}
+
 }  // namespace

@@ -70,6 +70,21 @@ TEST(Shapes, TracedSumOfKnownShapes) {
   expect_error<ShapeError>({"'+'", {"f64"}, {"(3, 2)", "(4, 2)"}, "newaxis"}, [] { constant_shapes(zeros(2)); });
 }
 
+TEST(Shapes, StoreOfAnotherShape) {
+  expect_error<ShapeError>({"'='", {"i32 and shape (3,)", "f64 and shape (4,)"}, "1 on the right"}, [] {
+    const Array m = zeros({2, 4}), row = zeros(3, i32);
+    next_line_is_wrong();
+    m(0, _) = row;
+  });
+  // The shape of what is stored stands first, in a trace too.
+  static auto f = jit([](Array a, Array b) {
+    next_line_is_wrong();
+    a(0, _) = b;
+  });
+  expect_error<ShapeError>({"'='", {"i32 and shape (3,)", "f64 and shape (4,)"}, "1 on the right"},
+                           [] { f(zeros({2, 4}), zeros(3, i32)); });
+}
+
 auto scaled = vectorize([](Value x, Value y) { return x * y; });
 
 TEST(Shapes, VectorizeNamesTheLineOfTheCall) {

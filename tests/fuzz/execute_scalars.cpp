@@ -156,14 +156,14 @@ Term Executor::apply(Op op, std::vector<Term> operands) {
 Op Executor::any_op(std::uint32_t which, int arity) const {
   static constexpr Op unary[] = {Op::negative, Op::bit_not,  Op::logical_not, Op::abs,   Op::sign,     Op::square,
                                  Op::sqrt,     Op::floor,    Op::ceil,        Op::trunc, Op::round,    Op::isnan,
-                                 Op::isinf,    Op::isfinite, Op::signbit,     Op::abs,   Op::negative, Op::sqrt,
+                                 Op::isinf,    Op::isfinite, Op::signbit,     Op::fabs,  Op::negative, Op::rint,
                                  Op::exp,      Op::log,      Op::sin,         Op::tanh,  Op::cbrt,     Op::expm1};
   static constexpr Op binary[] = {
-      Op::add,         Op::add,      Op::subtract,   Op::multiply, Op::multiply, Op::divide,    Op::mod,
-      Op::floordiv,    Op::minimum,  Op::maximum,    Op::bit_and,  Op::bit_or,   Op::bit_xor,   Op::left_shift,
-      Op::right_shift, Op::less,     Op::less_equal, Op::greater,  Op::equal,    Op::not_equal, Op::logical_and,
-      Op::logical_or,  Op::copysign, Op::fmod,       Op::add,      Op::subtract, Op::pow,       Op::greater_equal,
-      Op::minimum,     Op::multiply, Op::atan2,      Op::hypot};
+      Op::add,         Op::add,      Op::subtract,   Op::multiply, Op::multiply,  Op::divide,    Op::mod,
+      Op::floordiv,    Op::minimum,  Op::maximum,    Op::bit_and,  Op::bit_or,    Op::bit_xor,   Op::left_shift,
+      Op::right_shift, Op::less,     Op::less_equal, Op::greater,  Op::equal,     Op::not_equal, Op::logical_and,
+      Op::logical_or,  Op::copysign, Op::fmod,       Op::add,      Op::nextafter, Op::pow,       Op::greater_equal,
+      Op::fmin,        Op::fmax,     Op::atan2,      Op::hypot};
   if (arity == 1) return unary[which % std::size(unary)];
   if (arity == 2) return binary[which % std::size(binary)];
   return which % 4 == 0 ? Op::fma : Op::select;

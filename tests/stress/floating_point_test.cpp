@@ -112,6 +112,26 @@ TEST_P(FloatingPointMode, EagerOperations) {
   EXPECT_EQ(found, expected);
 }
 
+TEST_P(FloatingPointMode, EagerScalars) {
+  const Array a = zeros({4});
+  const auto compute = [&] {
+    Var s(0.1, f32);
+    s += Value(1.0) / 3.0;
+    a(0) = Value(1.0) / 3.0 + 0.1;
+    a(1) = s;
+    a(2) = a(0) * 0x1p-1050 * 0x1p40;
+    a(3) = f32(a(0));
+    return bits(a);
+  };
+  const auto expected = compute();
+  std::vector<std::uint64_t> found;
+  {
+    const Mode mode(GetParam());
+    found = compute();
+  }
+  EXPECT_EQ(found, expected);
+}
+
 INSTANTIATE_TEST_SUITE_P(Modes, FloatingPointMode,
                          testing::Values(canonical, canonical | flush_to_zero | denormals_are_zero,
                                          canonical | round_up, canonical | round_down,

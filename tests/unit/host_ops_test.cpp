@@ -199,6 +199,14 @@ TEST(HostOps, FloatingCorners) {
   expect_same(2.0, floating(Op::round, f64, 2.5), "round");
   expect_same(-0.0, floating(Op::round, f64, -0.5), "round");
   expect_same(-1.5, floating(Op::copysign, f32, 1.5, -0.0), "copysign");
+  expect_same(1.0, floating(Op::fmin, f64, nan, 1), "fmin");
+  expect_same(1.0, floating(Op::fmax, f32, 1, nan), "fmax");
+  expect_same(nan, floating(Op::fmax, f64, nan, nan), "fmax");
+  expect_same(1 + 0x1p-7, floating(Op::nextafter, bf16, 1, 2), "the neighbour among bf16");
+  expect_same(1 - 0x1p-11, floating(Op::nextafter, f16, 1, -2), "the neighbour among f16");
+  expect_same(-0x1p-24, floating(Op::nextafter, f16, 0, -1), "the smallest f16");
+  expect_same(-0x1p-133, floating(Op::nextafter, bf16, -0.0, -1), "the smallest bf16");
+  expect_same(infinity, floating(Op::nextafter, f16, 65504, 1e9), "beyond the largest");
   expect_same(-1.0, floating(Op::fmod, f64, -7, 3), "fmod");
   // A product and a sum that a contraction would give other bits.
   const double x = 1 + 0x1p-30;
