@@ -71,17 +71,17 @@ TEST(Shapes, TracedSumOfKnownShapes) {
 }
 
 TEST(Shapes, StoreOfAnotherShape) {
-  expect_error<ShapeError>({"'='", {"i32 and shape (3,)", "f64 and shape (4,)"}, "1 on the right"}, [] {
+  expect_error<ShapeError>({"'='", {"f64", "i32"}, {"(4,)", "(3,)"}, "1 on the right"}, [] {
     const Array m = zeros({2, 4}), row = zeros(3, i32);
     next_line_is_wrong();
     m(0, _) = row;
   });
-  // The shape of what is stored stands first, in a trace too.
+  // In a trace too.
   static auto f = jit([](Array a, Array b) {
     next_line_is_wrong();
     a(0, _) = b;
   });
-  expect_error<ShapeError>({"'='", {"i32 and shape (3,)", "f64 and shape (4,)"}, "1 on the right"},
+  expect_error<ShapeError>({"'='", {"f64", "i32"}, {"(4,)", "(3,)"}, "1 on the right"},
                            [] { f(zeros({2, 4}), zeros(3, i32)); });
 }
 
