@@ -371,6 +371,12 @@ void check_operands(Op op, const ArrayOperand& a, const ArrayOperand& b, const c
   infer(op, operands, name, a.where);
 }
 
+// Every pair of dtypes can be compared, bools with numbers too.
+void check_defined(const ArrayOperand& a, const ArrayOperand& b, const char* name) {
+  for (const ArrayOperand* x : {&a, &b})
+    if (Access::state(x->array) == Access::State::undefined) throw detail::no_elements(name, x->where);
+}
+
 }  // namespace
 
 Value trace(const ArrayOperand& a) {
@@ -399,7 +405,7 @@ Value dot(const ArrayOperand& a, const ArrayOperand& b) {
 }
 
 Value allclose(const ArrayOperand& a, const ArrayOperand& b, double rtol, double atol) {
-  check_operands(Op::subtract, a, b, "allclose");
+  check_defined(a, b, "allclose");
   const Value r = rtol, t = atol;
   if (Tracing::checked()) return detail::traced_allclose(a, b, Operand(r, a.where), Operand(t, a.where));
   const Argument operands[] = {detail::argument(a.array), detail::argument(b.array), detail::argument(r),
@@ -408,7 +414,7 @@ Value allclose(const ArrayOperand& a, const ArrayOperand& b, double rtol, double
 }
 
 Value array_equal(const ArrayOperand& a, const ArrayOperand& b) {
-  check_operands(Op::equal, a, b, "array_equal");
+  check_defined(a, b, "array_equal");
   if (Access::rank(a.array) != Access::rank(b.array)) return Value(false);
   if (Tracing::checked()) return detail::traced_array_equal(a, b);
   for (int k = 0; k < Access::rank(a.array); ++k)
