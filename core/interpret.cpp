@@ -299,7 +299,8 @@ void make_contiguous(Memory& memory, int rank) {
   std::int64_t stride = 1;
   for (int k = rank - 1; k >= 0; --k) {
     memory.strides[k] = stride;
-    stride *= memory.extents[k];
+    // May be larger than a number can be: then there is no memory, and no element is ever addressed.
+    if (__builtin_mul_overflow(stride, memory.extents[k], &stride)) stride = 0;
   }
 }
 

@@ -101,13 +101,15 @@ void run_forced(LaunchServices& s, Run& r, std::int64_t units) {
 }
 
 // Whether this size should run on the pool, from what it cost before.
-bool prefer_parallel(LoopCost::Sample& cost, double serial_ns_per_unit) {
+bool prefer_parallel(LoopCost::Sample& cost) {
   constexpr auto relaxed = std::memory_order_relaxed;
   if (cost.tries.load(relaxed) < parallel_tries) {
     cost.tries.fetch_add(1, relaxed);
     return true;
   }
-  const bool faster = cost.parallel.load(relaxed) < serial_ns_per_unit;
+  const float serial = cost.serial.load(relaxed);
+  if (serial == 0) return false;  // no run on one thread was measured yet
+  const bool faster = cost.parallel.load(relaxed) < serial;
   if (cost.parallel_won.exchange(faster, relaxed) != faster) cost.wait.store(first_wait, relaxed);
   const std::uint32_t wait = cost.wait.load(relaxed);
   if (cost.calls.fetch_add(1, relaxed) < wait) return faster;
@@ -152,12 +154,13 @@ void parallel(Frame* frame, std::uint32_t loop, LoopBody body, void* captures, s
     run_serial(s, r, 0, units, only_one);
     return record(cost, cost.serial, start, units);
   }
+  if (per_unit == 0) per_unit = cost.first_part.load(std::memory_order_relaxed);
   if (per_unit == 0) {
-    // Never run at this size: a first part on this thread tells what the rest will cost.
+    // Never run at this size: a first part on this thread tells what the rest may cost.
     done = std::max<std::int64_t>(1, units / 16);
     body(frame, captures, 0, done, 0);
-    record(cost, cost.serial, start, done);
-    per_unit = cost.serial.load(std::memory_order_relaxed);
+    record(cost, cost.first_part, start, done);
+    per_unit = cost.first_part.load(std::memory_order_relaxed);
   }
   const std::int64_t left = units - done;
   const double predicted = per_unit * static_cast<double>(left);
@@ -166,9 +169,10 @@ void parallel(Frame* frame, std::uint32_t loop, LoopBody body, void* captures, s
   const int threads = predicted >= (in_a_row ? waking_pays_in_a_row_ns : waking_pays_ns) ? most
                       : predicted >= spinning_pays_ns                                    ? awake
                                                                                          : 1;
-  if (threads == 1 || !prefer_parallel(cost, per_unit)) {
+  const bool measured = cost.serial.load(std::memory_order_relaxed) != 0;
+  if (threads == 1 || !prefer_parallel(cost)) {
     run_serial(s, r, done, units,
-               threads > 1                    ? "one thread was faster before"
+               threads > 1                    ? measured ? "one thread was faster before" : "one thread is measured"
                : predicted < spinning_pays_ns ? "too little work to share"
                                               : "too little work to wake a thread");
     if (done == 0) record(cost, cost.serial, start, units);

@@ -16,6 +16,9 @@ class LoopCost {
   /// Sizes are told apart by powers of four: a loop's cost per unit changes where its arrays leave a cache.
   struct Sample {
     std::atomic<float> serial{0}, parallel{0};
+    // What the first part of the first run took on one thread: tells whether sharing may pay, not what a run costs. The
+    // first rows of a mandelbrot are its cheapest.
+    std::atomic<float> first_part{0};
     std::atomic<std::uint32_t> tries{0};    // parallel runs so far, while there are few
     std::atomic<std::uint32_t> untimed{0};  // calls since a short loop was timed
     std::atomic<bool> parallel_won{true};   // the last comparison

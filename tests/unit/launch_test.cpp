@@ -136,6 +136,21 @@ TEST_F(LaunchTest, AsManyThreadsAsUnits) {
   EXPECT_REPORT(run(), 2, "the work pays for them");
 }
 
+// The first rows of a mandelbrot are its cheapest: taken for the cost of a run they would make one thread look faster.
+TEST_F(LaunchTest, TheFirstPartIsNotWhatARunCosts) {
+  start_pool(3);
+  loops = {{100, 1}};
+  cost().first_part = second;
+  cost().parallel = 2 * second;
+  cost().tries = 4;
+  EXPECT_REPORT(run(), 1, "one thread is measured");
+  EXPECT_GT(cost().serial.load(), 0);
+  loops = {{100, 3}};
+  set_cost(3 * second);
+  cost().wait = 16;
+  EXPECT_REPORT(run(), 3, "the work pays for them");
+}
+
 TEST_F(LaunchTest, OneThreadWasAskedFor) {
   start_pool(3);
   loops = {{100}};
@@ -188,12 +203,12 @@ TEST_F(LaunchTest, TooLittleToWakeAThread) {
 TEST_F(LaunchTest, TheFirstCallOfASizeMeasuresIt) {
   start_pool(2);
   loops = {{64}};
-  EXPECT_EQ(cost().serial, 0.0f);
+  EXPECT_EQ(cost().first_part, 0.0f);
   run();
-  EXPECT_GT(cost().serial, 0.0f);
+  EXPECT_GT(cost().first_part, 0.0f);
   // Sizes are told apart.
   loops = {{64 * 64}};
-  EXPECT_EQ(cost().serial, 0.0f);
+  EXPECT_EQ(cost().first_part, 0.0f);
 }
 
 TEST_F(LaunchTest, ABusyPool) {
