@@ -55,7 +55,7 @@ double turn(const Lane& lane, bool idle) {
     std::this_thread::sleep_for(idling);
     seconds = seconds_of(contender, 1);
   } else {
-    if (lane.estimate < longest_warming) contender.run(1);
+    if (lane.estimate < longest_warming) contender.run(lane.repetitions);
     seconds = seconds_of(contender, lane.repetitions) / double(lane.repetitions);
   }
   if (contender.after) contender.after();

@@ -165,7 +165,7 @@ Array::Array(const void* numbers, DType dtype, std::int64_t count, Location l)
     : Array(detail::array_of(numbers, dtype, count, l)) {}
 
 Array::Array(const Array& other)
-    : layout_(other.layout_),
+    : layout_(other.layout_, other.rank_),
       storage_(other.storage_),
       trace_(other.trace_),
       symbol_(other.symbol_),
@@ -179,7 +179,7 @@ Array::Array(const Array& other)
 }
 
 Array::Array(Array&& other) noexcept
-    : layout_(other.layout_),
+    : layout_(other.layout_, other.rank_),
       storage_(other.storage_),
       trace_(other.trace_),
       symbol_(other.symbol_),

@@ -8,6 +8,8 @@
 
 #include <kiln/error.h>
 
+#include <bit>
+
 namespace kiln::detail {
 
 namespace {
@@ -70,11 +72,9 @@ void gather(const Argument* arguments, int count, const JitOptions& options, con
   s.words[s.count++] =
       word(WordKind::options, static_cast<std::uint64_t>(options.vector_bits), 0,
            (options.contract ? 1u : 0u) | (options.fast_math ? 2u : 0u) | (options.interpret ? 4u : 0u));
-  std::uint64_t hash = 0x9e3779b97f4a7c15u;
-  for (int k = 0; k < s.count; ++k) {
-    hash = (hash ^ s.words[k]) * 0xff51afd7ed558ccdu;
-    hash ^= hash >> 32;
-  }
+  // Two instructions a word: the hash only spares most comparisons of the words.
+  std::uint64_t hash = 0;
+  for (int k = 0; k < s.count; ++k) hash = std::rotl(hash, 7) + s.words[k];
   s.hash = hash;
 }
 

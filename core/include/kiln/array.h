@@ -96,6 +96,21 @@ struct Layout {
   std::byte* data = nullptr;
   std::int64_t extents[max_rank] = {};
   std::int64_t strides[max_rank] = {};
+
+  Layout() = default;
+  /// The first `rank` axes; two of them number by number: a copy of vectors would wait for the numbers just stored, and
+  /// a loop alone becomes a call of memmove.
+  Layout(const Layout& other, int rank) : data(other.data) {
+    if (rank > 0) copy_axis(other, 0);
+    if (rank > 1) copy_axis(other, 1);
+    for (int k = 2; k < rank; ++k) copy_axis(other, k);
+  }
+
+ private:
+  void copy_axis(const Layout& other, int k) {
+    extents[k] = other.extents[k];
+    strides[k] = other.strides[k];
+  }
 };
 static_assert(sizeof(Layout) == 8 + 2 * 8 * max_rank);
 
