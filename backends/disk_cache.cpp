@@ -25,7 +25,7 @@ namespace kiln::backends {
 namespace {
 
 constexpr char magic[8] = {'K', 'I', 'L', 'N', 'B', 'L', 'O', 'B'};
-constexpr std::uint32_t format_version = 1;
+constexpr std::uint32_t format_version = 2;
 constexpr std::string_view suffix = ".kiln";
 constexpr std::string_view temporary_suffix = ".tmp";
 constexpr const char* sweep_stamp = "last-sweep";

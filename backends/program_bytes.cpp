@@ -64,6 +64,7 @@ void add_loop(Bytes& b, const ir::Loop& l) {
   b.add(l.distribute);
   b.add(l.vectors);
   b.add(l.streaming);
+  b.add(l.memory_bound);
   b.add(l.segment);
   b.add(l.dimensions.size());
   for (const ir::LoopDimension& d : l.dimensions) {

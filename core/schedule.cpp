@@ -68,8 +68,10 @@ class Scheduler {
     if (has_parallel) return;
     Nest nest(builder_, s);
     const bool unit_stores = ask_strides(nest);
-    program_.loops[s.target].vectors = vectors(nest, s);
-    program_.loops[s.target].streaming = unit_stores && !around.parallel && !around.repeats && layouts_.large();
+    Loop& l = program_.loops[s.target];
+    l.vectors = vectors(nest, s);
+    l.streaming = unit_stores && !around.parallel && !around.repeats && layouts_.large();
+    l.memory_bound = l.streaming && calls_of_functions(s.body) == 0;
   }
 
   /// Chooses the last dimension and merges dimensions.

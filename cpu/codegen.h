@@ -269,7 +269,7 @@ class Generator {
   bool runs_in_lanes(const ir::Statement& statement) const;
   bool has_parallel(ir::BlockId block) const;
   bool has_allocate(ir::BlockId block) const;
-  int native_lanes(const Varying& varying) const;
+  int native_lanes(const Varying& varying, int vector_bits) const;
   std::vector<Reduction> reductions_of(const ir::Statement& statement) const;
   void find_reductions(ir::BlockId block, ir::LoopId loop, std::vector<Reduction>& found) const;
 

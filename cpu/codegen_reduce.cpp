@@ -256,7 +256,7 @@ llvm::Value* Generator::fold_buffer(const Reduction& r, Value* buffer) {
 // The terms of one run along the last dimension, into the buffers.
 void Generator::run_of_terms(const Statement& s, const Varying& varying, std::vector<Reduction>& found, Value* from,
                              Value* to, Value* position) {
-  const int native = native_lanes(varying);
+  const int native = native_lanes(varying, target_.vector_bits);
   const int width = 2 * native;
   const auto keep = [&](Value* k) {
     return [&, k] {
@@ -283,7 +283,7 @@ void Generator::run_of_terms(const Statement& s, const Varying& varying, std::ve
 void Generator::reduce_block(const Statement& s, const Varying& varying, std::vector<Reduction>& found, Value* start,
                              Value* limit) {
   const int width = found[0].lanes;
-  const int native = std::min(width, native_lanes(varying));
+  const int native = std::min(width, native_lanes(varying, target_.vector_bits));
   const auto type_of = [&](const Reduction& r, int lanes) {
     Type* element = r.dtype.is_bool() ? llvm::IntegerType::get(context_, static_cast<unsigned>(8 * varying.widest()))
                                       : register_type(r.dtype);

@@ -267,6 +267,7 @@ TEST(Codegen, StreamingStores) {
         store(half, p.convert(x, i16));
       });
       p.loops[0].streaming = true;
+      p.loops[0].memory_bound = offset != 1;
       const Compiled compiled(p, 256, true);
       EXPECT_NE(compiled.result.assembly.find("movnt"), std::string::npos);
       const std::vector<std::int64_t> extents =

@@ -171,6 +171,7 @@ TEST_F(Schedule, StreamsWhatNobodyReadsBack) {
                                   [](void*) { return true; }};
     schedule(t.program, options);
     EXPECT_EQ(t.program.loops[t.all(Kind::loop)[0].target].streaming, !reread);
+    EXPECT_EQ(t.program.loops[t.all(Kind::loop)[0].target].memory_bound, !reread);
   }
 }
 
