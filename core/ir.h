@@ -80,7 +80,7 @@ struct Loop {
   bool distribute = false;      // outermost parallel loop: its iterations are shared among threads
   std::uint8_t vectors = 1;     // lanes: vectors in flight, on a device with registers for them
   bool streaming = false;       // stores bypass the cache
-  bool memory_bound = false;    // streaming, and calls nothing: short vectors keep up with memory
+  bool memory_bound = false;    // streaming from few arrays, calling nothing: short vectors keep up
   std::uint16_t segment = 256;  // sequential: reductions fold in segments of so many iterations, then pairwise
   std::vector<LoopDimension> dimensions;
   std::uint32_t location = 0;

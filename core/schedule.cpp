@@ -16,6 +16,10 @@ using Kind = Statement::Kind;
 constexpr std::ptrdiff_t few_variables = 3;   // four vectors of each fit 32 registers, not 16
 constexpr std::ptrdiff_t most_variables = 7;  // with more, two vectors of each do not fit the registers
 
+// Short vectors take a triad of two operands to memory sooner (codegen_loops' figures); of chain6's four operands they
+// take 1.12 times as long in f32.
+constexpr std::size_t few_roots = 3;
+
 constexpr int least_cost_of_a_call = 10;  // an operation that costs more is a function of a library
 
 /// What is around a block.
@@ -71,7 +75,7 @@ class Scheduler {
     Loop& l = program_.loops[s.target];
     l.vectors = vectors(nest, s);
     l.streaming = unit_stores && !around.parallel && !around.repeats && layouts_.large();
-    l.memory_bound = l.streaming && calls_of_functions(s.body) == 0;
+    l.memory_bound = l.streaming && calls_of_functions(s.body) == 0 && roots_of(nest) <= few_roots;
   }
 
   /// Chooses the last dimension and merges dimensions.
@@ -157,6 +161,13 @@ class Scheduler {
                                      [&](const Variable& variable) { return inside[variable.block]; });
     if (calls == 0 && count >= 1 && count <= few_variables) return 4;
     return count <= most_variables ? 2 : 1;
+  }
+
+  static std::size_t roots_of(Nest& nest) {
+    std::vector<RootId> roots;
+    for (const Place& place : nest.places()) roots.push_back(nest.access(place).root);
+    std::sort(roots.begin(), roots.end());
+    return static_cast<std::size_t>(std::unique(roots.begin(), roots.end()) - roots.begin());
   }
 
   /// How many functions of a library the body calls for each iteration.
