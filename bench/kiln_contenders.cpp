@@ -8,7 +8,7 @@ kiln::DType dtype_named(const std::string& name) {
 }
 
 kiln::Array borrowed(const View& view, std::initializer_list<std::int64_t> extents) {
-  return kiln::borrow(const_cast<void*>(view.data), dtype_named(view.dtype), {extents.begin(), extents.size()});
+  return kiln::borrow(const_cast<void*>(view.data), dtype_named(view.dtype), extents);
 }
 
 View view_of(const kiln::Array& array) {

@@ -8,6 +8,7 @@ namespace kiln {
 
 struct Config {
   bool disable_jit = false;        // KILN_DISABLE_JIT=1: the interpreter runs everything
+  bool check = false;              // KILN_CHECK=1: each call traces again and compares
   bool verify = false;             // KILN_VERIFY=1, or a debug build: verify() after each pass
   std::string log_level = "warn";  // KILN_LOG: trace, debug, info, warn, error, off
   int threads = 0;                 // KILN_NUM_THREADS; 0 if it is not set to a positive number

@@ -3,8 +3,10 @@
 
 #include "core/access.h"
 #include "core/compile_log.h"
+#include "core/config.h"
 #include "core/error_text.h"
 #include "core/floating_point.h"
+#include "core/frozen.h"
 #include "core/interpret.h"
 #include "core/last_call.h"
 #include "core/results.h"
@@ -321,7 +323,10 @@ void call(Function& function, const JitOptions& options, const Argument* argumen
   gather(arguments, count, options, where, call);
   last_call_state.compiled = false;
   Variant* v = find(state_of(function), call);
-  if (!v) v = find_or_specialize(function, options, arguments, count, call);
+  if (!v)
+    v = find_or_specialize(function, options, arguments, count, call);
+  else if (config().check)
+    check_frozen(function, options, arguments, count, call, *v);
   launch(*v, options, call, results, where);
 }
 

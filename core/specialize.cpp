@@ -156,6 +156,7 @@ std::unique_ptr<Variant> prepare(Function& function, const JitOptions& options, 
   v->passes_ms = milliseconds_since(start);
   v->signature = call.signature;
   v->signature_text = describe(arguments, count);
+  v->generic = generic;
   v->options.vector_bits = options.vector_bits;
   v->facts = facts.consulted();
   return v;

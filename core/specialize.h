@@ -21,6 +21,7 @@ struct Variant {
   std::unique_ptr<Executable> executable;  // null: interpreted
   CompileOptions options;
   std::string signature_text, reason;
+  bool generic = false;  // traced with as few facts as possible
   double trace_ms = 0, passes_ms = 0;
   Variant* next = nullptr;
 

@@ -259,9 +259,11 @@ class Generator {
   void counted(Value* first, Value* last, std::int64_t step, const char* name,
                const std::function<void(Value* k, Block* next, Block* exit)>& body, ir::BlockId block = ir::none);
   void lane_range(const ir::Statement& statement, const Varying& varying, Value* first, Value* last);
-  const ir::Statement* streamed_store(const ir::Statement& loop, const Varying& varying, int width);
-  std::pair<Value*, Value*> aligned_start(const ir::Statement& loop, const ir::Statement& store, Value* first,
-                                          Value* last);
+  std::vector<const ir::Statement*> streamed_stores(const ir::Statement& loop, const Varying& varying, int width);
+  bool fills_vectors(const ir::Statement& s, const Varying& varying) const;
+  bool same_place(const ir::Statement& a, const ir::Statement& b) const;
+  std::pair<Value*, Value*> aligned_start(const ir::Statement& loop, const std::vector<const ir::Statement*>& stores,
+                                          Value* first, Value* last);
   void end_streaming(const ir::Statement& loop);
   void lane_body(const ir::Statement& statement, const Varying& varying, Value* k, int width, Value* remaining,
                  const std::function<void()>& finish = {});
@@ -329,7 +331,7 @@ class Generator {
   std::vector<std::pair<ir::VariableId, ir::NodeId>> current_reads_;
 
   Lanes* lanes_ = nullptr;
-  const ir::Statement* streamed_ = nullptr;  // the store that bypasses the cache, in code where it is aligned
+  std::vector<const ir::Statement*> streamed_;  // stores that bypass the cache, in code where they are aligned
   llvm::Align streamed_alignment_;
   std::vector<ir::LoopId> parallel_;  // parallel loops being generated
   std::vector<ir::VariableId> lane_variables_;

@@ -340,8 +340,8 @@ void Generator::outer_body(const Statement& s, std::vector<Reduction>& found, Va
 }
 
 void Generator::lane_range(const Statement& s, const Varying& varying, Value* first, Value* last) {
-  // Streaming stores of 32 bytes, one after the other, reach memory sooner than those of 64 or several at once: triad of
-  // 400 MB takes 29.7 ms on one thread, with 512-bit vectors 32.1, with two in flight 30.1 and 32.8.
+  // Streaming stores of 32 bytes, one after the other, reach memory sooner than those of 64 or several at once: triad
+  // of 400 MB takes 29.7 ms on one thread, with 512-bit vectors 32.1, with two in flight 30.1 and 32.8.
   constexpr int widest_to_memory = 256;
   const bool memory_bound = program_.loops[s.target].memory_bound;
   const int native = native_lanes(varying, memory_bound ? widest_to_memory : target_.vector_bits);
@@ -354,61 +354,86 @@ void Generator::lane_range(const Statement& s, const Varying& varying, Value* fi
             [&](Value* k, Block*, Block*) { lane_body(s, varying, k, native, builder_.CreateSub(to, k)); });
     pop_scope();
   };
-  const Statement* streamed = streamed_store(s, varying, width);
+  std::vector<const Statement*> streamed = streamed_stores(s, varying, width);
   Value *start = first, *aligned = nullptr;
-  if (streamed != nullptr) {
-    std::tie(start, aligned) = aligned_start(s, *streamed, first, last);
+  if (!streamed.empty()) {
+    std::tie(start, aligned) = aligned_start(s, streamed, first, last);
     masked(first, start, "head");
   }
   Value* whole = builder_.CreateAnd(builder_.CreateSub(last, start), llvm::ConstantInt::getSigned(i64_, -width));
   Value* full = builder_.CreateAdd(start, whole);
   if (aligned != nullptr) full = builder_.CreateSelect(aligned, full, start);
   push_scope(false);
-  streamed_ = streamed;
+  streamed_ = std::move(streamed);
   counted(start, full, width, "lanes", [&](Value* k, Block*, Block*) { lane_body(s, varying, k, width, nullptr); });
-  streamed_ = nullptr;
+  streamed_.clear();
   pop_scope();
   masked(full, planted(Fault::dropped_tail) ? full : last, "tail");
 }
 
-// The store that bypasses the cache: the first of a loop that fills vectors side by side in every iteration. Others may
-// be aligned differently and stay ordinary.
-const Statement* Generator::streamed_store(const Statement& loop, const Varying& varying, int width) {
+// The stores that bypass the cache: the first of a loop that fills vectors side by side in every iteration, and those
+// to other new arrays at the same place, whose vectors are aligned where its are. Others stay ordinary.
+std::vector<const Statement*> Generator::streamed_stores(const Statement& loop, const Varying& varying, int width) {
   constexpr std::uint64_t shortest = 16;
-  if (!program_.loops[loop.target].streaming || varying.masked(loop.body)) return nullptr;
+  std::vector<const Statement*> result;
+  if (!program_.loops[loop.target].streaming || varying.masked(loop.body)) return result;
+  const auto size_of = [&](const Statement& s) { return program_.roots[s.target].dtype.size(); };
+  const auto is_new = [&](const Statement& s) { return program_.roots[s.target].kind == ir::Root::Kind::allocated; };
   for (const Statement& s : program_.blocks[loop.body].statements) {
-    if (s.kind != Kind::store) continue;
-    const std::uint64_t size = program_.roots[s.target].dtype.size();
-    int moving = 0;
-    bool unit = true;
-    for (std::uint32_t k = 0; k < s.index_count; ++k) {
-      const auto coefficient = varying.lane_coefficient(program_.indices[s.first_index + k]);
-      if (coefficient == 0) continue;
-      ++moving;
-      unit = unit && coefficient == 1 && (s.flat || unit_axis(s.target, static_cast<int>(k)));
-    }
+    if (s.kind != Kind::store || !fills_vectors(s, varying)) continue;
     const std::uint64_t bytes =
-        std::min(static_cast<std::uint64_t>(target_.vector_bits) / 8, static_cast<std::uint64_t>(width) * size);
-    if (moving != 1 || !unit || bytes < shortest) continue;
-    streamed_alignment_ = llvm::Align(bytes);
-    return &s;
+        std::min(static_cast<std::uint64_t>(target_.vector_bits) / 8, static_cast<std::uint64_t>(width) * size_of(s));
+    if (bytes < shortest) continue;
+    if (result.empty()) {
+      streamed_alignment_ = llvm::Align(bytes);
+      result.push_back(&s);
+      continue;
+    }
+    const Statement& front = *result.front();
+    if (is_new(s) && is_new(front) && size_of(s) == size_of(front) && same_place(s, front)) result.push_back(&s);
   }
-  return nullptr;
+  return result;
 }
 
-// The iteration from which on the store's vectors are aligned, and whether there is one.
-std::pair<llvm::Value*, llvm::Value*> Generator::aligned_start(const Statement& loop, const Statement& store,
+// Whether neighbouring iterations of the lanes store to neighbouring elements.
+bool Generator::fills_vectors(const Statement& s, const Varying& varying) const {
+  int moving = 0;
+  for (std::uint32_t k = 0; k < s.index_count; ++k) {
+    const auto coefficient = varying.lane_coefficient(program_.indices[s.first_index + k]);
+    if (coefficient == 0) continue;
+    ++moving;
+    if (coefficient != 1 || !(s.flat || unit_axis(s.target, static_cast<int>(k)))) return false;
+  }
+  return moving == 1;
+}
+
+// Whether two stores have one and the same index.
+bool Generator::same_place(const Statement& a, const Statement& b) const {
+  return a.flat == b.flat && a.index_count == 1 && b.index_count == 1 &&
+         program_.indices[a.first_index] == program_.indices[b.first_index];
+}
+
+// The iteration from which on the stores' vectors are aligned, and whether there is one.
+std::pair<llvm::Value*, llvm::Value*> Generator::aligned_start(const Statement& loop,
+                                                               const std::vector<const Statement*>& stores,
                                                                Value* first, Value* last) {
-  const std::uint64_t size = program_.roots[store.target].dtype.size();
-  const std::uint64_t lanes = streamed_alignment_.value() / size;
+  const std::uint64_t bytes = streamed_alignment_.value();
+  Value *aligned = nullptr, *head = nullptr;
   push_scope(false);
   set_index(loop.target, static_cast<std::uint32_t>(program_.loops[loop.target].dimensions.size() - 1), first);
-  Value* address = here(address_slot(store.target, store.flat, store.first_index, store.index_count, false).value);
+  for (const Statement* s : stores) {
+    const std::uint64_t size = program_.roots[s->target].dtype.size();
+    Value* address = here(address_slot(s->target, s->flat, s->first_index, s->index_count, false).value);
+    Value* bits = builder_.CreatePtrToInt(address, i64_);
+    if (head == nullptr) {
+      Value* past = builder_.CreateUDiv(bits, builder_.getInt64(size));
+      head = builder_.CreateAnd(builder_.CreateNeg(past), builder_.getInt64(bytes / size - 1));
+    }
+    Value* start = builder_.CreateAdd(bits, builder_.CreateMul(head, builder_.getInt64(size)));
+    Value* is_aligned = builder_.CreateIsNull(builder_.CreateAnd(start, builder_.getInt64(bytes - 1)));
+    aligned = aligned == nullptr ? is_aligned : builder_.CreateAnd(aligned, is_aligned);
+  }
   pop_scope();
-  Value* bits = builder_.CreatePtrToInt(address, i64_);
-  Value* aligned = builder_.CreateIsNull(builder_.CreateAnd(bits, builder_.getInt64(size - 1)));
-  Value* past = builder_.CreateUDiv(bits, builder_.getInt64(size));
-  Value* head = builder_.CreateAnd(builder_.CreateNeg(past), builder_.getInt64(lanes - 1));
   return {smaller(last, builder_.CreateAdd(first, head)), aligned};
 }
 

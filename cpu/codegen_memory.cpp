@@ -200,7 +200,8 @@ void Generator::store_lanes(const Statement& s) {
     return;
   }
   Value* stored = to_memory(lane_data(s.value), dtype);
-  if (&s != streamed_ || lanes_->mask != nullptr) return store_access(s.target, where, stored, lanes_->mask);
+  const bool streamed = std::find(streamed_.begin(), streamed_.end(), &s) != streamed_.end();
+  if (!streamed || lanes_->mask != nullptr) return store_access(s.target, where, stored, lanes_->mask);
   llvm::StoreInst* past_the_cache = builder_.CreateAlignedStore(stored, where.address, streamed_alignment_);
   past_the_cache->setMetadata(llvm::LLVMContext::MD_nontemporal,
                               llvm::MDNode::get(context_, {llvm::ConstantAsMetadata::get(builder_.getInt32(1))}));

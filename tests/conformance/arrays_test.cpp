@@ -431,6 +431,43 @@ TEST(Arrays, NothingAndAlmostNothing) {
   }
 }
 
+// Beyond the caches results are streamed: all those that a loop stores side by side, heads and tails apart.
+TEST(Arrays, ResultsBeyondTheCaches) {
+  static auto f = jit([](Array a, Value first) {
+    Array plus = empty_like(a), minus = empty_like(a);
+    for (Value i : prange(range(first, a.shape(0)))) {
+      plus(i) = a(i) + 1;
+      minus(i) = a(i) - first;
+    }
+    return std::tuple(plus, minus);
+  });
+  const std::int64_t n = (std::int64_t{64} << 20) / 8 + 3;
+  const Array a = arange(n).astype(f64);
+  for (const std::int64_t first : {0, 1, 5}) {
+    const auto [plus, minus] = f(a, first);
+    const auto p = plus.read<double>(), m = minus.read<double>();
+    std::int64_t wrong = 0;
+    for (std::int64_t i = first; i < n; ++i) {
+      const auto k = static_cast<std::size_t>(i);
+      wrong += p[k] != static_cast<double>(i) + 1 || m[k] != static_cast<double>(i - first);
+    }
+    EXPECT_EQ(wrong, 0) << first;
+  }
+  const std::string assembly = f.inspect("asm").c_str();
+  const std::size_t one = assembly.find("movnt");
+  EXPECT_TRUE(one != std::string::npos && assembly.find("movnt", one + 1) != std::string::npos) << assembly;
+}
+
+TEST(Arrays, BorrowedMemoryOfAShapeInBraces) {
+  double numbers[6] = {1, 2, 3, 4, 5, 6};
+  const Array a = borrow(numbers, f64, {2, 3});
+  EXPECT_EQ(a.shape(0).as_integer(), 2);
+  EXPECT_EQ(a(1, 2).as_double(), 6);
+  a(0, 1) = 7;
+  EXPECT_EQ(numbers[1], 7);
+  EXPECT_EQ(borrow(numbers, f64, {6}).shape(0).as_integer(), 6);
+}
+
 TEST(Arrays, StridedParametersOfEveryKind) {
   static const auto program = jit([](Array a, Array b) {
     Array out = a * 2 + b;

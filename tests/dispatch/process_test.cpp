@@ -69,6 +69,47 @@ TEST(Process, KernelsAndArraysAreGlobals) {
   EXPECT_EQ(r.output, "3 4\ndestroying last: 42 129\ndestroying first: 42 129\n");
 }
 
+// ---- KILN_CHECK -----------------------------------------------------------------------------------------------------
+
+double gain = 2.0;
+
+int checked() {
+  static const auto f = jit([](Array a) { return a * gain; });
+  static const auto g = jit([](Array a, Value x) { return a * x + 1; });
+  const auto show = [](const auto& function, const auto&... arguments) {
+    try {
+      std::cout << function(arguments...)(0).as_double() << std::endl;
+    } catch (const UsageError& e) {
+      std::cout << e.what() << std::endl;
+    }
+  };
+  const Array a = ones({3});
+  show(f, a);
+  show(f, a);
+  gain = 3.0;
+  show(f, a);
+  for (const double x : {2.0, 3.0}) show(g, a, x);  // another scalar is no change
+  gain = 2.0;
+  show(f, a);
+  return 0;
+}
+const RegisterChild register_checked("checked", &checked);
+
+TEST(Process, WhatAFunctionReadsFromOutsideIsFrozen) {
+  EXPECT_EQ(run_child("checked", {{"KILN_CHECK", ""}}).output, "2\n2\n2\n3\n4\n2\n");
+}
+
+TEST(Process, KilnCheckFindsWhatChanged) {
+  for (const char* without_jit : {"", "1"}) {
+    const std::string output = run_child("checked", {{"KILN_CHECK", "1"}, {"KILN_DISABLE_JIT", without_jit}}).output;
+    EXPECT_EQ(output.substr(0, 4), "2\n2\n") << output;
+    EXPECT_TRUE(contains(output, "process_test.cpp:77: ") && contains(output, "2.0") && contains(output, "3.0") &&
+                contains(output, "pass it as an argument"))
+        << output;
+    EXPECT_EQ(output.substr(output.size() - 7), "\n3\n4\n2\n") << output;
+  }
+}
+
 // ---- KILN_DISABLE_JIT -----------------------------------------------------------------------------------------------
 
 int without_jit() {

@@ -58,8 +58,9 @@ TEST(Config, SizesHaveUnits) {
 TEST(Config, SwitchesAreOnUnlessEmptyOrZero) {
   for (const auto& [text, on] :
        {std::pair<const char*, bool>{nullptr, false}, {"", false}, {"0", false}, {"1", true}}) {
-    const Variable jit("KILN_DISABLE_JIT", text);
+    const Variable jit("KILN_DISABLE_JIT", text), check("KILN_CHECK", text);
     EXPECT_EQ(read_environment().disable_jit, on) << (text ? text : "not set");
+    EXPECT_EQ(read_environment().check, on) << (text ? text : "not set");
   }
 }
 

@@ -142,7 +142,7 @@ TEST(ProgramBytes, EveryFieldOfALoop) {
   };
   with("parallel", [](Loop& l) {
     auto& [parallel, from_array, has_break, role, distribute, vectors, streaming, memory_bound, segment, dimensions,
-          location] = l;
+           location] = l;
     change(parallel);
   });
   with("from_array", [](Loop& l) { change(l.from_array); });

@@ -167,6 +167,10 @@ Array array(const std::vector<T>& numbers, Location l = Location::current()) {
 }
 /// An array over memory of the caller's, C order, which must outlive it. Nothing is copied or freed.
 KILN_API Array borrow(void* data, DType dtype, std::span<const std::int64_t> extents, Location l = Location::current());
+inline Array borrow(void* data, DType dtype, std::initializer_list<std::int64_t> extents,
+                    Location l = Location::current()) {
+  return borrow(data, dtype, std::span<const std::int64_t>(extents.begin(), extents.size()), l);
+}
 
 // ---- Files ----------------------------------------------------------------------------------------------------------
 
