@@ -31,6 +31,13 @@ ShapeError two_unknown_extents(const Array& a, const Location& where) {
   return {text("reshape of ", described(a), " to a shape with -1 twice: one extent (-1) can be inferred"), where};
 }
 
+ShapeError not_broadcast(std::string_view operation, const MixedOperand* operands, int count, const Location& where) {
+  return {
+      text("'", operation, "' of ", described(operands, count),
+           ": extents must be equal or 1, counted from the last axis; a newaxis may be missing, as in a(_, newaxis)"),
+      where};
+}
+
 UsageError no_elements(std::string_view operation, const Location& where) {
   return {text(operation, ": this Array has no elements yet: assign an array to it first"), where};
 }

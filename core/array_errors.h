@@ -20,6 +20,8 @@ std::string described(const MixedOperand* operands, int count);
 /// `what` is an index, an extent, …
 DTypeError not_an_integer(std::string_view what, DType given, const Location& where);
 ShapeError two_unknown_extents(const Array& a, const Location& where);
+/// Operands of `operation` whose shapes do not broadcast.
+ShapeError not_broadcast(std::string_view operation, const MixedOperand* operands, int count, const Location& where);
 UsageError no_elements(std::string_view operation, const Location& where);
 IndexError wrong_index_count(const Array& a, int count, const Location& where);
 IndexError wrong_item_count(const Array& a, int count, const Location& where);

@@ -58,8 +58,9 @@ bool must_widen(Op op, const MixedOperand* operands, int index, std::string_view
   return false;
 }
 
-// `name` is what the user wrote.
-Array elementwise(Op op, const MixedOperand* operands, std::string_view name, const Location& where) {
+}  // namespace
+
+Array detail::elementwise(Op op, const MixedOperand* operands, std::string_view name, const Location& where) {
   const int arity = ir::row(op).arity;
   for (int k = 0; k < arity; ++k)
     if (operands[k].array && Access::state(*operands[k].array) == Access::State::undefined)
@@ -82,8 +83,15 @@ Array elementwise(Op op, const MixedOperand* operands, std::string_view name, co
   } catch (const DTypeError&) {
     infer(op, operands, name, where);  // says the same with the shapes, of which the builtin's trace knows the ranks
     throw;
+  } catch (const ShapeError&) {
+    if (name == ir::row(op).spelling) throw;
+    throw detail::not_broadcast(name, operands, arity, where);
   }
 }
+
+namespace {
+
+using detail::elementwise;
 
 MixedOperand mixed(const ArrayOperand& a) { return {&a.array, nullptr}; }
 MixedOperand mixed(const Operand& a) { return {nullptr, &a.value}; }

@@ -10,6 +10,7 @@
 #include "core/fuse.h"
 #include "core/order.h"
 #include "core/schedule.h"
+#include "core/sink.h"
 #include "core/trace.h"
 
 #include <kiln/error.h>
@@ -129,6 +130,8 @@ void run_passes(ir::Program& program, Facts& facts) {
   check(program, "demand");
   ir::bounds(program);
   check(program, "bounds");
+  ir::sink(program);
+  check(program, "sink");
   ir::fuse(program);
   check(program, "fuse");
   schedule(program, facts);

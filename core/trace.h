@@ -40,6 +40,9 @@ struct MixedOperand {
   const Value* scalar = nullptr;
 };
 
+/// An elementwise operation that involves an array, traced or eager. Errors speak of `name`: what the user wrote.
+Array elementwise(ir::Op op, const MixedOperand* operands, std::string_view name, const Location& where);
+
 class Tracing {
  public:
   /// `facts` answers questions about the arguments; `types` are the dtypes of the Vars found by an earlier round.

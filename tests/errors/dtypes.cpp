@@ -483,4 +483,25 @@ TEST(DTypes, ReadingAsAnotherDtype) {
   });
 }
 
+TEST(DTypes, ExponentThatIsNoInteger) {
+  const Array a = zeros(3);
+  expect_error<DTypeError>({"'ldexp'", {"f64"}, {"(3,)", "scalar"}, "i64(n)"}, [&] {
+    next_line_is_wrong();
+    (void)ldexp(a, 0.5);
+  });
+  static auto f = jit([](Array x) {
+    next_line_is_wrong();
+    return ldexp(x, x);
+  });
+  expect_error<DTypeError>({"'ldexp'", {"f32"}, {"rank 1"}, "i64(n)"}, [] { f(zeros(3, f32)); });
+}
+
+TEST(DTypes, ExponentsOfAnotherShape) {
+  const Array a = zeros(3), n = zeros(2, i32);
+  expect_error<ShapeError>({"'ldexp'", {"f64"}, {"(3,)", "(2,)"}, "1"}, [&] {
+    next_line_is_wrong();
+    (void)ldexp(a, n);
+  });
+}
+
 }  // namespace

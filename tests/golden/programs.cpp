@@ -141,6 +141,8 @@ const auto in_place = jit([](Array a) {
   for (Value i : range(1, a.shape(0))) a(i) += a(i - 1);
 });
 
+const auto trace_of_tanh = jit([](Array a) { return a + trace(tanh(a)); });
+
 template <class F, class... A>
 Printed printed(const F& f, const A&... arguments) {
   const auto variant = prepared(f, {}, arguments...);
@@ -161,6 +163,7 @@ std::vector<GoldenProgram> golden_programs() {
       {"chain6", [] { return printed(chain6, ones({7}), ones({7})); }},
       {"histogram", [] { return printed(histogram, linspace(0.0, 1.0, 9), zeros({10}, i64)); }},
       {"sums", [] { return printed(sums, ones({2, 3, 4})); }},
+      {"trace_of_tanh", [] { return printed(trace_of_tanh, ones({4, 4})); }},
       {"in_place", [] { return printed(in_place, ones({8})); }},
   };
 }

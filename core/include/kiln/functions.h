@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 #include <span>
+#include <tuple>
 #include <vector>
 
 namespace kiln {
@@ -75,6 +76,17 @@ KILN_API Value max(const Operand& a, const Operand& b);
 /// minimum(maximum(x, lo), hi).
 KILN_API Value clip(const Operand& x, const Operand& lo, const Operand& hi);
 KILN_ARRAY_TERNARY(clip)
+
+/// x · 2^n, rounded once, in the dtype of a floating function of x; n is a signed integer.
+KILN_API Value ldexp(const Operand& x, const Operand& n);
+KILN_ARRAY_BINARY(ldexp)
+/// A significand of magnitude in [½, 1) and the exponent of two as i32: x = significand · 2^exponent. Zeros, infinities
+/// and NaNs give themselves and 0.
+KILN_API std::tuple<Value, Value> frexp(const Operand& x);
+KILN_API std::tuple<Array, Array> frexp(const ArrayOperand& x);
+/// The fraction and the whole part, rounded towards zero, both with the sign of x.
+KILN_API std::tuple<Value, Value> modf(const Operand& x);
+KILN_API std::tuple<Array, Array> modf(const ArrayOperand& x);
 
 /// x where c holds, y elsewhere. Loads in the side that is not chosen are not performed.
 KILN_API Value where(const Operand& c, const Operand& x, const Operand& y);

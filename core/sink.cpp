@@ -1,0 +1,262 @@
+// For each temporary: the loop that fills it, the one load that reads it, and whether the one can move into the other.
+#include "core/sink.h"
+
+#include "core/rewrite.h"
+#include "core/visit.h"
+
+#include <algorithm>
+#include <optional>
+#include <vector>
+
+namespace kiln::ir {
+
+namespace {
+
+using Kind = Statement::Kind;
+
+/// Where a statement stands.
+struct Position {
+  BlockId block = none;
+  std::size_t statement = 0;
+};
+
+/// The load that reads a temporary.
+struct Reader {
+  Position at;
+  std::size_t around = 0;     // the statement, of the block that fills the temporary, that the load is in
+  std::vector<LoopId> loops;  // around the load, within that block, outermost first
+  bool repeats = false;       // a while is among what is around it
+};
+
+class Sinker {
+ public:
+  explicit Sinker(Program& program) : program_(program), builder_(program), memory_(program) {
+    named_.resize(program.roots.size());
+    for (const Root& root : program.roots)
+      if (root.kind == Root::Kind::alias) named_[root.of] = true;
+    for (const Result& result : program.results)
+      if (result.is_array) named_[result.root] = true;
+    for (const Block& block : program.blocks)
+      for (const Statement& s : block.statements)
+        if (s.kind == Kind::swap) named_[s.target] = named_[s.other] = true;
+  }
+
+  void block(BlockId id) {
+    for (std::size_t k = 0; k < program_.blocks[id].statements.size();) {
+      const Statement s = program_.blocks[id].statements[k];
+      const bool is_temporary =
+          s.kind == Kind::allocate && program_.roots[s.target].kind == Root::Kind::allocated && !named_[s.target];
+      if (is_temporary && moved(id, k))
+        program_.blocks[id].statements.erase(program_.blocks[id].statements.begin() + static_cast<std::ptrdiff_t>(k));
+      else
+        ++k;
+    }
+    for (std::size_t k = 0; k < program_.blocks[id].statements.size(); ++k) {
+      BlockId blocks[2];
+      for (int b = 0, count = nested_blocks(program_.blocks[id].statements[k], blocks); b < count; ++b)
+        block(blocks[b]);
+    }
+  }
+
+ private:
+  /// Moves what fills the temporary that statement `at` of the block allocates to where it is read.
+  bool moved(BlockId id, std::size_t at) {
+    const RootId temporary = program_.blocks[id].statements[at].target;
+    const std::optional<std::size_t> filler = filling(id, at, temporary);
+    if (!filler) return false;
+    const std::optional<Reader> reader = only_reader(id, *filler, temporary);
+    if (!reader || !reads_once(*reader, temporary) || !keeps_its_operands(id, *filler, reader->around)) return false;
+    move(id, *filler, *reader);
+    return true;
+  }
+
+  std::vector<Statement>& statements(BlockId block) { return program_.blocks[block].statements; }
+
+  /// The loop, after the allocation, whose iterations each store one element of the whole temporary and do nothing
+  /// else.
+  std::optional<std::size_t> filling(BlockId id, std::size_t at, RootId temporary) {
+    for (std::size_t k = at + 1; k < statements(id).size(); ++k) {
+      const Statement& s = statements(id)[k];
+      const Effects does = effects(program_, s);
+      const bool uses = std::any_of(does.accesses.begin(), does.accesses.end(),
+                                    [&](const Access& access) { return access.root == temporary; });
+      if (!uses) continue;
+      if (s.kind == Kind::loop && program_.loops[s.target].parallel && fills(s, temporary)) return k;
+      return std::nullopt;
+    }
+    return std::nullopt;
+  }
+
+  bool fills(const Statement& loop, RootId temporary) {
+    const std::vector<Statement>& body = program_.blocks[loop.body].statements;
+    for (std::size_t k = 0; k < body.size(); ++k) {
+      const Statement& s = body[k];
+      if (k + 1 == body.size()) return s.kind == Kind::store && s.target == temporary && stores_all(s, loop.target);
+      if (s.kind != Kind::evaluate) return false;
+      const Node& node = program_[s.value];
+      const bool plain = node.op == Op::load && node.operands[0] == none && !node.tentative && node.id != temporary;
+      if (!plain) return false;
+    }
+    return false;
+  }
+
+  bool stores_all(const Statement& store, LoopId loop) {
+    const std::vector<LoopDimension>& dimensions = program_.loops[loop].dimensions;
+    const Root& root = program_.roots[store.target];
+    if (store.flat || dimensions.size() != root.rank || store.index_count != root.rank) return false;
+    for (std::uint32_t k = 0; k < store.index_count; ++k) {
+      const Node index = program_[program_.indices[store.first_index + k]];
+      const LoopDimension d = dimensions[k];
+      const bool whole = builder_.constant_value(d.begin) == 0 && builder_.constant_value(d.step) == 1 &&
+                         builder_.same(d.end, root.extents[k]);
+      if (index.op != Op::index || index.id != loop || index.axis != k || !whole) return false;
+    }
+    return true;
+  }
+
+  /// The load behind the filling loop that is all else there is of the temporary.
+  std::optional<Reader> only_reader(BlockId id, std::size_t filler, RootId temporary) {
+    std::optional<Reader> found;
+    for (std::size_t k = filler + 1; k < statements(id).size(); ++k) {
+      std::vector<LoopId> loops;
+      if (!find_reader(id, k, k, temporary, loops, false, found)) return std::nullopt;
+    }
+    return found;
+  }
+
+  /// Looks at one statement and what is in it; false if the temporary is used in another way than one load.
+  bool find_reader(BlockId block, std::size_t index, std::size_t around, RootId temporary, std::vector<LoopId>& loops,
+                   bool repeats, std::optional<Reader>& found) {
+    const Statement s = statements(block)[index];
+    const bool writes = s.kind == Kind::store || s.kind == Kind::update || s.kind == Kind::allocate;
+    if (writes && s.target == temporary) return false;
+    if (s.kind == Kind::evaluate && program_[s.value].op == Op::load && program_[s.value].id == temporary) {
+      const Node& load = program_[s.value];
+      if (found || load.operands[0] != none || load.tentative || load.flat) return false;
+      found = Reader{{block, index}, around, loops, repeats};
+      return true;
+    }
+    if (s.kind == Kind::loop) loops.push_back(s.target);
+    BlockId blocks[2];
+    for (int b = 0, count = nested_blocks(s, blocks); b < count; ++b)
+      for (std::size_t k = 0; k < statements(blocks[b]).size(); ++k)
+        if (!find_reader(blocks[b], k, around, temporary, loops, repeats || s.kind == Kind::while_, found))
+          return false;
+    if (s.kind == Kind::loop) loops.pop_back();
+    return true;
+  }
+
+  /// Whether the load reads no element twice: each dimension of each loop around it moves an index of its own. And
+  /// whether it pays: in a sequential loop there may be no lanes, so that it must then read a part of lower rank.
+  bool reads_once(const Reader& reader, RootId temporary) {
+    if (reader.repeats) return false;
+    const Node load = program_[statements(reader.at.block)[reader.at.statement].value];
+    std::size_t dimensions = 0;
+    bool parallel = true;
+    for (const LoopId loop : reader.loops) {
+      parallel = parallel && program_.loops[loop].parallel;
+      for (std::uint32_t d = 0; d < program_.loops[loop].dimensions.size(); ++d, ++dimensions)
+        if (!moves_alone(load, reader.loops, builder_.index(loop, d))) return false;
+    }
+    if (!parallel && dimensions >= program_.roots[temporary].rank) return false;
+    return !same_space(load, reader, temporary);
+  }
+
+  /// Whether one of the load's indices is c·index plus what no loop around it changes, c not 0.
+  bool moves_alone(const Node& load, const std::vector<LoopId>& loops, NodeId index) {
+    for (std::uint32_t k = 0; k < load.count; ++k) {
+      const Sum sum = builder_.sum(program_.indices[load.axis + k]);
+      bool moves = false, alone = true;
+      for (const Sum::Term& term : sum.terms) {
+        if (term.factors.size() == 1 && term.factors[0] == index)
+          moves = true;
+        else
+          for (const NodeId factor : term.factors) alone = alone && is_fixed(factor, loops);
+      }
+      if (moves && alone) return true;
+    }
+    return false;
+  }
+
+  bool is_fixed(NodeId id, const std::vector<LoopId>& loops) const {
+    const Node& node = program_[id];
+    if (!is_pure(node.op)) return false;
+    if (node.op == Op::index) return std::find(loops.begin(), loops.end(), node.id) == loops.end();
+    const int count = operand_count(node);
+    for (int k = 0; k < count; ++k)
+      if (!is_fixed(node.operands[k], loops)) return false;
+    return true;
+  }
+
+  /// Whether the load is of the iteration's own element, in a loop over all of them: fuse makes one loop of the two.
+  bool same_space(const Node& load, const Reader& reader, RootId temporary) {
+    if (reader.loops.size() != 1) return false;
+    const LoopId loop = reader.loops[0];
+    if (program_.loops[loop].dimensions.size() != program_.roots[temporary].rank) return false;
+    for (std::uint32_t k = 0; k < load.count; ++k) {
+      const Node& index = program_[program_.indices[load.axis + k]];
+      if (index.op != Op::index || index.id != loop || index.axis != k) return false;
+    }
+    return true;
+  }
+
+  /// Whether nothing writes what the filling loop reads, from there to the end of the statement that reads its
+  /// elements.
+  bool keeps_its_operands(BlockId id, std::size_t filler, std::size_t around) {
+    std::vector<RootId> operands;
+    for (const Statement& s : statements(statements(id)[filler].body))
+      if (s.kind == Kind::evaluate) operands.push_back(program_[s.value].id);
+    for (std::size_t k = filler + 1; k <= around; ++k) {
+      for (const Access& access : effects(program_, statements(id)[k]).accesses)
+        for (const RootId operand : operands)
+          if (access.write && memory_.may_alias(access.root, operand)) return false;
+    }
+    return true;
+  }
+
+  void move(BlockId id, std::size_t filler, const Reader& reader) {
+    const Statement loop = statements(id)[filler];
+    const NodeId read = statements(reader.at.block)[reader.at.statement].value;
+    const Node load = program_[read];
+    Rewriter at_reader(builder_);
+    for (std::uint32_t k = 0; k < load.count; ++k)
+      at_reader.replace(builder_.index(loop.target, k), program_.indices[load.axis + k]);
+    std::vector<Statement> moved;
+    NodeId value = none;
+    for (const Statement& s : std::vector<Statement>(statements(loop.body))) {
+      if (s.kind == Kind::store) {
+        value = at_reader(s.value);
+        break;
+      }
+      Node copy = program_[s.value];
+      std::vector<NodeId> indices;
+      for (std::uint32_t k = 0; k < copy.count; ++k) indices.push_back(at_reader(program_.indices[copy.axis + k]));
+      copy.axis = static_cast<std::uint32_t>(program_.indices.size());
+      program_.indices.insert(program_.indices.end(), indices.begin(), indices.end());
+      Statement evaluate = s;
+      evaluate.value = program_.append(copy);
+      at_reader.replace(s.value, evaluate.value);
+      moved.push_back(evaluate);
+    }
+    value = builder_.convert(value, load.type);
+    auto& readers = statements(reader.at.block);
+    readers.erase(readers.begin() + static_cast<std::ptrdiff_t>(reader.at.statement));
+    readers.insert(readers.begin() + static_cast<std::ptrdiff_t>(reader.at.statement), moved.begin(), moved.end());
+    statements(id).erase(statements(id).begin() + static_cast<std::ptrdiff_t>(filler));
+    Rewriter everywhere(builder_);
+    everywhere.replace(read, value);
+    everywhere.block(0);
+    everywhere.rest();
+  }
+
+  Program& program_;
+  Builder builder_;
+  Memory memory_;
+  std::vector<bool> named_;  // has other names, or outlives the function
+};
+
+}  // namespace
+
+void sink(Program& program) { Sinker(program).block(0); }
+
+}  // namespace kiln::ir

@@ -1,0 +1,12 @@
+// Temporaries of which only a part is read are computed where they are read: trace(tanh(a)) takes n tanh, not n².
+#pragma once
+
+#include "core/ir.h"
+
+namespace kiln::ir {
+
+/// A temporary filled by one loop and read at one place, at most once an element, loses its memory: its expression
+/// moves to that place. Loops over the same space are left to fuse, which joins them. Work never grows.
+void sink(Program& program);
+
+}  // namespace kiln::ir
