@@ -77,8 +77,8 @@ struct Name {
 
 Name name_of(const Hash128& key) {
   Name name;
-  std::snprintf(name.text, sizeof name.text, "%016llx%016llx%s", static_cast<unsigned long long>(key.high),
-                static_cast<unsigned long long>(key.low), suffix.data());
+  std::snprintf(name.text, sizeof name.text, "%016llx%016llx%.*s", static_cast<unsigned long long>(key.high),
+                static_cast<unsigned long long>(key.low), static_cast<int>(suffix.size()), suffix.data());
   return name;
 }
 
@@ -87,9 +87,9 @@ Name temporary_name(const Hash128& key) {
   timespec now{};
   ::clock_gettime(CLOCK_REALTIME, &now);  // process ids repeat, between containers that share a directory too
   Name name;
-  std::snprintf(name.text, sizeof name.text, "%016llx%016llx.%ld.%ld.%u%s", static_cast<unsigned long long>(key.high),
+  std::snprintf(name.text, sizeof name.text, "%016llx%016llx.%ld.%ld.%u%.*s", static_cast<unsigned long long>(key.high),
                 static_cast<unsigned long long>(key.low), static_cast<long>(::getpid()), now.tv_nsec,
-                counter.fetch_add(1), temporary_suffix.data());
+                counter.fetch_add(1), static_cast<int>(temporary_suffix.size()), temporary_suffix.data());
   return name;
 }
 

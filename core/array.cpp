@@ -210,6 +210,7 @@ Array& Array::operator=(const Array& other) & {
   return *this;
 }
 
+// NOLINTNEXTLINE(bugprone-exception-escape): rebinding inside a traced loop is an error
 Array& Array::operator=(Array&& other) & { return *this = static_cast<const Array&>(other); }
 
 // ---- Questions ------------------------------------------------------------------------------------------------------
