@@ -13,15 +13,7 @@ using Kind = Statement::Kind;
 
 class Contractor {
  public:
-  explicit Contractor(Program& program) : program_(program), named_(program.roots.size()) {
-    for (const Root& root : program.roots)
-      if (root.kind == Root::Kind::alias) named_[root.of] = true;
-    for (const Result& result : program.results)
-      if (result.is_array) named_[result.root] = true;
-    for (const Block& block : program.blocks)
-      for (const Statement& s : block.statements)
-        if (s.kind == Kind::swap) named_[s.target] = named_[s.other] = true;
-  }
+  explicit Contractor(Program& program) : program_(program), named_(named_roots(program)) {}
 
   void block(BlockId id) {
     for (std::size_t k = 0; k < program_.blocks[id].statements.size();) {
@@ -104,7 +96,7 @@ class Contractor {
   }
 
   Program& program_;
-  std::vector<bool> named_;  // has other names, or outlives the function
+  std::vector<bool> named_;
 };
 
 }  // namespace

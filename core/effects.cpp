@@ -153,6 +153,18 @@ Memory::Memory(const Program& program) : class_(program.roots.size()) {
   for (std::uint32_t& x : class_) x = find(x);
 }
 
+std::vector<bool> named_roots(const Program& program) {
+  std::vector<bool> named(program.roots.size());
+  for (const Root& root : program.roots)
+    if (root.kind == Root::Kind::alias) named[root.of] = true;
+  for (const Result& result : program.results)
+    if (result.is_array) named[result.root] = true;
+  for (const Block& block : program.blocks)
+    for (const Statement& s : block.statements)
+      if (s.kind == Statement::Kind::swap) named[s.target] = named[s.other] = true;
+  return named;
+}
+
 bool must_follow(const Memory& memory, const Effects& first, const Effects& second) {
   if (first.leaves || second.leaves || first.guards) return true;
   if (meet(first.variables_written, second.variables_read) || meet(first.variables_written, second.variables_written) ||

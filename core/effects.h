@@ -47,6 +47,9 @@ class Memory {
   std::vector<std::uint32_t> class_;
 };
 
+/// By root: whether it has other names (aliases, swaps) or outlives the function, so that it is more than a temporary.
+std::vector<bool> named_roots(const Program& program);
+
 /// Whether `second`, which comes after `first`, must stay after it.
 bool must_follow(const Memory& memory, const Effects& first, const Effects& second);
 

@@ -30,16 +30,8 @@ struct Reader {
 
 class Sinker {
  public:
-  explicit Sinker(Program& program) : program_(program), builder_(program), memory_(program) {
-    named_.resize(program.roots.size());
-    for (const Root& root : program.roots)
-      if (root.kind == Root::Kind::alias) named_[root.of] = true;
-    for (const Result& result : program.results)
-      if (result.is_array) named_[result.root] = true;
-    for (const Block& block : program.blocks)
-      for (const Statement& s : block.statements)
-        if (s.kind == Kind::swap) named_[s.target] = named_[s.other] = true;
-  }
+  explicit Sinker(Program& program)
+      : program_(program), builder_(program), memory_(program), named_(named_roots(program)) {}
 
   void block(BlockId id) {
     for (std::size_t k = 0; k < program_.blocks[id].statements.size();) {
@@ -252,7 +244,7 @@ class Sinker {
   Program& program_;
   Builder builder_;
   Memory memory_;
-  std::vector<bool> named_;  // has other names, or outlives the function
+  std::vector<bool> named_;
 };
 
 }  // namespace
