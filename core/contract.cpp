@@ -15,20 +15,8 @@ class Contractor {
  public:
   explicit Contractor(Program& program) : program_(program), named_(named_roots(program)) {}
 
-  void block(BlockId id) {
-    for (std::size_t k = 0; k < program_.blocks[id].statements.size();) {
-      const Statement s = program_.blocks[id].statements[k];
-      if (s.kind == Kind::allocate && !named_[s.target] && moved_inside(id, k)) {
-        program_.blocks[id].statements.erase(program_.blocks[id].statements.begin() + static_cast<std::ptrdiff_t>(k));
-      } else {
-        ++k;
-      }
-    }
-    for (std::size_t k = 0; k < program_.blocks[id].statements.size(); ++k) {
-      BlockId blocks[2];
-      for (int b = 0, count = nested_blocks(program_.blocks[id].statements[k], blocks); b < count; ++b)
-        block(blocks[b]);
-    }
+  void run() {
+    drop_temporaries(program_, named_, 0, [&](BlockId block, std::size_t at) { return moved_inside(block, at); });
   }
 
  private:
@@ -101,6 +89,6 @@ class Contractor {
 
 }  // namespace
 
-void contract(Program& program) { Contractor(program).block(0); }
+void contract(Program& program) { Contractor(program).run(); }
 
 }  // namespace kiln::ir

@@ -50,6 +50,23 @@ class Memory {
 /// By root: whether it has other names (aliases, swaps) or outlives the function, so that it is more than a temporary.
 std::vector<bool> named_roots(const Program& program);
 
+/// Drops, in a block and those inside it, outer ones first, each allocation of a temporary that `needless(block,
+/// statement)` has found or made so.
+template <class F>
+void drop_temporaries(Program& program, const std::vector<bool>& named, BlockId block, F&& needless) {
+  for (std::size_t k = 0; k < program.blocks[block].statements.size();) {
+    const Statement& s = program.blocks[block].statements[k];
+    if (s.kind == Statement::Kind::allocate && !named[s.target] && needless(block, k))
+      program.blocks[block].statements.erase(program.blocks[block].statements.begin() + static_cast<std::ptrdiff_t>(k));
+    else
+      ++k;
+  }
+  for (std::size_t k = 0; k < program.blocks[block].statements.size(); ++k)
+    for (const BlockId inner :
+         {program.blocks[block].statements[k].body, program.blocks[block].statements[k].otherwise})
+      if (inner != none) drop_temporaries(program, named, inner, needless);
+}
+
 /// Whether `second`, which comes after `first`, must stay after it.
 bool must_follow(const Memory& memory, const Effects& first, const Effects& second);
 

@@ -33,21 +33,8 @@ class Sinker {
   explicit Sinker(Program& program)
       : program_(program), builder_(program), memory_(program), named_(named_roots(program)) {}
 
-  void block(BlockId id) {
-    for (std::size_t k = 0; k < program_.blocks[id].statements.size();) {
-      const Statement s = program_.blocks[id].statements[k];
-      const bool is_temporary =
-          s.kind == Kind::allocate && program_.roots[s.target].kind == Root::Kind::allocated && !named_[s.target];
-      if (is_temporary && moved(id, k))
-        program_.blocks[id].statements.erase(program_.blocks[id].statements.begin() + static_cast<std::ptrdiff_t>(k));
-      else
-        ++k;
-    }
-    for (std::size_t k = 0; k < program_.blocks[id].statements.size(); ++k) {
-      BlockId blocks[2];
-      for (int b = 0, count = nested_blocks(program_.blocks[id].statements[k], blocks); b < count; ++b)
-        block(blocks[b]);
-    }
+  void run() {
+    drop_temporaries(program_, named_, 0, [&](BlockId block, std::size_t at) { return moved(block, at); });
   }
 
  private:
@@ -249,6 +236,6 @@ class Sinker {
 
 }  // namespace
 
-void sink(Program& program) { Sinker(program).block(0); }
+void sink(Program& program) { Sinker(program).run(); }
 
 }  // namespace kiln::ir

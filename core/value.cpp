@@ -38,7 +38,8 @@ Number16 number_of(const Value& v, DType to, Location where) {
         where);
   }
   const DType from = Access::type(v).dtype;
-  // Every real number is held as f64: no arithmetic, no need of the mode, whose registers cost 12 ns.
+  // Every real number is held as f64: nothing is computed. Changing the mode took 16 percent of a warm sum of one
+  // element.
   if (from == to || (from.is_floating() && to == f64)) return Access::number(v);
   const CanonicalFloatingPoint canonical;
   return convert(Access::number(v), from, to);
