@@ -17,6 +17,37 @@ constexpr int constant_count = 2;  // which builtin, and its own constant
 
 Value scalar(const Argument& a) { return *a.scalar; }
 
+// A reduction as one constant: which, its axes as bits, the option dtype, and what else is there.
+struct ReductionKey {
+  static constexpr int axes_at = 8, dtype_at = 16;
+  static constexpr std::int64_t keepdims = 1 << 24, is_array = 1 << 25, where = 1 << 26, initial = 1 << 27,
+                                ddof = 1 << 28;
+
+  static std::int64_t of(const Reduction& r) {
+    std::int64_t key = static_cast<std::int64_t>(r.id) | static_cast<std::int64_t>(r.axes) << axes_at;
+    if (r.dtype) key |= (static_cast<std::int64_t>(r.dtype->code()) + 1) << dtype_at;
+    return key | (r.keepdims ? keepdims : 0) | (r.is_array ? is_array : 0) | (r.where ? where : 0) |
+           (r.initial ? initial : 0) | (r.ddof ? ddof : 0);
+  }
+};
+
+void trace_reduction(Tracing& tracing, std::int64_t key, const Argument* operands, const Location& where) {
+  Reduction r;
+  r.id = static_cast<ReductionId>(key & 0xff);
+  r.axes = static_cast<unsigned>(key >> ReductionKey::axes_at & 0xff);
+  if (const auto code = key >> ReductionKey::dtype_at & 0xff) r.dtype = DType(static_cast<TypeCode>(code - 1));
+  r.keepdims = key & ReductionKey::keepdims;
+  r.is_array = key & ReductionKey::is_array;
+  const Array& a = *operands++->array;
+  if (key & ReductionKey::where) r.where = operands++->array;
+  if (key & ReductionKey::initial) r.initial = operands++->scalar;
+  if (key & ReductionKey::ddof) r.ddof = operands++->scalar;
+  if (r.is_array)
+    trace_result(tracing, tracing.reduce(r, a, where));
+  else
+    trace_result(tracing, tracing.reduce_all(r, a, where));
+}
+
 // Inside the builtin's own trace.
 void trace_builtin(Tracing& tracing, const Argument* arguments) {
   const auto which = static_cast<Builtin>(arguments[0].constant);
@@ -42,12 +73,8 @@ void trace_builtin(Tracing& tracing, const Argument* arguments) {
       return trace_result(
           tracing, traced_allclose(ArrayOperand(*operands[0].array, where), ArrayOperand(*operands[1].array, where),
                                    Operand(scalar(operands[2]), where), Operand(scalar(operands[3]), where)));
-    default: break;
+    case Builtin::reduction: return trace_reduction(tracing, constant, operands, where);
   }
-  if (constant & has_options_bit)
-    trace_result(tracing, traced_reduction(which, *operands[0].array, constant, where));
-  else
-    trace_result(tracing, traced_reduction(which, *operands[0].array, where));
 }
 
 Function& builtin_function() {
@@ -98,50 +125,31 @@ Value eager_value(Builtin which, std::span<const std::int64_t> constants, std::s
 
 namespace {
 
-struct ReductionPlan {
-  ir::Op op;
-  DType accumulator, result;
-};
-
-ReductionPlan plan(Builtin which, DType dtype, const Location& where) {
-  const bool half = dtype == f16 || dtype == bf16;
-  const DType floating = half ? f32 : dtype;
-  DType integer = dtype;
-  if (dtype.is_bool() || dtype.kind() == TypeKind::signed_integer)
-    integer = i64;
-  else if (dtype.kind() == TypeKind::unsigned_integer)
-    integer = u64;
-  switch (which) {
-    case Builtin::sum:
-    case Builtin::prod: {
-      const ir::Op op = which == Builtin::sum ? ir::Op::add : ir::Op::multiply;
-      if (dtype.is_floating()) return {op, floating, dtype};
-      return {op, integer, integer};
-    }
-    case Builtin::mean:
-      if (dtype.is_floating()) return {ir::Op::add, floating, dtype};
-      return {ir::Op::add, f64, f64};
-    case Builtin::min: return {ir::Op::minimum, floating, dtype};
-    case Builtin::max: return {ir::Op::maximum, floating, dtype};
-    case Builtin::any: return {ir::Op::bit_or, bool_, bool_};
-    case Builtin::all: return {ir::Op::bit_and, bool_, bool_};
-    default: throw InternalError("not a reduction", where);
-  }
+void call_reduction(const Reduction& r, const Array& a, Results& results, const Location& where) {
+  const std::int64_t key = ReductionKey::of(r);
+  Argument operands[4] = {argument(a)};
+  std::size_t count = 1;
+  if (r.where) operands[count++] = argument(*r.where);
+  if (r.initial) operands[count++] = argument(*r.initial);
+  if (r.ddof) operands[count++] = argument(*r.ddof);
+  call_builtin(Builtin::reduction, {&key, 1}, {operands, count}, results, where);
 }
 
 }  // namespace
 
-Value traced_reduction(Builtin which, const Array& a, const Location& where) {
-  Tracing& t = Tracing::required("a reduction of a traced Array", where);
-  const ReductionPlan p = plan(which, a.dtype(), where);
-  Value v = t.reduce_all(p.op, a, p.accumulator, where);
-  if (which == Builtin::mean) {
-    const Operand operands[2] = {Operand(v, where), Operand(p.accumulator(Operand(a.size(where), where)), where)};
-    const Value mean = t.apply(ir::Op::divide, operands, 2, "mean");
-    return p.result(Operand(mean, where));
-  }
-  return p.result(Operand(v, where));
+Array eager_array(const Reduction& r, const Array& a, const Location& where) {
+  Results results;
+  call_reduction(r, a, results, where);
+  return static_cast<Array&&>(results.array(0));
 }
+
+Value eager_value(const Reduction& r, const Array& a, const Location& where) {
+  Results results;
+  call_reduction(r, a, results, where);
+  return results.value(0);
+}
+
+// ---- Functions made of others ---------------------------------------------------------------------------------------
 
 Value traced_allclose(const ArrayOperand& a, const ArrayOperand& b, const Operand& rtol, const Operand& atol) {
   const Location& where = a.where;
@@ -188,24 +196,6 @@ Value traced_array_equal(const ArrayOperand& a, const ArrayOperand& b) {
   const Array left = t.view(a.array, items.data(), x.rank), right = t.view(b.array, items.data(), y.rank);
   const Value equal = traced_all_equal(ArrayOperand(left, where), ArrayOperand(right, where));
   return Operand(t.value_of(same_shape), where) && Operand(equal, where);
-}
-
-Array traced_reduction(Builtin which, const Array& a, std::int64_t options, const Location& where) {
-  Tracing& t = Tracing::required("a reduction of a traced Array", where);
-  const ReductionPlan p = plan(which, a.dtype(), where);
-  const auto axes = static_cast<unsigned>(options & 0xff);
-  Array r = t.reduce_axes(p.op, a, p.accumulator, axes, (options & keepdims_bit) != 0, where);
-  if (which == Builtin::mean) {
-    ir::NodeId count = t.build().integer(1);
-    const Symbol s = t.symbol_of(a, where);
-    for (int k = 0; k < s.rank; ++k)
-      if (axes >> k & 1) count = t.build().mul(count, s.extents[k]);
-    const Value n = p.accumulator(Operand(t.value_of(count), where));
-    const MixedOperand operands[2] = {{&r, nullptr}, {nullptr, &n}};
-    const Array mean = t.elementwise(ir::Op::divide, operands, 2, where, "mean");
-    return p.result == mean.dtype() ? mean : t.cast(mean, p.result, where);
-  }
-  return p.result == r.dtype() ? r : t.cast(r, p.result, where);
 }
 
 }  // namespace kiln::detail

@@ -306,62 +306,7 @@ void swap(Array& a, Array& b, Location l) {
   Access::rebind(b, old);
 }
 
-// ---- Reductions -----------------------------------------------------------------------------------------------------
-
-namespace {
-
-std::int64_t options_of(const char* name, const ArrayOperand& x, const Reduce& options) {
-  const int rank = Access::rank(x.array);
-  std::int64_t bits = detail::has_options_bit | (options.keepdims ? detail::keepdims_bit : 0);
-  if (options.axis.count == 0) return bits | ((1 << rank) - 1);
-  for (int k = 0; k < options.axis.count; ++k) {
-    const int given = options.axis.values[k], axis = given < 0 ? given + rank : given;
-    if (axis < 0 || axis >= rank) throw detail::no_such_axis(name, given, x.array, x.where);
-    if (bits >> axis & 1)
-      throw IndexError(
-          text(name, " of ", detail::described(x.array), " names axis ", given, " twice; name each axis once"),
-          x.where);
-    bits |= std::int64_t{1} << axis;
-  }
-  return bits;
-}
-
-void check_reducible(const char* name, const ArrayOperand& x) {
-  if (Access::state(x.array) == Access::State::undefined) throw detail::no_elements(name, x.where);
-  if (x.array.dtype().is_complex())
-    throw DTypeError(text(name, " of ", detail::described(x.array),
-                          " is not supported yet; keep its real and imaginary parts in arrays of floats"),
-                     x.where);
-}
-
-Value reduce(Builtin which, const char* name, const ArrayOperand& x) {
-  check_reducible(name, x);
-  if (Tracing::checked()) return detail::traced_reduction(which, x.array, x.where);
-  const Argument operand = detail::argument(x.array);
-  return detail::eager_value(which, {}, {&operand, 1}, x.where);
-}
-
-Array reduce(Builtin which, const char* name, const ArrayOperand& x, const Reduce& options) {
-  check_reducible(name, x);
-  const std::int64_t bits = options_of(name, x, options);
-  if (Tracing::checked()) return detail::traced_reduction(which, x.array, bits, x.where);
-  const Argument operand = detail::argument(x.array);
-  return detail::eager_array(which, {&bits, 1}, {&operand, 1}, x.where);
-}
-
-}  // namespace
-
-#define KILN_REDUCTION(name)                                                    \
-  Value name(const ArrayOperand& x) { return reduce(Builtin::name, #name, x); } \
-  Array name(const ArrayOperand& x, const Reduce& options) { return reduce(Builtin::name, #name, x, options); }
-KILN_REDUCTION(sum)
-KILN_REDUCTION(prod)
-KILN_REDUCTION(min)
-KILN_REDUCTION(max)
-KILN_REDUCTION(mean)
-KILN_REDUCTION(any)
-KILN_REDUCTION(all)
-#undef KILN_REDUCTION
+// ---- Functions of whole arrays --------------------------------------------------------------------------------------
 
 namespace {
 

@@ -324,6 +324,10 @@ Number16 identity(Op op, DType dtype) {
     case Op::maximum:
       if (dtype.is_bool()) return from_integer(0);
       return floating ? from_floating(-infinity) : from_integer(saturate(-infinity, dtype));
+    case Op::fmin:
+    case Op::fmax:
+      if (floating) return from_floating(std::numeric_limits<double>::quiet_NaN());
+      return identity(op == Op::fmin ? Op::minimum : Op::maximum, dtype);
     default: throw InternalError("an operation without identity");
   }
 }

@@ -258,7 +258,8 @@ class Verifier {
     const DType of = program_.variables[s.target].type.dtype;
     value(s.value);
     check(dtype(s.value) == of, "a reduction of ", of, " is given ", dtype(s.value));
-    constexpr Op allowed[] = {Op::add, Op::multiply, Op::bit_and, Op::bit_or, Op::bit_xor, Op::minimum, Op::maximum};
+    constexpr Op allowed[] = {Op::add,     Op::multiply, Op::bit_and, Op::bit_or, Op::bit_xor,
+                              Op::minimum, Op::maximum,  Op::fmin,    Op::fmax};
     check(std::find(std::begin(allowed), std::end(allowed), s.op) != std::end(allowed), "no reduction by ",
           row(s.op).name);
     check(of != f16 && of != bf16, "a reduction variable of ", of);

@@ -43,6 +43,8 @@ struct MixedOperand {
 /// An elementwise operation that involves an array, traced or eager. Errors speak of `name`: what the user wrote.
 Array elementwise(ir::Op op, const MixedOperand* operands, std::string_view name, const Location& where);
 
+struct Reduction;
+
 class Tracing {
  public:
   /// `facts` answers questions about the arguments; `types` are the dtypes of the Vars found by an earlier round.
@@ -125,8 +127,8 @@ class Tracing {
   /// The extents several arrays broadcast to. Throws ShapeError, or records a guard, or asks for facts.
   int broadcast_extents(const Symbol* const* symbols, int count, ir::NodeId* extents, std::string_view operation,
                         const Location& where);
-  Value reduce_all(ir::Op op, const Array& a, DType accumulator, const Location& where);
-  Array reduce_axes(ir::Op op, const Array& a, DType accumulator, unsigned axes, bool keepdims, const Location& where);
+  Value reduce_all(const Reduction& reduction, const Array& a, const Location& where);
+  Array reduce(const Reduction& reduction, const Array& a, const Location& where);
   /// Checks that no extent of a new array is negative, or known too late.
   void check_extents(DType dtype, const ir::NodeId* extents, int rank, const Location& where);
   /// Checks that both arrays of a dot have as many elements.
@@ -158,6 +160,8 @@ class Tracing {
   void hand_over(Results& results, const Location& where);
 
  private:
+  friend class Reducer;
+
   struct Scope {
     std::uint32_t id;
     ir::BlockId block;
@@ -200,6 +204,8 @@ class Tracing {
   /// The element of `s` that a loop over broadcast `rank` axes is at.
   ir::NodeId load_broadcast(const Symbol& s, const ElementLoop& loop, const ir::NodeId* extents, int rank,
                             const Location& where);
+  /// Whether the view is a whole root whose elements lie one after the other; asks the facts of a parameter.
+  bool is_contiguous(const Symbol& s);
   ir::Message reshape_message(const Symbol& from, const ir::NodeId* extents, int rank, const Location& where);
   ir::RootId base(ir::RootId root) const;
   /// Whether a number depends on what the iterations of a prange around read from arrays or Vars.

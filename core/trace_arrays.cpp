@@ -458,6 +458,20 @@ ir::Message Tracing::reshape_message(const Symbol& from, const NodeId* extents, 
   return message;
 }
 
+bool Tracing::is_contiguous(const Symbol& s) {
+  if (program_.roots[s.root].rank != s.rank) return false;
+  for (int k = 0; k < s.rank; ++k) {
+    const bool whole = s.maps[k].axis == k && build_.constant_value(s.maps[k].base) == 0 &&
+                       build_.constant_value(s.maps[k].step) == 1 &&
+                       build_.same(s.extents[k], build_.extent(s.root, static_cast<std::uint32_t>(k)));
+    if (!whole) return false;
+  }
+  ir::Root& root = program_.roots[s.root];
+  if (root.kind == ir::Root::Kind::parameter && !root.contiguous)
+    root.contiguous = facts_.contiguous(static_cast<int>(root.argument));
+  return root.kind != ir::Root::Kind::parameter || root.contiguous;
+}
+
 Array Tracing::reshape(const Array& a, const Shape& shape, const Location& where) {
   const Symbol from = symbol_of(a, where);
   NodeId extents[max_rank];
@@ -484,18 +498,7 @@ Array Tracing::reshape(const Array& a, const Shape& shape, const Location& where
     guard(fits, reshape_message(from, extents, shape.rank(), where));
   }
   // A whole contiguous root is renamed; anything else is copied first.
-  bool whole_root = program_.roots[from.root].rank == from.rank;
-  for (int k = 0; k < from.rank && whole_root; ++k)
-    whole_root = from.maps[k].axis == k && build_.constant_value(from.maps[k].base) == 0 &&
-                 build_.constant_value(from.maps[k].step) == 1 &&
-                 build_.same(from.extents[k], build_.extent(from.root, static_cast<std::uint32_t>(k)));
-  const ir::Root& r = program_.roots[from.root];
-  if (whole_root && r.kind == ir::Root::Kind::parameter && !r.contiguous) {
-    if (facts_.contiguous(static_cast<int>(r.argument)))
-      program_.roots[from.root].contiguous = true;
-    else
-      whole_root = false;
-  }
+  const bool whole_root = is_contiguous(from);
   const Array source = whole_root ? a : materialise(a, where);
   ir::Root alias;
   alias.kind = ir::Root::Kind::alias;

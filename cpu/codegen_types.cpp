@@ -91,6 +91,10 @@ llvm::Value* Generator::identity(ir::Op op, DType dtype) {
             context_, low ? llvm::APInt::getSignedMinValue(bits) : llvm::APInt::getSignedMaxValue(bits));
       return llvm::ConstantInt::get(context_, low ? llvm::APInt(bits, 0) : llvm::APInt::getAllOnes(bits));
     }
+    case ir::Op::fmin:
+    case ir::Op::fmax:
+      if (dtype.is_floating()) return llvm::ConstantFP::getNaN(type);
+      return identity(op == ir::Op::fmin ? ir::Op::minimum : ir::Op::maximum, dtype);
     default: throw InternalError("a reduction with an operation that has no identity");
   }
 }

@@ -4,6 +4,7 @@
 #include <kiln/array.h>
 
 #include <cstdlib>
+#include <optional>
 #include <span>
 #include <tuple>
 #include <vector>
@@ -109,25 +110,45 @@ struct Axes {
   }
 };
 
-/// Options of a reduction, `sum(x, {.axis = 1, .keepdims = true})`.
+/// Options of a reduction, `sum(x, {.axis = 1, .keepdims = true})`. A reduction takes those that NumPy's function of
+/// its name takes; another is a UsageError.
 struct Reduce {
+  /// The axes that are reduced; the others stay. argmin, argmax and their kin take one, or all by taking none.
   Axes axis{};
+  /// The reduced axes stay, of extent 1.
   bool keepdims = false;
+  /// The dtype that elements are cast to before they are added, multiplied or averaged, and that the result has.
+  std::optional<DType> dtype{};
+  /// A bool array that broadcasts to the reduced one: where it is false the element is left out.
+  Array where{};
+  /// A number that takes part as if it were one more element; then an empty array has a min and a max too.
+  std::optional<Value> initial{};
+  /// variance and stddev divide by the number of elements less this one; 0 without it.
+  std::optional<int> ddof{};
 };
 
-// Without options the result is a Value, with them an Array.
-#define KILN_REDUCTION(name)                                         \
+/// Reductions: without options over everything, a Value; with them an Array, of rank 0 where no axis is left. Each has
+/// one order, the same for any number of threads and any vector width. Throws IndexError for an axis that is not there,
+/// UsageError for an option that the function does not take, DTypeError and ShapeError for one that does not fit.
+///
+/// sum, prod: bools and small integers are added in i64 or u64, f16 and bf16 in f32 and rounded once; 0 and 1 of
+/// nothing. min, max: NaN where there is one. Of nothing a ShapeError, unless `initial` is given; `where` asks for
+/// `initial`. mean, variance, stddev: of integers f64. The mean of nothing is NaN; the variance is the mean of the
+/// squared distances from the mean, in two passes, divided by max(n - ddof, 0) in place of n. any, all: whether
+/// elements other than 0 are there, whether all are. argmin, argmax: the index, i64, of the first smallest or largest
+/// element; of the first NaN where there is one. Over everything it counts in C order. Of nothing a ShapeError.
+/// count_nonzero: how many elements are not 0, i64.
+/// ptp: max - min.
+///
+/// nansum, nanprod, nanmin, nanmax, nanmean, nanvariance, nanstddev, nanargmin, nanargmax: as if NaNs were not there.
+/// Where nothing but NaN is, nansum is 0, nanprod 1, nanargmin and nanargmax are -1, which is no element's index (NumPy
+/// raises an error: a loop in flight has none), the others NaN; nanvariance is NaN too where n - ddof is not positive.
+#define KILN_REDUCTION(name, of, nan, taken)                         \
   KILN_API Value name(const ArrayOperand& x);                        \
   KILN_API Array name(const ArrayOperand& x, const Reduce& options); \
   template <std::integral I>                                         \
   Array name(const ArrayOperand&, I) = delete; /* an axis or a number? {.axis = 1}, or maximum(x, 1) */
-KILN_REDUCTION(sum)
-KILN_REDUCTION(prod)
-KILN_REDUCTION(min)
-KILN_REDUCTION(max)
-KILN_REDUCTION(mean)
-KILN_REDUCTION(any)
-KILN_REDUCTION(all)
+#include <kiln/reductions.def>
 #undef KILN_REDUCTION
 
 /// Sum of the diagonal of a matrix.
