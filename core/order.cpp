@@ -2,6 +2,7 @@
 // moves.
 #include "core/order.h"
 
+#include "core/host_ops.h"
 #include "core/parallelise.h"
 #include "core/visit.h"
 
@@ -35,6 +36,7 @@ class Reductions {
       for (const Use& use : uses_[variable]) check(variable, use);
     }
     for (BlockId block = 0; block < program_.blocks.size(); ++block) decide(block);
+    nest(0);
   }
 
  private:
@@ -129,16 +131,86 @@ class Reductions {
     program_.blocks[block].statements = std::move(decided);
   }
 
+  // What a loop contributes to a reduction over a loop around it is folded first, in the order of the loop itself: into
+  // a variable of its own, which joins the term of the turn around.
+  void nest(BlockId block) {
+    std::vector<Statement> nested;
+    for (const Statement& statement : std::vector<Statement>(program_.blocks[block].statements)) {
+      for_each_block(statement, [&](BlockId inner) { nest(inner); });
+      if (statement.kind != Kind::loop) {
+        nested.push_back(statement);
+        continue;
+      }
+      std::vector<Statement> joins;
+      while (Statement* update = update_of_another_loop(statement.body, statement.target)) {
+        const Statement found = *update;
+        const VariableId partial = declare_partial(found, block, nested);
+        joins.push_back(found);
+        while ((update = update_of_another_loop(statement.body, statement.target, found.target)) != nullptr) {
+          update->target = partial;
+          update->loop = statement.target;
+        }
+        joins.back().value = read(partial, found.location);
+      }
+      nested.push_back(statement);
+      for (const Statement& join : joins) {
+        Statement evaluate;
+        evaluate.value = join.value;
+        evaluate.location = join.location;
+        nested.push_back(evaluate);
+        nested.push_back(join);
+      }
+    }
+    program_.blocks[block].statements = std::move(nested);
+  }
+
+  // The first update in a loop's body, of `variable` or of any, that is a reduction over another loop.
+  Statement* update_of_another_loop(BlockId body, LoopId loop, VariableId variable = none) {
+    for (Statement& statement : program_.blocks[body].statements) {
+      const bool is_wanted = variable == none || statement.target == variable;
+      if (statement.kind == Kind::reduce && is_wanted && statement.loop != loop) return &statement;
+      if (statement.kind == Kind::loop) continue;  // what it contributes has joined behind it
+      Statement* found = nullptr;
+      for_each_block(statement, [&](BlockId inner) {
+        if (found == nullptr) found = update_of_another_loop(inner, loop, variable);
+      });
+      if (found != nullptr) return found;
+    }
+    return nullptr;
+  }
+
+  // A variable of `block` that starts as nothing.
+  VariableId declare_partial(const Statement& update, BlockId block, std::vector<Statement>& statements) {
+    const auto partial = static_cast<VariableId>(program_.variables.size());
+    Variable variable = program_.variables[update.target];
+    variable.block = block;
+    variable.location = update.location;
+    program_.variables.push_back(variable);
+    Statement assign;
+    assign.kind = Kind::assign;
+    assign.target = partial;
+    assign.location = update.location;
+    build_.at(update.location);
+    assign.value =
+        build_.constant(variable.type.dtype, identity(update.op, variable.type.dtype), variable.type.strength);
+    statements.push_back(assign);
+    return partial;
+  }
+
+  NodeId read(VariableId variable, std::uint32_t location) {
+    Node read;
+    read.op = Op::read_variable;
+    read.type = program_.variables[variable].type;
+    read.id = variable;
+    read.location = location;
+    return program_.append(read);
+  }
+
   // variable = variable op value.
   void lower(const Statement& update, std::vector<Statement>& block) {
     const Type type = program_.variables[update.target].type;
-    Node read;
-    read.op = Op::read_variable;
-    read.type = type;
-    read.id = update.target;
-    read.location = update.location;
     Statement evaluate;
-    evaluate.value = program_.append(read);
+    evaluate.value = read(update.target, update.location);
     evaluate.location = update.location;
     block.push_back(evaluate);
     build_.at(update.location);

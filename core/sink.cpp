@@ -1,4 +1,4 @@
-// For each temporary: the loop that fills it, the one load that reads it, and whether the one can move into the other.
+// For each temporary: the loop that fills it, the loads that read it, and whether the one can move into the others.
 #include "core/sink.h"
 
 #include "core/rewrite.h"
@@ -13,6 +13,9 @@ namespace kiln::ir {
 namespace {
 
 using Kind = Statement::Kind;
+
+constexpr std::int64_t small_reader = 2048;  // elements that may be computed once more
+constexpr std::size_t most_small = 2;        // loads of so many
 
 /// Where a statement stands.
 struct Position {
@@ -34,7 +37,15 @@ class Sinker {
       : program_(program), builder_(program), memory_(program), named_(named_roots(program)) {}
 
   void run() {
-    drop_temporaries(program_, named_, 0, [&](BlockId block, std::size_t at) { return moved(block, at); });
+    // What a temporary was computed from may be a temporary that can move now.
+    for (bool again = true; again;) {
+      again = false;
+      drop_temporaries(program_, named_, 0, [&](BlockId block, std::size_t at) {
+        const bool moves = moved(block, at);
+        again = again || moves;
+        return moves;
+      });
+    }
   }
 
  private:
@@ -43,9 +54,19 @@ class Sinker {
     const RootId temporary = program_.blocks[id].statements[at].target;
     const std::optional<std::size_t> filler = filling(id, at, temporary);
     if (!filler) return false;
-    const std::optional<Reader> reader = only_reader(id, *filler, temporary);
-    if (!reader || !reads_once(*reader, temporary) || !keeps_its_operands(id, *filler, reader->around)) return false;
-    move(id, *filler, *reader);
+    const std::vector<Reader> readers = readers_of(id, *filler, temporary);
+    if (readers.empty() || !keeps_its_operands(id, *filler, readers.back().around)) return false;
+    // One takes all; what others read again is little.
+    std::size_t all = 0;
+    for (const Reader& reader : readers) {
+      if (is_small(reader)) continue;
+      if (++all > 1 || !reads_once(reader, temporary)) return false;
+    }
+    if (readers.size() - all > most_small || (readers.size() > 1 && all != 1)) return false;
+    if (all == 0 && !reads_once(readers[0], temporary)) return false;
+    // The last one first: what is moved there changes no place before it.
+    for (std::size_t k = readers.size(); k-- > 0;) move(statements(id)[*filler], readers[k]);
+    statements(id).erase(statements(id).begin() + static_cast<std::ptrdiff_t>(*filler));
     return true;
   }
 
@@ -93,40 +114,51 @@ class Sinker {
     return true;
   }
 
-  /// The load behind the filling loop that is all else there is of the temporary.
-  std::optional<Reader> only_reader(BlockId id, std::size_t filler, RootId temporary) {
-    std::optional<Reader> found;
+  /// The loads behind the filling loop that are all else there is of the temporary, in program order; none if there is
+  /// more.
+  std::vector<Reader> readers_of(BlockId id, std::size_t filler, RootId temporary) {
+    std::vector<Reader> found;
     for (std::size_t k = filler + 1; k < statements(id).size(); ++k) {
       std::vector<LoopId> loops;
-      if (!find_reader(id, k, k, temporary, loops, false, found)) return std::nullopt;
+      if (!find_readers(id, k, k, temporary, loops, false, found)) return {};
     }
     return found;
   }
 
-  /// Looks at one statement and what is in it; false if the temporary is used in another way than one load.
-  bool find_reader(BlockId block, std::size_t index, std::size_t around, RootId temporary, std::vector<LoopId>& loops,
-                   bool repeats, std::optional<Reader>& found) {
+  /// Looks at one statement and what is in it; false if the temporary is used in another way than a few loads.
+  bool find_readers(BlockId block, std::size_t index, std::size_t around, RootId temporary, std::vector<LoopId>& loops,
+                    bool repeats, std::vector<Reader>& found) {
     const Statement s = statements(block)[index];
     const bool writes = s.kind == Kind::store || s.kind == Kind::update || s.kind == Kind::allocate;
     if (writes && s.target == temporary) return false;
     if (s.kind == Kind::evaluate && program_[s.value].op == Op::load && program_[s.value].id == temporary) {
       const Node& load = program_[s.value];
-      if (found || load.operands[0] != none || load.tentative || load.flat) return false;
-      found = Reader{{block, index}, around, loops, repeats};
+      if (found.size() > most_small || load.operands[0] != none || load.tentative || load.flat) return false;
+      found.push_back({{block, index}, around, loops, repeats});
       return true;
     }
     if (s.kind == Kind::loop) loops.push_back(s.target);
     BlockId blocks[2];
     for (int b = 0, count = nested_blocks(s, blocks); b < count; ++b)
       for (std::size_t k = 0; k < statements(blocks[b]).size(); ++k)
-        if (!find_reader(blocks[b], k, around, temporary, loops, repeats || s.kind == Kind::while_, found))
+        if (!find_readers(blocks[b], k, around, temporary, loops, repeats || s.kind == Kind::while_, found))
           return false;
     if (s.kind == Kind::loop) loops.pop_back();
     return true;
   }
 
-  /// Whether the load reads no element twice: each dimension of each loop around it moves an index of its own. And
-  /// whether it pays: in a sequential loop there may be no lanes, so that it must then read a part of lower rank.
+  /// Whether the load, in one loop, reads few elements.
+  bool is_small(const Reader& reader) {
+    if (reader.repeats || reader.loops.size() != 1 || program_.loops[reader.loops[0]].dimensions.size() != 1)
+      return false;
+    const LoopDimension d = program_.loops[reader.loops[0]].dimensions[0];
+    return builder_.constant_value(d.step) == 1 &&
+           builder_.less_equal_known(d.end, builder_.add(d.begin, builder_.integer(small_reader)));
+  }
+
+  /// Whether the load reads no element twice: each dimension of each loop around it moves an index of its own, or
+  /// chooses the part that a loop inside it is over. And whether it pays: in a sequential loop there may be no lanes,
+  /// so that it must then read a part of lower rank.
   bool reads_once(const Reader& reader, RootId temporary) {
     if (reader.repeats) return false;
     const Node load = program_[statements(reader.at.block)[reader.at.statement].value];
@@ -135,7 +167,8 @@ class Sinker {
     for (const LoopId loop : reader.loops) {
       parallel = parallel && program_.loops[loop].parallel;
       for (std::uint32_t d = 0; d < program_.loops[loop].dimensions.size(); ++d, ++dimensions)
-        if (!moves_alone(load, reader.loops, builder_.index(loop, d))) return false;
+        if (!moves_alone(load, reader.loops, builder_.index(loop, d)) && !chooses_part(load, reader.loops, loop, d))
+          return false;
     }
     if (!parallel && dimensions >= program_.roots[temporary].rank) return false;
     return !same_space(load, reader, temporary);
@@ -153,6 +186,32 @@ class Sinker {
           for (const NodeId factor : term.factors) alone = alone && is_fixed(factor, loops);
       }
       if (moves && alone) return true;
+    }
+    return false;
+  }
+
+  /// Whether dimension `d` of the loop is the number of a part, c elements long, of what a loop inside it moves over.
+  bool chooses_part(const Node& load, const std::vector<LoopId>& loops, LoopId loop, std::uint32_t d) {
+    const NodeId part = builder_.index(loop, d);
+    for (const LoopId inner : loops) {
+      const std::vector<LoopDimension> dimensions = program_.loops[inner].dimensions;
+      for (std::uint32_t k = 0; k < dimensions.size(); ++k) {
+        if (inner == loop || builder_.constant_value(dimensions[k].step) != 1 ||
+            !moves_alone(load, loops, builder_.index(inner, k)))
+          continue;
+        const std::int64_t step = builder_.constant_value(program_.loops[loop].dimensions[d].step).value_or(0);
+        std::int64_t length = 0;
+        bool alone = true;
+        for (const Sum::Term& term : Sum(builder_.sum(dimensions[k].begin)).terms) {
+          if (term.factors.size() == 1 && term.factors[0] == part)
+            length = term.coefficient;
+          else
+            for (const NodeId factor : term.factors) alone = alone && is_fixed(factor, loops);
+        }
+        if (!alone || step != 1 || length <= 0) continue;
+        if (builder_.less_equal_known(dimensions[k].end, builder_.add(dimensions[k].begin, builder_.integer(length))))
+          return true;
+      }
     }
     return false;
   }
@@ -193,8 +252,7 @@ class Sinker {
     return true;
   }
 
-  void move(BlockId id, std::size_t filler, const Reader& reader) {
-    const Statement loop = statements(id)[filler];
+  void move(const Statement loop, const Reader& reader) {
     const NodeId read = statements(reader.at.block)[reader.at.statement].value;
     const Node load = program_[read];
     Rewriter at_reader(builder_);
@@ -221,7 +279,6 @@ class Sinker {
     auto& readers = statements(reader.at.block);
     readers.erase(readers.begin() + static_cast<std::ptrdiff_t>(reader.at.statement));
     readers.insert(readers.begin() + static_cast<std::ptrdiff_t>(reader.at.statement), moved.begin(), moved.end());
-    statements(id).erase(statements(id).begin() + static_cast<std::ptrdiff_t>(filler));
     Rewriter everywhere(builder_);
     everywhere.replace(read, value);
     everywhere.block(0);

@@ -6,7 +6,8 @@
 namespace kiln::ir {
 
 /// A temporary filled by one loop and read at one place, at most once an element, loses its memory: its expression
-/// moves to that place. Loops over the same space are left to fuse, which joins them. Work never grows.
+/// moves to that place. Loops over the same space are left to fuse, which joins them. Other loops may read a few
+/// elements once more (argmin of an expression reads the block that has the minimum again); else work never grows.
 void sink(Program& program);
 
 }  // namespace kiln::ir

@@ -24,7 +24,7 @@ namespace {
 
 // The elements whose extreme is found together where the first of all extremes is looked for: only the block that has
 // it is read again.
-constexpr std::int64_t block_elements = 8192;
+constexpr std::int64_t block_elements = 2048;
 
 constexpr std::int64_t nowhere = std::numeric_limits<std::int64_t>::max();  // a position behind all others
 

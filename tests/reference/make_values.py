@@ -486,11 +486,12 @@ def write_functions():
     file.write()
 
 
-write_operations()
-write_mixed()
-write_casts()
-write_reductions()
-write_shapes()
-write_functions()
-for name in sorted(os.listdir(folder)):
-    print(name, os.path.getsize(os.path.join(folder, name)))
+if __name__ == "__main__":
+    write_operations()
+    write_mixed()
+    write_casts()
+    write_reductions()
+    write_shapes()
+    write_functions()
+    for name in sorted(os.listdir(folder)):
+        print(name, os.path.getsize(os.path.join(folder, name)))

@@ -27,9 +27,39 @@ TEST(Order, ParallelLoopOutermost) {
     inner = s.range(s.number(0), s.extent(a, 1), [&](NodeId j) { s.reduce(sum, Op::add, s.load(a, {i, j})); });
   });
   order(s.program);
-  ASSERT_EQ(s.all(Kind::reduce).size(), 1u);
-  EXPECT_EQ(s.all(Kind::reduce)[0].loop, outer);
+  // The inner loop folds what it contributes, by its own order, into a Var of the turn, which joins the sum.
+  const auto reduces = s.all(Kind::reduce);
+  ASSERT_EQ(reduces.size(), 2u);
+  EXPECT_EQ(reduces[0].loop, inner);
+  EXPECT_NE(reduces[0].target, sum);
+  EXPECT_EQ(reduces[1].loop, outer);
+  EXPECT_EQ(reduces[1].target, sum);
+  EXPECT_EQ(s.program[reduces[1].value].op, Op::read_variable);
+  EXPECT_EQ(s.program[reduces[1].value].id, reduces[0].target);
   EXPECT_FALSE(s.program.loops[inner].parallel);
+}
+
+TEST(Order, EachLoopInsideHasAVarOfItsOwn) {
+  Sketch s;
+  const RootId a = s.array(2);
+  const VariableId product = s.variable(s.real(1)), largest = s.variable(s.real(0));
+  LoopId middle = none, inner = none, second = none;
+  const LoopId outer = s.prange(s.extent(a, 0), [&](NodeId i) {
+    s.reduce(product, Op::multiply, s.load(a, {i, i}));
+    middle = s.range(s.number(0), s.extent(a, 1), [&](NodeId j) {
+      const NodeId x = s.load(a, {i, j});
+      s.reduce(largest, Op::maximum, x);
+      inner = s.range(s.number(0), i, [&](NodeId) { s.reduce(product, Op::multiply, x); });
+    });
+    second = s.prange(s.extent(a, 1), [&](NodeId j) { s.reduce(product, Op::multiply, s.load(a, {i, j})); });
+  });
+  order(s.program);
+  std::vector<LoopId> of_product, of_largest;
+  for (const Statement& reduce : s.all(Kind::reduce))
+    (reduce.op == Op::multiply ? of_product : of_largest).push_back(reduce.loop);
+  EXPECT_EQ(of_product, (std::vector<LoopId>{outer, inner, middle, outer, second, outer}));
+  EXPECT_EQ(of_largest, (std::vector<LoopId>{middle, outer}));
+  verify(s.program, "order");
 }
 
 TEST(Order, VariableOfTheTurnReducesOverTheInnerLoop) {
@@ -72,7 +102,9 @@ TEST(Order, OutermostSequentialLoopThatOnlyUpdates) {
     s.store(a, {s.number(1)}, s.read(sum));
   });
   order(s.program);
-  EXPECT_EQ(s.all(Kind::reduce)[0].loop, middle);
+  ASSERT_EQ(s.all(Kind::reduce).size(), 2u);
+  EXPECT_EQ(s.all(Kind::reduce)[1].loop, middle);
+  EXPECT_EQ(s.all(Kind::reduce)[1].target, sum);
 }
 
 TEST(Order, SkippedTurnsStillReduce) {
