@@ -235,6 +235,7 @@ class Checks {
 
   bool check_axis(RootId root, std::uint32_t axis, NodeId index, std::uint32_t location) {
     if (program_[index].type.dtype != i64) return false;
+    if (is_own_element(index)) return true;
     const Sum sum = build_.sum(index);
     Turn least{sum, {}}, most{sum, {}};
     const std::optional<std::size_t> level = lift(least, most);
@@ -243,6 +244,18 @@ class Checks {
     if (!is_known(extent, *level)) return false;
     guard(*level, least, most, root, axis, extent, location);
     return true;
+  }
+
+  // An array expression goes over the elements of its arrays, whose shapes and slices tracing has checked.
+  bool is_own_element(NodeId index) {
+    const std::optional<std::size_t> statement = path_.size() > 1 ? loop_at(path_.size() - 1) : std::nullopt;
+    if (!statement) return false;
+    const LoopId loop = program_.blocks[path_[path_.size() - 2].block].statements[*statement].target;
+    const Loop& own = program_.loops[loop];
+    if (!own.from_array) return false;
+    for (std::uint32_t d = 0; d < own.dimensions.size(); ++d)
+      if (mentions(index, build_.index(loop, d))) return true;
+    return false;
   }
 
   // Carries both turns out of as many loops as possible; the level of `path_` reached, or none if no guard can be

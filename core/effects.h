@@ -50,16 +50,14 @@ class Memory {
 /// By root: whether it has other names (aliases, swaps) or outlives the function, so that it is more than a temporary.
 std::vector<bool> named_roots(const Program& program);
 
-/// Drops, in a block and those inside it, outer ones first, each allocation of a temporary that `needless(block,
-/// statement)` has found or made so.
+/// Drops, in a block and those inside it, outer ones first and the last of a block first, each allocation of a
+/// temporary that `needless(block, statement)` has found or made so. It may change what stands behind the allocation.
 template <class F>
 void drop_temporaries(Program& program, const std::vector<bool>& named, BlockId block, F&& needless) {
-  for (std::size_t k = 0; k < program.blocks[block].statements.size();) {
+  for (std::size_t k = program.blocks[block].statements.size(); k-- > 0;) {
     const Statement& s = program.blocks[block].statements[k];
     if (s.kind == Statement::Kind::allocate && !named[s.target] && needless(block, k))
       program.blocks[block].statements.erase(program.blocks[block].statements.begin() + static_cast<std::ptrdiff_t>(k));
-    else
-      ++k;
   }
   for (std::size_t k = 0; k < program.blocks[block].statements.size(); ++k)
     for (const BlockId inner :

@@ -70,6 +70,9 @@ enum class Role : std::uint8_t {
   sequential,  // one iteration after the other (inside lanes: all lanes in step, under a mask if the bounds vary)
   lanes,       // parallel, last dimension across SIMD lanes; the others one after the other
   outer,       // parallel, scalar: its body holds loops with lanes
+  rows,        // as outer; rows that are short enough are reduced several at once, a lane each
+  columns,     // parallel, last dimension across lanes: a sequential loop in its body reduces them, row after row, and
+               // is run outside the lanes, so that whole rows are read
 };
 
 struct Loop {

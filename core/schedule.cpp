@@ -20,6 +20,9 @@ constexpr std::ptrdiff_t most_variables = 7;  // with more, two vectors of each 
 // take 1.12 times as long in f32.
 constexpr std::size_t few_roots = 3;
 
+// Of a reduction down the columns: a row of accumulators is loaded and stored once for so many rows.
+constexpr std::uint8_t rows_at_once = 4;
+
 constexpr int least_cost_of_a_call = 10;  // an operation that costs more is a function of a library
 
 /// What is around a block.
@@ -69,6 +72,7 @@ class Scheduler {
     Loop& chosen = program_.loops[s.target];  // shaping may have made another loop of it
     chosen.role = has_parallel ? Role::outer : Role::lanes;
     chosen.distribute = !around.parallel;
+    if (chosen.distribute && reduces_rows(s)) chosen.role = Role::rows;
     if (has_parallel) return;
     Nest nest(builder_, s);
     const bool unit_stores = ask_strides(nest);
@@ -76,6 +80,80 @@ class Scheduler {
     l.vectors = vectors(nest, s);
     l.streaming = unit_stores && !around.parallel && !around.repeats && layouts_.large();
     l.memory_bound = l.streaming && calls_of_functions(s.body) == 0 && roots_of(nest) <= few_roots;
+    if (!l.distribute || !sweeps_rows(nest, s)) return;
+    l.role = Role::columns;
+    l.vectors = calls_of_functions(s.body) == 0 ? rows_at_once : 1;
+  }
+
+  /// The loop in the body of another if all else there is assignments of constants before it and stores behind it, and
+  /// all it does is reduce.
+  const Statement* only_reduction(const Statement& s) const {
+    const Statement* found = nullptr;
+    for (const Statement& each : program_.blocks[s.body].statements) {
+      if (each.kind == Kind::loop && !found && is_plain_reduction(each))
+        found = &each;
+      else if (each.kind == Kind::assign ? found || !is_pure_throughout(each.value) : !found || !is_plain(each))
+        return nullptr;
+    }
+    if (!found) return nullptr;
+    const LoopDimension d = program_.loops[found->target].dimensions[0];
+    for (const NodeId bound : {d.begin, d.end, d.step})
+      if (!is_pure_throughout(bound)) return nullptr;
+    return found;
+  }
+
+  /// Whether each iteration is the reduction of a row across lanes.
+  bool reduces_rows(const Statement& s) const {
+    const Statement* const row = only_reduction(s);
+    if (!row || !program_.loops[row->target].parallel || program_.loops[s.target].dimensions.size() != 1) return false;
+    const auto& body = program_.blocks[row->body].statements;
+    return calls_of_functions(row->body) == 0 && std::none_of(body.begin(), body.end(), [&](const Statement& each) {
+             return each.kind == Kind::reduce && program_.variables[each.target].type.dtype.is_bool();
+           });
+  }
+
+  /// Whether the loop is one reduction of an array along another axis than the lanes', whose neighbouring columns are
+  /// neighbours in memory.
+  bool sweeps_rows(Nest& nest, const Statement& s) {
+    const Statement* const rows = only_reduction(s);
+    if (!rows || program_.loops[rows->target].parallel) return false;
+    const auto last = static_cast<std::uint32_t>(nest.rank() - 1);
+    bool found = false;
+    for (const Place& place : nest.places()) {
+      if (place.writes() || place.weight == 1) continue;
+      const Access access = nest.access(place);
+      const Nest::Movement movement = nest.movement(access, last);
+      if (movement.kind == Nest::Movement::Kind::none) continue;
+      if (movement.kind != Nest::Movement::Kind::axis || movement.step != 1 || access.flat ||
+          !layouts_.unit_stride(access.root, movement.axis))
+        return false;
+      found = true;
+    }
+    return found;
+  }
+
+  bool is_plain_reduction(const Statement& s) const {
+    const Loop& l = program_.loops[s.target];
+    if (!l.from_array || l.has_break || l.dimensions.size() != 1) return false;
+    bool reduces = false;
+    for (const Statement& each : program_.blocks[s.body].statements) {
+      reduces = reduces || each.kind == Kind::reduce;
+      if (each.kind != Kind::evaluate && each.kind != Kind::reduce) return false;
+      if (each.kind == Kind::reduce &&
+          (each.loop != s.target || program_.variables[each.target].type.dtype.is_complex()))
+        return false;
+    }
+    return reduces;
+  }
+
+  static bool is_plain(const Statement& s) { return s.kind == Kind::evaluate || s.kind == Kind::store; }
+
+  /// Whether a node is made of constants and arguments alone.
+  bool is_pure_throughout(NodeId id) const {
+    if (!is_pure(program_[id].op) || program_[id].op == Op::index) return false;
+    bool pure = true;
+    for_each_operand(program_, id, [&](NodeId operand) { pure = pure && is_pure_throughout(operand); });
+    return pure;
   }
 
   /// Chooses the last dimension and merges dimensions.

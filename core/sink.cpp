@@ -157,15 +157,15 @@ class Sinker {
   }
 
   /// Whether the load reads no element twice: each dimension of each loop around it moves an index of its own, or
-  /// chooses the part that a loop inside it is over. And whether it pays: in a sequential loop there may be no lanes,
-  /// so that it must then read a part of lower rank.
+  /// chooses the part that a loop inside it is over. And whether it pays: in a sequential loop of the user's there may
+  /// be no lanes, so that it must then read a part of lower rank.
   bool reads_once(const Reader& reader, RootId temporary) {
     if (reader.repeats) return false;
     const Node load = program_[statements(reader.at.block)[reader.at.statement].value];
     std::size_t dimensions = 0;
     bool parallel = true;
     for (const LoopId loop : reader.loops) {
-      parallel = parallel && program_.loops[loop].parallel;
+      parallel = parallel && (program_.loops[loop].parallel || program_.loops[loop].from_array);
       for (std::uint32_t d = 0; d < program_.loops[loop].dimensions.size(); ++d, ++dimensions)
         if (!moves_alone(load, reader.loops, builder_.index(loop, d)) && !chooses_part(load, reader.loops, loop, d))
           return false;

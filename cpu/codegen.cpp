@@ -145,6 +145,29 @@ Generator::Place::~Place() {
   if (moved_) generator_.builder_.restoreIP(before_);
 }
 
+// Code that is reached where the condition holds.
+void Generator::when(Value* condition, const char* name, const std::function<void()>& body) {
+  Block* inside = new_block(name);
+  Block* behind = new_block("behind");
+  builder_.CreateCondBr(condition, inside, behind);
+  push_scope(true);
+  builder_.SetInsertPoint(inside);
+  body();
+  if (is_live()) builder_.CreateBr(behind);
+  pop_scope();
+  builder_.SetInsertPoint(behind);
+}
+
+// Code whose values are computed again behind it.
+void Generator::apart(const char* name, ir::BlockId block, const std::function<void()>& body) {
+  Block* inside = new_block(name);
+  builder_.CreateBr(inside);
+  push_scope(false, block);
+  builder_.SetInsertPoint(inside);
+  body();
+  pop_scope();
+}
+
 // The value as the function being generated sees it: one of the function around comes in through the captures.
 llvm::Value* Generator::here(Value* value) {
   const llvm::Function* now = builder_.GetInsertBlock()->getParent();

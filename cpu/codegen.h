@@ -93,6 +93,8 @@ struct Access {
   llvm::Value* stride = nullptr;   // strided: elements between lanes
 };
 
+struct Columns;
+
 class Generator {
  public:
   Generator(const ir::Program& program, const Target& target, llvm::Module& module);
@@ -111,6 +113,8 @@ class Generator {
   Block* new_block(const char* name);
   void push_scope(bool branch, ir::BlockId block = ir::none);
   void pop_scope();
+  void when(Value* condition, const char* name, const std::function<void()>& body);
+  void apart(const char* name, ir::BlockId block, const std::function<void()>& body);
   int level() const { return static_cast<int>(scopes_.size()) - 1; }
   void define(Slot& slot, Value* value, int at);
   Value* here(Value* value);
@@ -266,7 +270,7 @@ class Generator {
                                           Value* first, Value* last);
   void end_streaming(const ir::Statement& loop);
   void lane_body(const ir::Statement& statement, const Varying& varying, Value* k, int width, Value* remaining,
-                 const std::function<void()>& finish = {});
+                 const std::function<void()>& finish = {}, const std::function<void()>& body = {});
   void set_index(ir::LoopId loop, std::uint32_t dimension, Value* k);
   bool runs_in_lanes(const ir::Statement& statement) const;
   bool has_parallel(ir::BlockId block) const;
@@ -302,6 +306,38 @@ class Generator {
   void begin_narrow(const ir::Statement& statement, std::vector<Reduction>& found);
   void end_turn_narrow(const ir::Statement& statement, std::vector<Reduction>& found, Value* turn);
   void end_narrow(std::vector<Reduction>& found);
+
+  // codegen_rows.cpp: reductions of short rows, several at once
+  Value* short_rows(const ir::Statement& statement, Value* first, Value* last);
+  void group_of_rows(const ir::Statement& statement, const ir::Statement& row, const Varying& across,
+                     const Varying& along, std::vector<Reduction>& found, Value* first, Value* length);
+  void row_into_lanes(const ir::Statement& row, const Varying& along, std::vector<Reduction>& found, int pieces,
+                      Value* length, const std::vector<Value*>& sums);
+  Value* fold_rows(const Reduction& reduction, std::vector<Value*> rows);
+  const ir::Statement& loop_in(const ir::Statement& statement) const;
+  void behind_loop(const ir::Statement& statement, const ir::Statement& inner, const std::vector<Reduction>& found,
+                   const std::function<Value*(std::size_t reduction)>& sum);
+
+  // codegen_columns.cpp: reductions down the columns of an array
+  void columns_loop(const ir::Statement& statement);
+  void share_columns(Columns& columns, std::int64_t row_bytes);
+  void make_column_memory(Columns& columns, Value* units, std::int64_t row_bytes);
+  void column_units(Columns& columns, Value* first, Value* last, Value* thread);
+  void sweep(Columns& columns, Value* from, Value* to, Value* first, Value* last, const std::vector<Value*>& sums);
+  void sweep_segment(Columns& columns, Value* from, Value* to, Value* segment, const std::vector<Value*>& row);
+  void sweep_in_registers(Columns& columns, Value* from, Value* to, Value* first, Value* last,
+                          const std::vector<Value*>& sums);
+  void add_row(Columns& columns, Value* row, Value* limit, std::vector<Value*>& sums);
+  Value* column_address(const Columns& columns, std::size_t reduction, Value* row, Value* offset);
+  void push_columns(Columns& columns, const std::vector<Value*>& row, Value* offset, Value* count);
+  void finish_columns(Columns& columns, const std::vector<Value*>& row, Value* offset, Value* count);
+  void fold_runs(Columns& columns);
+  void behind_columns(Columns& columns, Value* from, Value* to, const std::vector<Value*>& sums);
+  void along_columns(Columns& columns, Value* from, Value* to,
+                     const std::function<void(Value* at, Value* remaining)>& body);
+  Type* column_type(const Columns& columns, const Reduction& reduction) const;
+  Value* column_identity(const Columns& columns, const Reduction& reduction);
+  llvm::FixedVectorType* column_vector(const Columns& columns, const Reduction& reduction) const;
 
   const ir::Program& program_;
   const Target& target_;

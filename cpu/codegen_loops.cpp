@@ -294,6 +294,7 @@ void Generator::sequential_lanes(const Statement& s) {
 
 void Generator::parallel_loop(const Statement& s) {
   const ir::Loop& l = program_.loops[s.target];
+  if (l.role == Role::columns) return columns_loop(s);
   std::vector<Value*> trips;
   for (const ir::LoopDimension& d : l.dimensions) trips.push_back(trip_count(d));
   std::unique_ptr<Varying> varying;
@@ -442,9 +443,9 @@ void Generator::end_streaming(const Statement& loop) {
   if (program_.loops[loop.target].streaming) builder_.CreateIntrinsic(llvm::Intrinsic::x86_sse_sfence, {}, {});
 }
 
-// The body for the lanes from iteration `k` on; `remaining` of them, or all.
+// The body, or `body` in its place, for the lanes from iteration `k` on; `remaining` of them, or all.
 void Generator::lane_body(const Statement& s, const Varying& varying, Value* k, int width, Value* remaining,
-                          const std::function<void()>& finish) {
+                          const std::function<void()>& finish, const std::function<void()>& body) {
   Lanes lanes;
   lanes.loop = s.target;
   lanes.varying = &varying;
@@ -463,7 +464,7 @@ void Generator::lane_body(const Statement& s, const Varying& varying, Value* k, 
   Value* whole_mask = lanes.mask;
   const auto dimension = static_cast<std::uint32_t>(program_.loops[s.target].dimensions.size() - 1);
   set_index(s.target, dimension, k);
-  begin_terms(*reductions_.back(), true);
+  if (!body) begin_terms(*reductions_.back(), true);
   Block* next = new_block("lanes_next");
   Value* active = nullptr;
   if (varying.masked(s.body)) {
@@ -471,7 +472,10 @@ void Generator::lane_body(const Statement& s, const Varying& varying, Value* k, 
     builder_.CreateStore(active_mask(), active);
   }
   turns_.push_back({nullptr, next, nullptr, active, false});
-  statements(s.body);
+  if (body)
+    body();
+  else
+    statements(s.body);
   turns_.pop_back();
   if (is_live()) builder_.CreateBr(next);
   builder_.SetInsertPoint(next);
@@ -529,6 +533,7 @@ void Generator::run_units(const Statement& s, const Varying* varying, const std:
   const auto number = [&](std::int64_t x) { return builder_.getInt64(static_cast<std::uint64_t>(x)); };
   const auto elements = [&](Value* unit, std::int64_t size) { return builder_.CreateMul(unit, number(size)); };
   if (varying == nullptr) {
+    if (program_.loops[s.target].role == Role::rows) first = short_rows(s, first, last);
     counted(
         first, last, 1, "unit",
         [&](Value* unit, Block*, Block*) {

@@ -454,6 +454,9 @@ void Varying::find_widest() {
       use_as_data(s.condition, seen);
       if (s.kind == Kind::store || s.kind == Kind::update)
         widest_ = std::max(widest_, static_cast<int>(program_.roots[s.target].dtype.size()));
+      // Terms may be the same number in all lanes; their sums differ.
+      if (s.kind == Kind::reduce && !program_.variables[s.target].type.dtype.is_bool())
+        widest_ = std::max(widest_, static_cast<int>(program_.variables[s.target].type.dtype.size()));
       if (s.kind == Kind::loop)
         for (const ir::LoopDimension& d : program_.loops[s.target].dimensions) {
           use_as_data(d.begin, seen);

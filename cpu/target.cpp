@@ -5,10 +5,12 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <cstring>
 #include <string_view>
+#include <thread>
 
 #include <kiln/error.h>
 
@@ -225,6 +227,13 @@ std::size_t last_level_cache_bytes(const Leaves& leaves) {
   return std::size_t{1} << 20;  // no information (some containers): small enough to be safe for streaming stores
 }
 
+// A cache that many cores share is this process's in part: two cores of a chip with 504 MiB (Xeon 6) take 0.8 of the
+// time for a triad past the cache from 16 MiB an array on.
+std::size_t own_part(std::size_t cache_bytes) {
+  constexpr std::size_t share_of_core = std::size_t{16} << 20;
+  return std::min(cache_bytes, share_of_core * std::max(1u, std::thread::hardware_concurrency()));
+}
+
 Target detect() {
   const Leaves leaves = read_leaves();
   Capabilities found = capabilities_of(leaves);
@@ -236,7 +245,7 @@ Target detect() {
   target.vector_registers = found.level4 ? 32 : 16;
   target.physical_vector_bits = found.level4 ? 512 : found.avx2_and_fma ? 256 : 128;
   target.vector_bits = found.modern_avx512 ? 512 : found.avx2_and_fma ? 256 : 128;
-  target.last_level_cache_bytes = last_level_cache_bytes(leaves);
+  target.last_level_cache_bytes = own_part(last_level_cache_bytes(leaves));
   return target;
 }
 

@@ -25,6 +25,20 @@ TEST(Shapes, EagerSumOnTheSecondCallOfAnotherLine) {
   });
 }
 
+auto sweeps = jit([](Array a, Array b, Value steps) {
+  auto mid = slice(1, -1), low = slice(_, -2), high = slice(2, _);
+  for ([[maybe_unused]] Value step : range(steps)) {
+    next_line_is_wrong();
+    b(mid, mid) = 0.25 * (a(mid, low) + a(mid, high) + a(low, mid) + a(high, mid));
+    a(mid, mid) = 0.25 * (b(mid, low) + b(mid, high) + b(low, mid) + b(high, mid));
+  }
+});
+
+TEST(Shapes, OfSlicesThatAreStoredInALoop) {
+  expect_error<ShapeError>({"'='", {"f64"}, {"(6, 7)", "(8, 7)"}, "slice or broadcast"},
+                           [] { sweeps(zeros({10, 9}), zeros({8, 9}), 3); });
+}
+
 TEST(Shapes, EagerWhere) {
   const Array c = arange(3) < 2, x = zeros(3), y = zeros(4);
   expect_error<ShapeError>({"'where'", {"f64"}, {"(3,)", "(4,)"}, "equal or 1"}, [&] {
