@@ -286,8 +286,13 @@ void* Array::host_data(DType dtype, bool write, Location l) const {
   if (dtype != dtype_)
     throw DTypeError(
         text(operation, " of ", detail::described(*this), " as ", dtype, "; astype(", dtype, ") converts it"), l);
+  return host_elements(operation, write, l);
+}
+
+void* Array::host_elements(const char* operation, bool write, Location l) const {
+  concrete(*this, operation, l);
   if (write && read_only_)
-    throw UsageError(text("write() of ", detail::described(*this), ", which is read-only; copy() it first"), l);
+    throw UsageError(text(operation, " of ", detail::described(*this), ", which is read-only; copy() it first"), l);
   if (!detail::is_contiguous(*this))
     throw ShapeError(text(operation, " of ", detail::described(*this),
                           ", a view whose elements do not lie side by side; copy() it first"),

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 namespace kiln::conformance {
 namespace {
@@ -466,6 +467,26 @@ TEST(Arrays, BorrowedMemoryOfAShapeInBraces) {
   a(0, 1) = 7;
   EXPECT_EQ(numbers[1], 7);
   EXPECT_EQ(borrow(numbers, f64, {6}).shape(0).as_integer(), 6);
+}
+
+TEST(Arrays, BytesOfAnyDtype) {
+  const auto bits = [](const Array& a) {
+    std::vector<std::uint16_t> out(a.read_bytes().size() / 2);
+    std::memcpy(out.data(), a.read_bytes().data(), a.read_bytes().size());
+    return out;
+  };
+  const Array a = Array{1.0, -2.0, 0.5};
+  EXPECT_EQ(bits(a.astype(f16)), (std::vector<std::uint16_t>{0x3c00, 0xc000, 0x3800}));
+  EXPECT_EQ(bits(a.astype(bf16)), (std::vector<std::uint16_t>{0x3f80, 0xc000, 0x3f00}));
+  EXPECT_EQ(a.astype(c128)(slice(1, _)).read_bytes().size(), 32);
+  EXPECT_EQ(zeros({0, 3}, i8).read_bytes().size(), 0);
+  EXPECT_EQ(zeros({}, f32).read_bytes().size(), 4);
+
+  const Array half = zeros({2, 2}, f16);
+  const std::uint16_t one = 0x3c00;
+  std::memcpy(half(1, _).write_bytes().data(), &one, sizeof(one));
+  EXPECT_EQ(half(1, 0).as_double(), 1);
+  EXPECT_EQ(half(0, 0).as_double(), 0);
 }
 
 TEST(Arrays, StridedParametersOfEveryKind) {

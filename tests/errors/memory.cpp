@@ -121,6 +121,14 @@ TEST(Memory, SpanOfAReadOnlyArray) {
   });
 }
 
+TEST(Memory, BytesOfAReadOnlyArray) {
+  const Array a = zeros(3, f16).as_read_only();
+  expect_error<UsageError>({"write_bytes()", {"f16"}, {"(3,)"}, "copy() it first", {"read-only"}}, [&] {
+    next_line_is_wrong();
+    (void)a.write_bytes();
+  });
+}
+
 TEST(Memory, TracedElementOfAReadOnlyArgument) {
   static auto f = jit([](Array a) {
     for (Value i : range(a.shape(0))) {

@@ -437,4 +437,13 @@ TEST(Shapes, ReadingAStridedView) {
   });
 }
 
+TEST(Shapes, ReadingTheBytesOfAStridedView) {
+  const Array a = zeros({3, 4}, bf16);
+  expect_error<ShapeError>({"read_bytes()", {"bf16"}, {"(3,)"}, "copy() it first"}, [&] {
+    const Array column = a(_, 1);
+    next_line_is_wrong();
+    (void)column.read_bytes();
+  });
+}
+
 }  // namespace

@@ -212,6 +212,13 @@ class KILN_API Array {
   std::span<T> write(Location l = Location::current()) const {
     return {static_cast<T*>(host_data(dtype_of<T>(), true, l)), static_cast<std::size_t>(host_size())};
   }
+  /// The bytes of the elements, of any dtype, f16 and bf16 among them; contiguous too.
+  std::span<const std::byte> read_bytes(Location l = Location::current()) const {
+    return {static_cast<const std::byte*>(host_elements("read_bytes()", false, l)), host_bytes()};
+  }
+  std::span<std::byte> write_bytes(Location l = Location::current()) const {
+    return {static_cast<std::byte*>(host_elements("write_bytes()", true, l)), host_bytes()};
+  }
 
 #define KILN_ARRAY_UPDATE(op)                  \
   Array& operator op(const ArrayOperand & x)&; \
@@ -234,7 +241,9 @@ class KILN_API Array {
   View view(const IndexItem* const* items, int count) const;
   Element element(const Operand* const* indices, int count, Location l) const;
   void* host_data(DType dtype, bool write, Location l) const;
+  void* host_elements(const char* operation, bool write, Location l) const;
   std::int64_t host_size() const;
+  std::size_t host_bytes() const { return static_cast<std::size_t>(host_size()) * dtype_.size(); }
 
   detail::Layout layout_;               // concrete
   detail::Storage* storage_ = nullptr;  // concrete
