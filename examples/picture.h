@@ -1,4 +1,4 @@
-// Pictures for the examples: colours for numbers, and a PNG file.
+// Pictures for the examples: colours for numbers, and PNG files.
 #pragma once
 
 #include <png.h>
@@ -31,6 +31,25 @@ inline std::vector<std::uint8_t> colours(std::span<const std::int32_t> counts, i
       pixels.insert(pixels.end(), 3, 0);
   }
   return pixels;
+}
+
+/// Width × height pixels of three bytes each.
+struct Picture {
+  std::uint32_t width = 0, height = 0;
+  std::vector<std::uint8_t> pixels;
+};
+
+inline Picture read_png(const std::string& path) {
+  png_image image{};
+  image.version = PNG_IMAGE_VERSION;
+  if (!png_image_begin_read_from_file(&image, path.c_str()))
+    throw std::runtime_error("cannot read " + path + ": " + image.message);
+  image.format = PNG_FORMAT_RGB;
+  Picture picture{image.width, image.height, std::vector<std::uint8_t>(PNG_IMAGE_SIZE(image))};
+  const png_color black{};  // behind what is transparent
+  if (!png_image_finish_read(&image, &black, picture.pixels.data(), 0, nullptr))
+    throw std::runtime_error("cannot read " + path + ": " + image.message);
+  return picture;
 }
 
 /// Writes width × height pixels of three bytes each.
