@@ -1,82 +1,15 @@
 // The benches of the plan: inputs, references by plain scalar code, natives from the table, and what must be reached.
+// Here the tutorial, elementwise functions, streams, full reductions, crossovers and warm calls.
+#include <algorithm>
 #include <cmath>
-#include <cstring>
-#include <memory>
 #include <type_traits>
 
 #include <fmt/format.h>
 
-#include "bench/natives/natives.h"
-#include "bench/suite.h"
+#include "bench/prepare.h"
 
 namespace bench {
 namespace {
-
-template <class T>
-std::string dtype_of() {
-  if constexpr (std::is_same_v<T, float>) return "f32";
-  if constexpr (std::is_same_v<T, double>) return "f64";
-  return "i64";
-}
-
-// The contender that calls one native kernel.
-Contender& add_native(Work& work, std::string variant, const NativeBuild& build, const NativeKernel& native,
-                      NativeCall call) {
-  const int threads = call.threads;
-  Contender& contender = work.add(
-      std::move(variant), threads, [call, run = native.run] { run(call); }, [&work] { return work.outputs(); });
-  contender.implementation = fmt::format("{} {}", build.compiler, native.implementation);
-  contender.before = [threads] { natives_wake(threads); };
-  contender.after = [threads] { natives_sleep(threads); };
-  return contender;
-}
-
-// The natives of `kernel` for each thread count: variant "native" or "native_fast", many implementations of each.
-// `serial_too`: also on one thread in the group of several, as "native_serial".
-void add_natives(Work& work, const std::string& kernel, bool with_fast = true, bool serial_too = false) {
-  NativeCall call;
-  for (std::size_t index = 0; index < work.input_count(); ++index) call.inputs[index] = work.input(index).data;
-  for (std::size_t index = 0; index < work.outputs().size(); ++index) call.outputs[index] = work.output(index);
-  for (std::size_t index = 0; index < work.scalars().size(); ++index) call.scalars[index] = work.scalar(index);
-  call.n = work.n();
-  const NativeBuilds builds = native_builds();
-  for (std::size_t b = 0; b < builds.count; ++b) {
-    const NativeBuild& build = *builds.data[b];
-    if (build.fast && !with_fast) continue;
-    for (std::size_t f = 0; f < build.file_count; ++f)
-      for (std::size_t k = 0; k < build.files[f].count; ++k) {
-        const NativeKernel& native = build.files[f].data[k];
-        if (kernel != native.bench || work.dtype() != native.dtype) continue;
-        for (const int threads : work.thread_counts()) {
-          NativeCall mine = call;
-          mine.threads = threads;
-          std::string variant = build.fast ? "native_fast" : "native";
-          // Mandelbrot's implementations are variants of their own: so many vectors in flight.
-          if (kernel == "mandelbrot" && std::strncmp(native.implementation, "avx", 3) == 0)
-            variant = fmt::format("native_{}{}", native.implementation, build.fast ? "_fast" : "");
-          add_native(work, std::move(variant), build, native, mine);
-        }
-        if (serial_too && !build.fast && work.threads() > 1)
-          add_native(work, "native_serial", build, native, call).group = work.threads();
-      }
-  }
-}
-
-// Fills references[index] with f(i) on all cores.
-template <class R, class Function>
-void set_reference(Work& work, std::int64_t count, Function function) {
-  R* reference = work.add_reference(dtype_of<R>(), count).template as<R>();
-  on_all_cores(count, [=](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) reference[i] = R(function(i));
-  });
-}
-
-template <class T>
-T* random_input(Work& work, std::int64_t count, double low, double high, std::uint64_t seed) {
-  T* values = work.add_input(dtype_of<T>(), count).template as<T>();
-  fill_random(values, count, low, high, seed);
-  return values;
-}
 
 template <class T>
 void prepare_tutorial(Work& work) {
@@ -201,25 +134,54 @@ void prepare_chain6(Work& work) {
   add_natives(work, "chain6");
 }
 
+template <class Term>
+double total_of(std::int64_t n, Term term) {
+  long double total = 0;
+  constexpr std::int64_t block = 4096;
+  for (std::int64_t from = 0; from < n; from += block) {
+    long double part = 0;
+    for (std::int64_t i = from; i < std::min(n, from + block); ++i) part += term(i);
+    total += part;
+  }
+  return double(total);
+}
+
 // Kiln's order of a sum is a tree, good to a few units; the natives' chains of additions lose more the longer they are.
 template <class T>
 void prepare_reduction(Work& work, bool dot) {
   const std::int64_t n = work.n();
   const T* x = random_input<T>(work, n, 0, 1, 1);
   const T* y = dot ? random_input<T>(work, n, 0, 1, 2) : nullptr;
-  long double total = 0;
-  constexpr std::int64_t block = 4096;
-  for (std::int64_t from = 0; from < n; from += block) {
-    long double part = 0;
-    for (std::int64_t i = from; i < std::min(n, from + block); ++i)
-      part += dot ? double(x[i]) * double(y[i]) : double(x[i]);
-    total += part;
-  }
+  const double total = total_of(n, [=](std::int64_t i) { return dot ? double(x[i]) * double(y[i]) : double(x[i]); });
   set_reference<T>(work, 1, [=](std::int64_t) { return total; });
   work.add_output(dtype_of<T>(), 1);
   work.set_tolerances({8, 0, 0}, {8, 0, 0});
   work.set_native_tolerance({16 + 1e-4 * double(n), 0, 0});
   add_natives(work, dot ? "dot" : "sum");
+}
+
+// The sum of where(a > 0, a * b, 0).
+template <class T>
+void prepare_where_sum(Work& work) {
+  const std::int64_t n = work.n();
+  const T* a = random_input<T>(work, n, -1, 1, 1);
+  const T* b = random_input<T>(work, n, 0, 1, 2);
+  const double total = total_of(n, [=](std::int64_t i) { return a[i] > 0 ? double(a[i]) * double(b[i]) : 0.0; });
+  set_reference<T>(work, 1, [=](std::int64_t) { return total; });
+  work.add_output(dtype_of<T>(), 1);
+  work.set_tolerances({8, 0, 0}, {8, 0, 0});
+  work.set_native_tolerance({16 + 1e-4 * double(n), 0, 0});
+  add_natives(work, "where_sum");
+}
+
+// Of 1e8 numbers in f32 some are equal: the first of the smallest is right.
+template <class T>
+void prepare_argmin(Work& work) {
+  const T* x = random_input<T>(work, work.n(), -1, 1, 1);
+  const std::int64_t first = std::min_element(x, x + work.n()) - x;
+  set_reference<std::int64_t>(work, 1, [=](std::int64_t) { return first; });
+  work.add_output("i64", 1);
+  add_natives(work, "argmin", false);
 }
 
 // Only Kiln's own contenders, serial against parallel.
@@ -247,15 +209,6 @@ void prepare_call(Work& work, int count) {
     total += x[0];
   }
   set_reference<float>(work, 1, [=](std::int64_t) { return count == 1 ? total + 1 : total; });
-}
-
-using Prepare = std::function<void(Work&)>;
-constexpr auto ratio = Target::Kind::ratio;
-
-void add_floats(Suite& suite, const std::string& name, std::int64_t n, Prepare f32, Prepare f64,
-                const std::vector<Target>& targets) {
-  suite.add_bench({name, "f32", n, std::move(f32), targets, false, ""});
-  suite.add_bench({name, "f64", n, std::move(f64), targets, false, ""});
 }
 
 void add_tutorials(Suite& suite) {
@@ -310,6 +263,10 @@ void add_reductions(Suite& suite, bool quick) {
       add_floats(
           suite, dot ? "dot" : "sum", n, [dot](Work& work) { prepare_reduction<float>(work, dot); },
           [dot](Work& work) { prepare_reduction<double>(work, dot); }, targets);
+  const std::int64_t n = quick ? 10'000'000 : 100'000'000;
+  add_floats(suite, "where_sum", n, prepare_where_sum<float>, prepare_where_sum<double>,
+             {{ratio, "kiln", "native_fast", 1.15, 0}});
+  add_floats(suite, "argmin", n, prepare_argmin<float>, prepare_argmin<double>, {{ratio, "kiln", "native", 1.15, 0}});
 }
 
 void add_crossovers(Suite& suite, bool quick) {
@@ -337,7 +294,10 @@ void register_benches(Suite& suite, bool quick) {
              mandelbrot_targets);
   add_maths(suite, quick);
   add_streams(suite, quick);
+  add_half_benches(suite, quick);
   add_reductions(suite, quick);
+  add_axis_benches(suite, quick);
+  add_loop_benches(suite, quick);
   add_crossovers(suite, quick);
   for (const auto& [count, limit] : {std::pair{1, 100e-9}, std::pair{2, 120e-9}, std::pair{4, 200e-9}})
     suite.add_bench({fmt::format("call_{}", count),

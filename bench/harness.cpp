@@ -189,6 +189,7 @@ const Lane* best_of(const std::vector<Lane>& lanes, const std::string& variant) 
 
 double value_of(const Target& target, const Lane& lane, const Lane* against) {
   if (target.kind == Target::Kind::seconds) return median(lane.samples);
+  if (target.kind == Target::Kind::bytes) return lane.contender->bytes();
   std::vector<double> pairs;
   for (std::size_t round = 0; round < lane.samples.size(); ++round)
     pairs.push_back(target.kind == Target::Kind::ratio ? lane.samples[round] / against->samples[round]
@@ -202,7 +203,7 @@ void add_outcomes(const Bench& bench, int group, const std::vector<Lane>& lanes,
     if (target.group == 2 && group == 1) continue;
     const Lane* lane = best_of(lanes, target.variant);
     const Lane* against = best_of(lanes, target.against);
-    if (!lane || (!against && target.kind != Target::Kind::seconds)) continue;
+    if (!lane || (!against && !target.against.empty())) continue;
     Outcome outcome{bench.name, bench.dtype, bench.n, group, target, value_of(target, *lane, against), false};
     outcome.reached = outcome.value <= target.limit;
     measured.outcomes.push_back(outcome);

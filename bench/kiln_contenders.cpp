@@ -4,21 +4,32 @@
 namespace bench {
 
 kiln::DType dtype_named(const std::string& name) {
-  return name == "f32" ? kiln::f32 : name == "f64" ? kiln::f64 : kiln::i64;
+  for (const kiln::DType dtype : {kiln::f16, kiln::bf16, kiln::f32, kiln::f64})
+    if (name == dtype.name()) return dtype;
+  return kiln::i64;
 }
 
-kiln::Array borrowed(const View& view, std::initializer_list<std::int64_t> extents) {
+kiln::Array borrowed(const View& view, std::span<const std::int64_t> extents) {
   return kiln::borrow(const_cast<void*>(view.data), dtype_named(view.dtype), extents);
 }
 
 View view_of(const kiln::Array& array) {
-  std::int64_t count = 1;
-  for (int axis = 0; axis < array.rank(); ++axis) count *= array.extent(axis);
-  const kiln::DType dtype = array.dtype();
-  const void* data = dtype == kiln::f32   ? static_cast<const void*>(array.read<float>().data())
-                     : dtype == kiln::f64 ? static_cast<const void*>(array.read<double>().data())
-                                          : static_cast<const void*>(array.read<std::int64_t>().data());
-  return {data, dtype.name(), count};
+  const std::span<const std::byte> bytes = array.read_bytes();
+  return {bytes.data(), array.dtype().name(), std::int64_t(bytes.size() / array.dtype().size())};
+}
+
+void count_memory(Contender& contender) {
+  const auto bytes = std::make_shared<double>(0);
+  contender.before = [before = contender.before] {
+    before();
+    kiln::reset_high_water_mark();
+  };
+  contender.after = [bytes, after = contender.after] {
+    after();
+    const kiln::MemoryInfo memory = kiln::memory_info();
+    *bytes = double(memory.high_water_mark - memory.bytes_in_use);
+  };
+  contender.bytes = [bytes] { return *bytes; };
 }
 
 std::string last_call_in_words() {
@@ -32,6 +43,8 @@ void register_kiln_benches(Suite& suite) {
   suite.add_header("llvm", KILN_LLVM_VERSION);
   register_kiln_loops(suite);
   register_kiln_expressions(suite);
+  register_kiln_axes(suite);
+  register_kiln_simulations(suite);
   register_kiln_calls(suite);
 }
 

@@ -18,6 +18,9 @@ const auto copy_of = kiln::jit([](Array b) { return b.copy(); });
 const auto triad = kiln::jit([](Array b, Array c, Value s) { return b + s * c; });
 const auto sum_of = kiln::jit([](Array x) { return sum(x); });
 const auto dot_of = kiln::jit([](Array x, Array y) { return dot(x, y); });
+const auto where_sum_of = kiln::jit([](Array a, Array b) { return sum(where(a > 0, a * b, 0)); });
+
+const auto argmin_of = kiln::jit([](Array x) { return argmin(x); });
 
 // Interpreted, an element takes some tens of nanoseconds: only where that is a matter of milliseconds.
 constexpr std::int64_t most_interpreted = 10'000;
@@ -72,6 +75,20 @@ void add_dot_of(Work& work) {
 void add_sum(Work& work) { return work.dtype() == "f32" ? add_sum_of<float>(work) : add_sum_of<double>(work); }
 void add_dot(Work& work) { return work.dtype() == "f32" ? add_dot_of<float>(work) : add_dot_of<double>(work); }
 
+template <class T>
+void add_where_sum_of(Work& work) {
+  const Array a = borrowed(work.input(0)), b = borrowed(work.input(1));
+  add_for_threads(work, "kiln", [=] { return T(where_sum_of(a, b)); });
+}
+void add_where_sum(Work& work) {
+  return work.dtype() == "f32" ? add_where_sum_of<float>(work) : add_where_sum_of<double>(work);
+}
+
+void add_argmin(Work& work) {
+  const Array x = borrowed(work.input(0));
+  add_for_threads(work, "kiln", [=] { return std::int64_t(argmin_of(x)); });
+}
+
 // With all threads allowed against one thread, in one group. `call` takes the function with its options.
 template <class Function, class Call>
 void add_crossover(Work& work, const Function& function, const Call& call) {
@@ -107,6 +124,8 @@ void register_kiln_expressions(Suite& suite) {
   suite.extend("chain6", add_chain6);
   suite.extend("sum", add_sum);
   suite.extend("dot", add_dot);
+  suite.extend("where_sum", add_where_sum);
+  suite.extend("argmin", add_argmin);
   suite.extend("crossover_triad", add_crossover_triad);
   suite.extend("crossover_exp", add_crossover_exp);
 }

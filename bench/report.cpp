@@ -36,6 +36,9 @@ std::string target_text(const Outcome& outcome) {
     case Target::Kind::seconds:
       return fmt::format("{} = {}, at most {}: {}", target.variant, duration_text(outcome.value),
                          duration_text(target.limit), verdict);
+    case Target::Kind::bytes:
+      return fmt::format("{} takes {:.0f} KiB beside inputs and outputs, at most {:.0f} KiB: {}", target.variant,
+                         outcome.value / 1024, target.limit / 1024, verdict);
   }
   return {};
 }

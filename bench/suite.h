@@ -10,9 +10,9 @@
 
 namespace bench {
 
-// What a variant must reach, compared with `against` or, where that is empty, by itself.
+// What a variant must reach, compared with `against` or, where that is empty, by itself. bytes: Contender::bytes.
 struct Target {
-  enum class Kind { ratio, difference, seconds };
+  enum class Kind { ratio, difference, seconds, bytes };
   Kind kind = Kind::ratio;
   std::string variant;
   std::string against;

@@ -31,6 +31,9 @@ bool close(T result, T reference, const Tolerance& tolerance) {
 
 bool close(std::int64_t result, std::int64_t reference, const Tolerance&) { return result == reference; }
 
+// The bits of an f16 or a bf16: every operation on them is rounded, so there is one right result.
+bool close(std::uint16_t result, std::uint16_t reference, const Tolerance&) { return result == reference; }
+
 template <class T>
 std::string difference_of(const View& result, const View& reference, const Tolerance& tolerance) {
   const T* ours = static_cast<const T*>(result.data);
@@ -62,6 +65,7 @@ std::string difference_of(const View& result, const View& reference, const Toler
 }  // namespace
 
 std::size_t size_of_dtype(const std::string& dtype) {
+  if (dtype == "f16" || dtype == "bf16") return 2;
   if (dtype == "f32") return 4;
   if (dtype == "f64" || dtype == "i64") return 8;
   throw std::invalid_argument("no such dtype in the benchmark: " + dtype);
@@ -121,6 +125,7 @@ std::string difference(const View& result, const View& reference, const Toleranc
     return fmt::format("the result has {} elements where {} are right", result.count, reference.count);
   if (reference.dtype == "f32") return difference_of<float>(result, reference, tolerance);
   if (reference.dtype == "f64") return difference_of<double>(result, reference, tolerance);
+  if (size_of_dtype(reference.dtype) == 2) return difference_of<std::uint16_t>(result, reference, tolerance);
   return difference_of<std::int64_t>(result, reference, tolerance);
 }
 

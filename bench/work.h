@@ -13,7 +13,7 @@ namespace bench {
 
 std::size_t size_of_dtype(const std::string& dtype);
 
-// An array in memory, contiguous. `count` elements of `dtype` ("f32", "f64", "i64").
+// An array in memory, contiguous. `count` elements of `dtype` ("f16", "bf16", "f32", "f64", "i64").
 struct View {
   const void* data = nullptr;
   std::string dtype;
@@ -39,6 +39,7 @@ struct Contender {
   std::function<std::string()> describe;       // after the last run, instead of `implementation`: "2 threads, 512-bit"
   std::function<void()> before;                // at the beginning of its turn, not timed
   std::function<void()> after;                 // at its end, not timed
+  std::function<double()> bytes;               // after the last run: the memory it took beside inputs and outputs
 };
 
 class Work {
@@ -57,6 +58,12 @@ class Work {
   Buffer& add_output(const std::string& dtype, std::int64_t count);
   Buffer& add_reference(const std::string& dtype, std::int64_t count);
   void set_scalars(std::vector<double> scalars) { scalars_ = std::move(scalars); }
+  void set_extents(std::vector<std::int64_t> extents) { extents_ = std::move(extents); }
+  // Where outputs are inputs too: what puts them into their first state, before each turn of a contender.
+  void set_restore(std::function<void()> restore) { restore_ = std::move(restore); }
+  void restore() const {
+    if (restore_) restore_();
+  }
   void set_tolerances(Tolerance strict, Tolerance fast) {
     strict_ = strict;
     fast_ = fast;
@@ -72,6 +79,7 @@ class Work {
   }
   double scalar(std::size_t index) const { return scalars_.at(index); }
   const std::vector<double>& scalars() const { return scalars_; }
+  const std::vector<std::int64_t>& extents() const { return extents_; }
   const std::vector<View>& outputs() const { return output_views_; }
   void* output(std::size_t index) const { return outputs_.at(index).data(); }
   const std::vector<View>& references() const { return reference_views_; }
@@ -108,6 +116,8 @@ class Work {
   std::vector<Buffer> inputs_, outputs_, references_;
   std::vector<View> input_views_, output_views_, reference_views_;
   std::vector<double> scalars_;
+  std::vector<std::int64_t> extents_;
+  std::function<void()> restore_;
   Tolerance strict_, fast_;
   std::optional<Tolerance> native_;
   std::vector<Contender> contenders_;

@@ -10,9 +10,10 @@ namespace bench {
 // different compilers and with different floating-point flags can share it.
 struct NativeCall {
   const void* inputs[4] = {};
-  void* outputs[2] = {};
+  void* outputs[3] = {};
   double scalars[4] = {};
-  std::int64_t n = 0;  // elements, or the side of a square
+  std::int64_t extents[3] = {};  // of an array of several axes
+  std::int64_t n = 0;            // elements, or the side of a square
   int threads = 1;
 };
 
@@ -21,7 +22,7 @@ using NativeFunction = void (*)(const NativeCall& call);
 struct NativeKernel {
   const char* bench;           // "triad"
   const char* implementation;  // "512-bit, streaming"; for mandelbrot the variant of the record, "avx2_x2"
-  const char* dtype;           // of the input: "f32", "f64", "i64"
+  const char* dtype;           // of the input: "f16", "bf16", "f32", "f64", "i64"
   NativeFunction run;
 };
 

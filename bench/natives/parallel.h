@@ -17,16 +17,16 @@ namespace NATIVE_NAMESPACE {
 
 using std::int64_t;
 
-// Calls body(begin, end, thread) for equal parts whose bounds are multiples of 256 elements, so that an aligned array's
-// parts are aligned. One thread never touches OpenMP. Only `omp parallel` is asked of the runtime, because that is
-// the entry at which code from g++ and from clang can be served by one and the same libomp.
-template <class Body>
+// Calls body(begin, end, thread) for equal parts whose bounds are multiples of `unit`: 256 elements, so that an aligned
+// array's parts are aligned, or 1 where what is divided are rows. One thread never touches OpenMP. Only `omp parallel`
+// is asked of the runtime, because that is the entry at which code from g++ and from clang can be served by one and the
+// same libomp.
+template <int64_t unit = 256, class Body>
 inline void parallel_parts(int64_t n, int threads, Body body) {
   if (threads <= 1) {
     body(int64_t{0}, n, 0);
     return;
   }
-  constexpr int64_t unit = 256;
   const int64_t units = (n + unit - 1) / unit;
 #pragma omp parallel num_threads(threads)
   {

@@ -1,6 +1,7 @@
-// Native copy, triad (inputs b, c; scalar s), chain6 (inputs a, b, c, d), sum and dot: bound by memory.
+// Native copy, triad (inputs b, c; scalar s), chain6 (inputs a, b, c, d), sum, dot and where_sum (inputs a, b): bound
+// by memory.
 #include "natives/natives.h"
-#include "natives/vectors.h"
+#include "natives/sums.h"
 
 namespace NATIVE_NAMESPACE {
 namespace {
@@ -80,53 +81,6 @@ void chain6_vector(const NativeCall& call) {
   });
 }
 
-// A partial result to a cache line, so that the threads do not share one.
-template <class T>
-struct alignas(128) Partial {
-  T value;
-};
-constexpr int most_threads = 256;
-
-template <class T, class Part>
-inline T reduce_parts(int64_t n, int threads, Part part) {
-  if (threads <= 1) return part(int64_t{0}, n);
-  if (threads > most_threads) threads = most_threads;
-  Partial<T> partials[most_threads];
-  for (int thread = 0; thread < threads; ++thread) partials[thread].value = T(0);
-  parallel_parts(n, threads,
-                 [&](int64_t begin, int64_t end, int thread) { partials[thread].value = part(begin, end); });
-  T total = T(0);
-  for (int thread = 0; thread < threads; ++thread) total += partials[thread].value;
-  return total;
-}
-
-// Eight accumulators of a vector each hide the latency of the addition; the order is free.
-template <class T, int bytes, class Term>
-inline T accumulate(int64_t begin, int64_t end, Term term) {
-  using V = Vector<T, bytes>;
-  constexpr int64_t lanes = bytes / sizeof(T);
-  V sums[8] = {};
-  int64_t i = begin;
-  for (; i + 8 * lanes <= end; i += 8 * lanes)
-    for (int k = 0; k < 8; ++k) sums[k] += term.template at<V>(i + k * lanes);
-  for (; i + lanes <= end; i += lanes) sums[0] += term.template at<V>(i);
-  for (int width = 4; width >= 1; width /= 2)
-    for (int k = 0; k < width; ++k) sums[k] += sums[k + width];
-  T total = T(0);
-  for (int lane = 0; lane < lanes; ++lane) total += sums[0][lane];
-  for (; i < end; ++i) total += term.template at<T>(i);
-  return total;
-}
-
-template <class T>
-struct SumTerm {
-  const T* x;
-  template <class V>
-  V at(int64_t i) const {
-    return load<V>(x + i);
-  }
-};
-
 template <class T>
 struct DotTerm {
   const T* x;
@@ -134,6 +88,29 @@ struct DotTerm {
   template <class V>
   V at(int64_t i) const {
     return load<V>(x + i) * load<V>(y + i);
+  }
+};
+
+// What `where` picks, without a branch: the product where a is positive.
+template <class T>
+struct WhereTerm {
+  const T* a;
+  const T* b;
+  template <class V>
+  V at(int64_t i) const {
+    const V left = load<V>(a + i);
+    return left > V{} ? left * load<V>(b + i) : V{};
+  }
+};
+
+// The same numbers by another way: a negative a counts as 0.
+template <class T>
+struct ClampedTerm {
+  const T* a;
+  const T* b;
+  template <class V>
+  V at(int64_t i) const {
+    return larger(load<V>(a + i), V{}) * load<V>(b + i);
   }
 };
 
@@ -147,6 +124,13 @@ void sum_vector(const NativeCall& call) {
 template <class T, int bytes>
 void dot_vector(const NativeCall& call) {
   const DotTerm<T> term{static_cast<const T*>(call.inputs[0]), static_cast<const T*>(call.inputs[1])};
+  *static_cast<T*>(call.outputs[0]) = reduce_parts<T>(
+      call.n, call.threads, [=](int64_t begin, int64_t end) { return accumulate<T, bytes>(begin, end, term); });
+}
+
+template <class T, int bytes, template <class> class Term>
+void where_sum_vector(const NativeCall& call) {
+  const Term<T> term{static_cast<const T*>(call.inputs[0]), static_cast<const T*>(call.inputs[1])};
   *static_cast<T*>(call.outputs[0]) = reduce_parts<T>(
       call.n, call.threads, [=](int64_t begin, int64_t end) { return accumulate<T, bytes>(begin, end, term); });
 }
@@ -176,6 +160,18 @@ void dot_plain(const NativeCall& call) {
     return total;
   });
 }
+
+template <class T>
+void where_sum_plain(const NativeCall& call) {
+  const T* a = static_cast<const T*>(call.inputs[0]);
+  const T* b = static_cast<const T*>(call.inputs[1]);
+  *static_cast<T*>(call.outputs[0]) = reduce_parts<T>(call.n, call.threads, [=](int64_t begin, int64_t end) {
+    T total = T(0);
+#pragma omp simd reduction(+ : total)
+    for (int64_t i = begin; i < end; ++i) total += a[i] > T(0) ? a[i] * b[i] : T(0);
+    return total;
+  });
+}
 #endif
 
 // clang-format off
@@ -186,7 +182,9 @@ void dot_plain(const NativeCall& call) {
   {"chain6", bits "-bit", dtype, chain6_vector<T, bytes, false>},              \
   {"chain6", bits "-bit, streaming", dtype, chain6_vector<T, bytes, true>},    \
   {"sum", bits "-bit, 8 accumulators", dtype, sum_vector<T, bytes>},           \
-  {"dot", bits "-bit, 8 accumulators", dtype, dot_vector<T, bytes>},
+  {"dot", bits "-bit, 8 accumulators", dtype, dot_vector<T, bytes>},           \
+  {"where_sum", bits "-bit, masked", dtype, where_sum_vector<T, bytes, WhereTerm>},     \
+  {"where_sum", bits "-bit, clamped", dtype, where_sum_vector<T, bytes, ClampedTerm>},
 
 #define NATIVE_LOOP_ROWS(dtype, T)                                             \
   {"copy", "memcpy", dtype, copy_plain<T>},                                    \
@@ -205,6 +203,8 @@ const NativeKernel rows[] = {
     {"sum", "omp simd", "f64", sum_plain<double>},
     {"dot", "omp simd", "f32", dot_plain<float>},
     {"dot", "omp simd", "f64", dot_plain<double>},
+    {"where_sum", "omp simd", "f32", where_sum_plain<float>},
+    {"where_sum", "omp simd", "f64", where_sum_plain<double>},
 #endif
 };
 // clang-format on

@@ -40,6 +40,15 @@ inline void stream(double* to, Double4 value) { _mm256_stream_pd(to, (__m256d)va
 inline Float8 square_root(Float8 value) { return (Float8)_mm256_sqrt_ps((__m256)value); }
 inline Double4 square_root(Double4 value) { return (Double4)_mm256_sqrt_pd((__m256d)value); }
 
+inline Float8 larger(Float8 x, Float8 y) { return (Float8)_mm256_max_ps((__m256)x, (__m256)y); }
+inline Double4 larger(Double4 x, Double4 y) { return (Double4)_mm256_max_pd((__m256d)x, (__m256d)y); }
+inline Float8 smaller(Float8 x, Float8 y) { return (Float8)_mm256_min_ps((__m256)x, (__m256)y); }
+inline Double4 smaller(Double4 x, Double4 y) { return (Double4)_mm256_min_pd((__m256d)x, (__m256d)y); }
+inline float larger(float x, float y) { return x > y ? x : y; }
+inline double larger(double x, double y) { return x > y ? x : y; }
+inline float smaller(float x, float y) { return x < y ? x : y; }
+inline double smaller(double x, double y) { return x < y ? x : y; }
+
 #ifdef __AVX512F__
 using Float16 = Vector<float, 64>;
 using Double8 = Vector<double, 64>;
@@ -47,6 +56,10 @@ inline void stream(float* to, Float16 value) { _mm512_stream_ps(to, (__m512)valu
 inline void stream(double* to, Double8 value) { _mm512_stream_pd(to, (__m512d)value); }
 inline Float16 square_root(Float16 value) { return (Float16)_mm512_sqrt_ps((__m512)value); }
 inline Double8 square_root(Double8 value) { return (Double8)_mm512_sqrt_pd((__m512d)value); }
+inline Float16 larger(Float16 x, Float16 y) { return (Float16)_mm512_max_ps((__m512)x, (__m512)y); }
+inline Double8 larger(Double8 x, Double8 y) { return (Double8)_mm512_max_pd((__m512d)x, (__m512d)y); }
+inline Float16 smaller(Float16 x, Float16 y) { return (Float16)_mm512_min_ps((__m512)x, (__m512)y); }
+inline Double8 smaller(Double8 x, Double8 y) { return (Double8)_mm512_min_pd((__m512d)x, (__m512d)y); }
 #define NATIVE_512(...) __VA_ARGS__
 #else
 #define NATIVE_512(...)
