@@ -7,6 +7,7 @@
 #include "core/error_text.h"
 #include "core/floating_point.h"
 #include "core/frozen.h"
+#include "core/in_flight.h"
 #include "core/interpret.h"
 #include "core/last_call.h"
 #include "core/results.h"
@@ -22,6 +23,8 @@ namespace {
 
 // Past so many variants of one signature a generic one is made, which consults no optional fact.
 constexpr int most_variants = 8;
+
+constinit std::atomic<FunctionState*> functions{nullptr};  // all that were called; only ever grows
 
 bool matches(const Variant& v, const GatheredCall& call) {
   if (!(v.signature == call.signature)) return false;
@@ -99,7 +102,8 @@ Variant* find_or_specialize(Function& function, const JitOptions& options, const
   made->reason = std::move(reason);
   Variant* v = made.release();
   last_call_state.compiled = true;
-  last_call_state.lookup = v->reason.c_str();
+  const std::size_t length = v->reason.copy(last_call_state.lookup, sizeof last_call_state.lookup - 1);
+  last_call_state.lookup[length] = 0;
   v->next = state.variants.load();
   while (!state.variants.compare_exchange_weak(v->next, v, std::memory_order_release)) {
   }
@@ -300,12 +304,34 @@ FunctionState& state_of(Function& function) {
   void* state = slot.load(std::memory_order_acquire);
   if (!state) {
     auto* made = new FunctionState;
-    if (slot.compare_exchange_strong(state, made))
-      state = made;
-    else
+    if (!slot.compare_exchange_strong(state, made)) {
       delete made;
+      return *static_cast<FunctionState*>(state);
+    }
+    state = made;
+    made->next = functions.load(std::memory_order_relaxed);
+    while (!functions.compare_exchange_weak(made->next, made, std::memory_order_release)) {
+    }
   }
   return *static_cast<FunctionState*>(state);
+}
+
+namespace {
+
+void take_variants(FunctionState& state, std::vector<std::unique_ptr<Variant>>& taken) {
+  for (Variant* v = state.variants.exchange(nullptr, std::memory_order_acq_rel); v;) {
+    Variant* const next = v->next;  // before the list may free it
+    taken.emplace_back(v);
+    v = next;
+  }
+}
+
+}  // namespace
+
+void release_specializations(Function& function) {
+  std::vector<std::unique_ptr<Variant>> taken;
+  take_variants(state_of(function), taken);
+  free_when_unused(std::move(taken));
 }
 
 void locate(Function& function, const Location& where) {
@@ -321,6 +347,7 @@ void call(Function& function, const JitOptions& options, const Argument* argumen
   if (Tracing* tracing = Tracing::checked()) return tracing->run(function, arguments, count, results, where);
   GatheredCall call;
   gather(arguments, count, options, where, call);
+  const InFlight in_flight;
   last_call_state.compiled = false;
   Variant* v = find(state_of(function), call);
   if (!v)
@@ -331,3 +358,14 @@ void call(Function& function, const JitOptions& options, const Argument* argumen
 }
 
 }  // namespace kiln::detail
+
+namespace kiln {
+
+void release_specializations() {
+  std::vector<std::unique_ptr<detail::Variant>> taken;
+  for (detail::FunctionState* f = detail::functions.load(std::memory_order_acquire); f; f = f->next)
+    detail::take_variants(*f, taken);
+  detail::free_when_unused(std::move(taken));
+}
+
+}  // namespace kiln

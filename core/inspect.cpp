@@ -4,6 +4,7 @@
 #include "core/access.h"
 #include "core/dispatch.h"
 #include "core/error_text.h"
+#include "core/in_flight.h"
 #include "core/last_call.h"
 #include "core/parallelise.h"
 #include "core/results.h"
@@ -61,6 +62,7 @@ void Specializations::add(const Specialization& s) {
 namespace detail {
 
 Specializations specializations(Function& function) {
+  const InFlight in_flight;
   std::vector<const Variant*> oldest_first;
   for (const Variant* v = state_of(function).variants.load(); v; v = v->next)
     oldest_first.insert(oldest_first.begin(), v);
@@ -72,6 +74,7 @@ Specializations specializations(Function& function) {
 }
 
 Text inspect(Function& function, const char* what, const Location& where) {
+  const InFlight in_flight;
   const Variant* v = state_of(function).variants.load();
   if (!v) throw UsageError("inspect: nothing has been compiled yet; call the function first", where);
   const auto is = [&](const char* form) { return std::strcmp(what, form) == 0; };

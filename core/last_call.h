@@ -9,7 +9,7 @@ struct LastCallState {
   LaunchReport report;
   int vector_bits = 0;
   bool compiled = false;
-  const char* lookup = "";  // of a variant, which lives forever
+  char lookup[120] = "";  // a copy: the variant may be released
 };
 
 /// Read and written by every call: no guard, no look-up of the thread's storage.

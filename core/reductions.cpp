@@ -181,14 +181,15 @@ Array reduce(ReductionId id, const ArrayOperand& x, const Reduce& options) {
   const ReductionRow& row = detail::row(id);
   check_reducible(row.name, x);
   check_taken(row, x, options);
-  check_dtypes(row, x, options.dtype);
+  const std::optional<DType> dtype = options.dtype ? std::optional(*options.dtype) : std::nullopt;
+  check_dtypes(row, x, dtype);
   Reduction r{.id = id, .is_array = true};
   r.axes = axes_of(row, x, options.axis);
   r.keepdims = options.keepdims;
-  r.dtype = options.dtype;
+  r.dtype = dtype;
   if (options.initial) r.initial = &*options.initial;
   if (Access::state(options.where) != Access::State::undefined) r.where = &options.where;
-  const Value ddof = options.ddof.value_or(0);
+  const Value ddof = (options.ddof ? *options.ddof : 0);
   if (options.ddof) r.ddof = &ddof;
   if (r.where != nullptr) check_where(row, x, r);
   if (r.initial != nullptr) check_initial(row, x, r);

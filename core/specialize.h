@@ -12,7 +12,8 @@
 
 namespace kiln::detail {
 
-/// One compiled or interpreted form of a function; never changed or freed once made.
+/// One compiled or interpreted form of a function; never changed once made, freed when it is released and no call reads
+/// it.
 struct Variant {
   Signature signature;
   std::vector<Fact> facts;  // must hold again for a call to use it

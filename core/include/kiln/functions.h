@@ -4,7 +4,7 @@
 #include <kiln/array.h>
 
 #include <cstdlib>
-#include <optional>
+#include <new>
 #include <span>
 #include <tuple>
 #include <vector>
@@ -110,6 +110,36 @@ struct Axes {
   }
 };
 
+/// An option that may be left out. (std::optional would bring its header into every program.)
+template <class T>
+class Optional {
+ public:
+  Optional() = default;
+  template <class U>
+    requires std::convertible_to<const U&, T>
+  Optional(const U& x) : value_(x), given_(true) {}
+  template <class U>
+    requires std::convertible_to<const U&, T>
+  void emplace(const U& x) {
+    value_.~T();
+    new (&value_) T(x);
+    given_ = true;
+  }
+  bool has_value() const { return given_; }
+  explicit operator bool() const { return given_; }
+  const T& operator*() const { return value_; }
+
+ private:
+  static T none() {
+    if constexpr (std::is_default_constructible_v<T>)
+      return T();
+    else
+      return T(0);
+  }
+  T value_ = none();
+  bool given_ = false;
+};
+
 /// Options of a reduction, `sum(x, {.axis = 1, .keepdims = true})`. A reduction takes those that NumPy's function of
 /// its name takes; another is a UsageError.
 struct Reduce {
@@ -118,13 +148,13 @@ struct Reduce {
   /// The reduced axes stay, of extent 1.
   bool keepdims = false;
   /// The dtype that elements are cast to before they are added, multiplied or averaged, and that the result has.
-  std::optional<DType> dtype{};
+  Optional<DType> dtype{};
   /// A bool array that broadcasts to the reduced one: where it is false the element is left out.
   Array where{};
   /// A number that takes part as if it were one more element; then an empty array has a min and a max too.
-  std::optional<Value> initial{};
+  Optional<Value> initial{};
   /// variance and stddev divide by the number of elements less this one; 0 without it.
-  std::optional<int> ddof{};
+  Optional<int> ddof{};
 };
 
 /// Reductions: without options over everything, a Value; with them an Array, of rank 0 where no axis is left. Each has

@@ -46,6 +46,11 @@ class KILN_API Specializations {
   Specialization** list_ = nullptr;
 };
 
+/// Frees what was compiled of every function, of the eager operations too, as far as no call is running it: code in a
+/// running call is freed by a later release. The next call of a function compiles again, or loads its code from the
+/// disk cache. Any thread may release while others call.
+KILN_API void release_specializations();
+
 /// What the last call of this thread did.
 struct LastCall {
   const char* device;  // "cpu"
@@ -53,7 +58,7 @@ struct LastCall {
   const char* threads_reason;
   int vector_bits;
   bool compiled;       // false: an existing specialization was found
-  const char* lookup;  // "inline cache", "found", or why it was compiled
+  const char* lookup;  // "found", or why it was compiled; valid until this thread compiles again
 };
 KILN_API LastCall last_call();
 
@@ -71,6 +76,7 @@ namespace detail {
 struct Function;
 KILN_API Specializations specializations(Function& function);
 KILN_API Text inspect(Function& function, const char* what, const Location& where);
+KILN_API void release_specializations(Function& function);
 }  // namespace detail
 
 }  // namespace kiln

@@ -374,6 +374,8 @@ class Jitted<F, std::tuple<P...>, broadcast> {
 
   /// What has been compiled so far, and why.
   Specializations specializations() const { return detail::specializations(function()); }
+  /// Frees them, as kiln::release_specializations() does those of every function.
+  void release_specializations() const { detail::release_specializations(function()); }
   /// The newest specialization as text: "program" as it was traced; of a compiled one "scheduled", "llvm" and "asm"
   /// too.
   Text inspect(const char* what, Location where = Location::current()) const {
