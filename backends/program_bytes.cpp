@@ -32,6 +32,12 @@ class Bytes {
   std::string out;
 };
 
+// Code that checks an access tells its line by number.
+void add_check(Bytes& b, std::uint8_t checked, std::uint32_t location) {
+  b.add(checked);
+  if (checked != 0) b.add(location);
+}
+
 void add_node(Bytes& b, const ir::Node& n) {
   b.add(n.op);
   b.add(n.type);
@@ -41,6 +47,7 @@ void add_node(Bytes& b, const ir::Node& n) {
   b.add(n.axis);
   b.add(n.count);
   b.add(n.number);
+  add_check(b, n.checked, n.location);
 }
 
 void add_root(Bytes& b, const ir::Root& r) {
@@ -88,6 +95,7 @@ void add_statement(Bytes& b, const ir::Statement& s) {
   b.add(s.body);
   b.add(s.otherwise);
   b.add(s.message);
+  add_check(b, s.checked, s.location);
 }
 
 void add_result(Bytes& b, const ir::Result& r) {
@@ -132,7 +140,8 @@ std::string program_bytes(const ir::Program& p) {
   for (const Type& t : p.scalar_arguments) b.add(t);
   b.add(p.array_arguments);
   b.add(p.contract);
-  b.add(p.fast_math);
+  b.add(p.fast_math.bits());
+  b.add(p.precise);
   return std::move(b.out);
 }
 

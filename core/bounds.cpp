@@ -32,6 +32,12 @@ struct Turn {
   std::vector<std::pair<Sum, Sum>> ordered;  // each first < second, else there is no such turn
 };
 
+// What holds from a guard on, to the end of the block at this level of the path.
+struct Fact {
+  Sum sum;
+  std::size_t depth = 0;
+};
+
 class Checks {
  public:
   explicit Checks(Program& program) : program_(program), build_(program) {}
@@ -84,7 +90,7 @@ class Checks {
       path_[depth].position = k;
       access(statement);
       if (statement.kind == Kind::evaluate) evaluated_[statement.value] = depth;
-      if (block == 0 && statement.kind == Kind::guard) learn(statement.condition);
+      if (statement.kind == Kind::guard && (block == 0 || program_.check_bounds)) learn(statement.condition);
       if (statement.kind == Kind::guard && leave_parallel_loops(statement))
         program_.blocks[block].statements[k].condition = none;  // it stands before the loops now
       for_each_block(statement, [&](BlockId inner) { walk(inner); });
@@ -92,6 +98,7 @@ class Checks {
     }
     path_.pop_back();
     std::erase_if(evaluated_, [&](const auto& entry) { return entry.second == depth; });
+    if (depth != 0) std::erase_if(nonnegative_, [&](const Fact& fact) { return fact.depth == depth; });
   }
 
   // Puts a check of the user's, of shapes or of a slice, in front of the parallel loops around it: all their iterations
@@ -129,7 +136,8 @@ class Checks {
     return position && program_.loops[program_.blocks[path_[level - 1].block].statements[*position].target].parallel;
   }
 
-  // What a guard of the body found holds from there on: the checks of shapes and slices prove most indices.
+  // What a guard found holds from there on, to the end of its block: the checks of shapes and slices prove most
+  // indices.
   void learn(NodeId condition) {
     const Node node = program_[condition];
     if (node.op == Op::logical_and) {
@@ -146,24 +154,26 @@ class Checks {
     };
     if (!is_single(left) || !is_single(right)) return;
     const NodeId a = left.terms[0].factors[0], b = right.terms[0].factors[0];
-    if (a != b) equal_to_[std::max(a, b)] = std::min(a, b);
+    if (a != b && path_.size() == 1) equal_to_[std::max(a, b)] = std::min(a, b);
   }
 
   // 0 <= left <= right: their difference cannot wrap, so it may be compared as a sum.
   void learn_order(const Sum& left, const Sum& right) {
-    const auto is_nonnegative = [&](const Sum& sum) {
-      return (sum.is_constant() && sum.constant >= 0) ||
-             std::find(nonnegative_.begin(), nonnegative_.end(), sum) != nonnegative_.end();
-    };
-    if (!is_nonnegative(left)) return;
-    nonnegative_.push_back(right);
-    nonnegative_.push_back(plus(right, scaled(left, -1)));
+    const std::size_t depth = path_.size() - 1;
+    if (!(left.is_constant() && left.constant >= 0) && !is_nonnegative(left, depth)) return;
+    nonnegative_.push_back({right, depth});
+    nonnegative_.push_back({plus(right, scaled(left, -1)), depth});
   }
 
-  // Whether first <= second was found by a guard.
-  bool is_learned(const Sum& first, const Sum& second) const {
-    const Sum gap = plus(second, scaled(first, -1));
-    return std::find(nonnegative_.begin(), nonnegative_.end(), gap) != nonnegative_.end();
+  // Whether guards down to this level of `path_` found the sum to be 0 or more.
+  bool is_nonnegative(const Sum& sum, std::size_t depth) const {
+    return std::any_of(nonnegative_.begin(), nonnegative_.end(),
+                       [&](const Fact& fact) { return fact.depth <= depth && fact.sum == sum; });
+  }
+
+  // Whether first <= second was found by guards down to a level.
+  bool is_learned(const Sum& first, const Sum& second, std::size_t depth) const {
+    return is_nonnegative(plus(second, scaled(first, -1)), depth);
   }
 
   NodeId representative(NodeId id) const {
@@ -195,14 +205,22 @@ class Checks {
   void access(const Statement& statement) {
     if (statement.kind == Kind::store || statement.kind == Kind::update) {
       if (statement.flat) return;
-      check(statement.target, statement.first_index, statement.index_count, statement.location);
+      const std::uint8_t open =
+          check(statement.target, statement.first_index, statement.index_count, statement.location);
+      const Place& here = path_.back();
+      if (program_.check_bounds) program_.blocks[here.block].statements[here.position].checked = open;
     } else if (statement.kind == Kind::evaluate && program_[statement.value].op == Op::load) {
       const Node load = program_[statement.value];
       if (load.flat) return;
       tentative_ = load.tentative;
-      const bool is_checked = load.operands[0] == none && check(load.id, load.axis, load.count, load.location);
+      const std::uint8_t open = load.operands[0] == none ? check(load.id, load.axis, load.count, load.location)
+                                                         : unknown(load.id, load.axis, load.count);
       tentative_ = false;
-      if (load.tentative && !is_checked) keep_inside(statement.value);
+      if (load.tentative) {
+        if (open != 0) keep_inside(statement.value);
+      } else if (program_.check_bounds) {
+        program_[statement.value].checked = open;
+      }
     }
   }
 
@@ -219,18 +237,31 @@ class Checks {
     if (build_.constant_value(inside) != 1) program_[id].operands[0] = inside;
   }
 
-  // Whether the indices on all axes are checked, here or before, or proven to be inside.
-  bool check(RootId root, std::uint32_t first, std::uint32_t count, std::uint32_t location) {
-    bool all = true;
+  // The axes whose indices are neither proven to be inside nor checked, here or before.
+  std::uint8_t check(RootId root, std::uint32_t first, std::uint32_t count, std::uint32_t location) {
+    std::uint8_t open = 0;
     for (std::uint32_t axis = 0; axis < count; ++axis) {
       build_.at(location);
       const NodeId index = program_.indices[first + axis];
       // The first of equal accesses in a block is checked wherever a later one could be.
       const auto [known, is_first] = checked_.try_emplace({path_.back().block, root, axis, index, tentative_}, false);
       if (is_first) known->second = check_axis(root, axis, index, location);
-      all = all && known->second;
+      if (!known->second) open = static_cast<std::uint8_t>(open | 1u << axis);
     }
-    return all;
+    return open;
+  }
+
+  // The same of a load that a condition guards: no guard may ask about it.
+  std::uint8_t unknown(RootId root, std::uint32_t first, std::uint32_t count) {
+    std::uint8_t open = 0;
+    for (std::uint32_t axis = 0; axis < count; ++axis) {
+      const NodeId index = program_.indices[first + axis];
+      const auto known = checked_.find({path_.back().block, root, axis, index, std::uint32_t{false}});
+      if (known != checked_.end() && known->second) continue;
+      if (!is_own_element(index) && (!program_.check_bounds || !is_proven(root, axis, index)))
+        open = static_cast<std::uint8_t>(open | 1u << axis);
+    }
+    return open;
   }
 
   bool check_axis(RootId root, std::uint32_t axis, NodeId index, std::uint32_t location) {
@@ -239,9 +270,8 @@ class Checks {
     const Sum sum = build_.sum(index);
     Turn least{sum, {}}, most{sum, {}};
     const std::optional<std::size_t> level = lift(least, most);
-    if (!level) return false;
     const NodeId extent = build_.extent(root, axis);
-    if (!is_known(extent, *level)) return false;
+    if (!level || !is_known(extent, *level)) return program_.check_bounds && is_proven(root, axis, index);
     guard(*level, least, most, root, axis, extent, location);
     return true;
   }
@@ -256,6 +286,22 @@ class Checks {
     for (std::uint32_t d = 0; d < own.dimensions.size(); ++d)
       if (mentions(index, build_.index(loop, d))) return true;
     return false;
+  }
+
+  // Whether the index is inside in all turns that could come, where no guard can ask: inside parallel loops, under
+  // conditions, beside a break.
+  bool is_proven(RootId root, std::uint32_t axis, NodeId index) {
+    const Sum sum = build_.sum(index);
+    Turn least{sum, {}}, most{sum, {}};
+    const NodeId extent = build_.extent(root, axis);
+    for (std::size_t level = path_.size() - 1;; --level) {
+      if (build_.constant_value(holds(least, most, extent, path_.size() - 1)) == 1) return true;
+      if (level == 0) return false;
+      const std::optional<std::size_t> statement = loop_at(level);
+      if (!statement) continue;
+      const LoopId loop = program_.blocks[path_[level - 1].block].statements[*statement].target;
+      if (!leave(loop, least, false) || !leave(loop, most, true)) return false;
+    }
   }
 
   // Carries both turns out of as many loops as possible; the level of `path_` reached, or none if no guard can be
@@ -458,24 +504,34 @@ class Checks {
     return result;
   }
 
+  // The node "both turns are inside, if they come", with what guards down to a level found.
+  NodeId holds(const Turn& least, const Turn& most, NodeId extent, std::size_t depth) {
+    const Sum first = unified(least.index), last = unified(most.index), beyond = unified(build_.sum(extent));
+    const bool ends_known = is_learned(plus(last, Sum{{}, 1}), beyond, depth);
+    const NodeId ends = ends_known ? build_.boolean(true) : build_.less(build_.from(last), build_.from(beyond));
+    const NodeId no_low = never(least), no_high = never(most), starts = begins(first, depth);
+    return no_low == no_high ? build_.logical_or(no_low, build_.logical_and(starts, ends))
+                             : build_.logical_and(build_.logical_or(no_low, starts), build_.logical_or(no_high, ends));
+  }
+
+  // The node "0 or more".
+  NodeId begins(const Sum& first, std::size_t depth) {
+    return is_learned(Sum{}, first, depth) ? build_.boolean(true)
+                                           : build_.less_equal(build_.integer(0), build_.from(first));
+  }
+
   void guard(std::size_t level, const Turn& least, const Turn& most, RootId root, std::uint32_t axis, NodeId extent,
              std::uint32_t location) {
     const Place place = path_[level];
     if (planted(Fault::missing_guard)) return;
-    const Sum first = unified(least.index), last = unified(most.index), beyond = unified(build_.sum(extent));
-    const NodeId low = build_.from(first), high = build_.from(last), end = build_.from(beyond);
-    const NodeId starts = is_learned(Sum{}, first) ? build_.boolean(true) : build_.less_equal(build_.integer(0), low);
-    const bool ends_known = is_learned(plus(last, Sum{{}, 1}), beyond);
-    const NodeId ends = ends_known ? build_.boolean(true) : build_.less(high, end);
-    const NodeId no_low = never(least), no_high = never(most);
-    const NodeId holds = no_low == no_high
-                             ? build_.logical_or(no_low, build_.logical_and(starts, ends))
-                             : build_.logical_and(build_.logical_or(no_low, starts), build_.logical_or(no_high, ends));
+    const NodeId holds = this->holds(least, most, extent, 0);
     if (build_.constant_value(holds) == 1) return;
     // A guard of the body comes before everything after it; others only before the rest of their own block.
     if (seen_.contains({0, holds}) || !seen_.insert({place.block, holds}).second) return;
 
-    const NodeId too_low = build_.logical_not(build_.logical_or(no_low, starts));
+    const Sum first = unified(least.index);
+    const NodeId low = build_.from(first), high = build_.from(unified(most.index));
+    const NodeId too_low = build_.logical_not(build_.logical_or(never(least), begins(first, 0)));
     Message message;
     message.kind = Message::Kind::index;
     message.text = "index out of bounds: ";
@@ -523,7 +579,7 @@ class Checks {
   Builder build_;
   std::vector<Place> path_;            // from the body to the block being walked
   std::map<NodeId, NodeId> equal_to_;  // a smaller node of the same value, by node
-  std::vector<Sum> nonnegative_;       // what guards found to be 0 or more
+  std::vector<Fact> nonnegative_;      // what guards found to be 0 or more
   std::set<std::pair<BlockId, NodeId>> seen_;
   std::map<NodeId, std::size_t> evaluated_;  // loads and reads passed, with the level of `path_` they stand at
   bool tentative_ = false;  // the load at hand may be one too many: an index read from memory is no error yet

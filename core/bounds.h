@@ -9,8 +9,10 @@ namespace kiln::ir {
 /// is known, that the index on each axis stays within the extent. Taken are indices that are sums of multiples of loop
 /// indices, extents, integer scalars and constants; what is proven needs no guard. Where a loop's range varies with the
 /// loop around it, the guard asks only about a turn that really comes, so it never refuses a call that would have
-/// stayed in bounds. Runs after `demand`: a guarded load is not checked. Neither are conditional accesses, indices read
-/// from memory, and flat accesses. A tentative load that is not checked reads nothing where its index is outside.
+/// stayed in bounds. Runs after `demand`: no guard asks about a guarded load, nor about conditional accesses, indices
+/// read from memory, and flat accesses. With Program::check_bounds these are marked where they are not proven either
+/// (Node::checked, Statement::checked): each is compared as it takes place. A tentative load that no guard asks about
+/// reads nothing where its index is outside.
 void bounds(Program& program);
 
 }  // namespace kiln::ir

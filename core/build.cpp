@@ -142,7 +142,7 @@ NodeId Builder::simplified(Op op, Type result, const NodeId* operands, int count
   }
   const DType operand = program_[operands[0]].type.dtype;
   if (operand.is_complex() || result.dtype.is_complex()) return none;
-  return constant(result.dtype, evaluate(op, operand, result.dtype, numbers), result.strength);
+  return constant(result.dtype, evaluate(op, operand, result.dtype, numbers, program_.precise), result.strength);
 }
 
 NodeId Builder::convert(NodeId x, Type type) {
@@ -253,7 +253,7 @@ std::optional<detail::Number16> Builder::computed(NodeId x) const {
   const DType from = program_[node.operands[0]].type.dtype;
   if (node.op == Op::convert) return kiln::convert(operands[0], from, node.type.dtype);
   if (node.op == Op::select) return operands[operands[0].i != 0 ? 1 : 2];
-  return evaluate(node.op, from, node.type.dtype, operands);
+  return evaluate(node.op, from, node.type.dtype, operands, program_.precise);
 }
 
 // The factors of a term multiplied, with the coefficient's magnitude: what is added or subtracted.

@@ -95,11 +95,11 @@ class Liveness {
 
   bool is_live(const Statement& s, bool in_live_loop) const {
     switch (s.kind) {
-      case Kind::evaluate: return nodes_[s.value];
+      case Kind::evaluate: return nodes_[s.value] || program_[s.value].checked != 0;  // it may be an error
       case Kind::assign:
       case Kind::reduce: return variables_[s.target];
       case Kind::store:
-      case Kind::update:
+      case Kind::update: return shared_[united_[s.target]] || s.checked != 0;
       case Kind::allocate: return shared_[united_[s.target]];
       case Kind::swap: return shared_[united_[s.target]] || shared_[united_[s.other]];
       case Kind::guard: return true;
@@ -123,7 +123,7 @@ class Liveness {
       const Statement& s = statements[k];
       if (!is_live(s, in_live_loop)) continue;
       for_each_mention(program_, s, [&](NodeId node) { need(node); });
-      if (s.kind == Kind::swap) need_root(s.target);
+      if (s.kind == Kind::swap || s.checked != 0) need_root(s.target);
       if (s.kind == Kind::evaluate) need(s.value);
       const bool loops = s.kind == Kind::loop || s.kind == Kind::while_;
       if (s.otherwise != none) block(s.otherwise, loops || in_live_loop);

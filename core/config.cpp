@@ -74,6 +74,7 @@ Config read_environment() {
   Config c;
   c.disable_jit = is_set("KILN_DISABLE_JIT");
   c.check = is_set("KILN_CHECK");
+  if (variable("KILN_BOUNDS_CHECK")) c.bounds_check = is_set("KILN_BOUNDS_CHECK");
   c.verify = verify_by_default || is_set("KILN_VERIFY");
   if (const char* level = variable("KILN_LOG")) c.log_level = level;
   if (const char* threads = variable("KILN_NUM_THREADS")) c.threads = positive_number(threads);

@@ -2,17 +2,19 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace kiln {
 
 struct Config {
-  bool disable_jit = false;        // KILN_DISABLE_JIT=1: the interpreter runs everything
-  bool check = false;              // KILN_CHECK=1: each call traces again and compares
-  bool verify = false;             // KILN_VERIFY=1, or a debug build: verify() after each pass
-  std::string log_level = "warn";  // KILN_LOG: trace, debug, info, warn, error, off
-  int threads = 0;                 // KILN_NUM_THREADS; 0 if it is not set to a positive number
-  std::string cache_directory;     // KILN_CACHE_DIR, else $XDG_CACHE_HOME/kiln, else ~/.cache/kiln; empty: no cache
+  bool disable_jit = false;          // KILN_DISABLE_JIT=1: the interpreter runs everything
+  bool check = false;                // KILN_CHECK=1: each call traces again and compares
+  std::optional<bool> bounds_check;  // KILN_BOUNDS_CHECK: 0 no, else yes, where a call does not say; empty: not set
+  bool verify = false;               // KILN_VERIFY=1, or a debug build: verify() after each pass
+  std::string log_level = "warn";    // KILN_LOG: trace, debug, info, warn, error, off
+  int threads = 0;                   // KILN_NUM_THREADS; 0 if it is not set to a positive number
+  std::string cache_directory;       // KILN_CACHE_DIR, else $XDG_CACHE_HOME/kiln, else ~/.cache/kiln; empty: no cache
   std::uint64_t cache_bytes = 1 << 30;  // KILN_CACHE_SIZE: bytes, or with a K, M or G
 };
 

@@ -59,6 +59,7 @@ class Contractor {
       if (!first) first = &access;
       std::uint32_t agreeing = 0;
       for (; agreeing < fixed; ++agreeing) {
+        if ((access.checked >> agreeing & 1) != 0) break;  // the extent to compare with would be gone
         const NodeId index = program_.indices[access.first_index + agreeing];
         const Node& node = program_[index];
         if (node.op != Op::index || node.id != loop || index != program_.indices[first->first_index + agreeing]) break;
@@ -73,10 +74,13 @@ class Contractor {
       if ((s.kind == Kind::store || s.kind == Kind::update) && s.target == root) {
         s.first_index += axes;
         s.index_count -= axes;
+        s.checked = static_cast<std::uint8_t>(s.checked >> axes);
       }
       if (s.kind == Kind::evaluate && program_[s.value].op == Op::load && program_[s.value].id == root) {
-        program_[s.value].axis += axes;
-        program_[s.value].count -= axes;
+        Node& load = program_[s.value];
+        load.axis += axes;
+        load.count -= axes;
+        load.checked = static_cast<std::uint8_t>(load.checked >> axes);
       }
       BlockId blocks[2];
       for (int k = 0, count = nested_blocks(s, blocks); k < count; ++k) shrink(blocks[k], root, axes);

@@ -8,6 +8,7 @@
 #include "core/floating_point.h"
 #include "core/frozen.h"
 #include "core/in_flight.h"
+#include "core/index_error.h"
 #include "core/interpret.h"
 #include "core/last_call.h"
 #include "core/results.h"
@@ -219,6 +220,16 @@ constexpr RuntimeServices services{&allocate, &allocate_again, &allocate, &run_s
              memory.refused_bytes == std::numeric_limits<std::int64_t>::max() ? " bytes or more" : " bytes",
              "; work on fewer elements at a time"),
         line.line() ? line : where);
+  }
+  if (status == status_outside) {
+    const auto value = [&](Outside which) { return frame.failed[static_cast<std::size_t>(which)]; };
+    OutsideAccess access;
+    access.root = static_cast<ir::RootId>(value(Outside::root));
+    access.location = static_cast<std::uint32_t>(value(Outside::location));
+    access.axis = static_cast<std::uint32_t>(value(Outside::axis));
+    access.index = value(Outside::index);
+    access.extents = frame.failed + static_cast<std::size_t>(Outside::extents);
+    raise_index_error(program, access, where);
   }
   const ir::Message& m = program.messages[static_cast<std::size_t>(status - 1)];
   std::string message = m.text;

@@ -75,14 +75,14 @@ class Collector {
     effects_.defines.push_back(s.value);
     if (node.op == Op::read_variable) append_new(effects_.variables_read, node.id);
     if (node.op == Op::load)
-      effects_.accesses.push_back({node.id, node.axis, node.count, node.flat, false, true, false});
+      effects_.accesses.push_back({node.id, node.axis, node.count, node.flat, false, true, false, node.checked});
   }
 
   void access(const Statement& s, bool reads) {
-    effects_.accesses.push_back({s.target, s.first_index, s.index_count, s.flat, false, reads, true});
+    effects_.accesses.push_back({s.target, s.first_index, s.index_count, s.flat, false, reads, true, s.checked});
   }
 
-  void whole(RootId root) { effects_.accesses.push_back({root, 0, 0, false, true, false, true}); }
+  void whole(RootId root) { effects_.accesses.push_back({root, 0, 0, false, true, false, true, 0}); }
 
   void use(NodeId id) {
     if (id == none || !seen_.insert(id).second) return;

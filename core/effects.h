@@ -16,6 +16,7 @@ struct Access {
   bool flat = false;
   bool whole = false;
   bool read = false, write = false;
+  std::uint8_t checked = 0;  // as Node::checked
 };
 
 /// Everything a statement does, nested blocks included.

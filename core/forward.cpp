@@ -27,9 +27,17 @@ struct Reading {
   NodeId value = none;
 };
 
+/// An index that is compared with its extent, if `guard` holds.
+struct Compared {
+  RootId root = none;
+  std::uint32_t axis = 0;
+  NodeId index = none, guard = none;
+};
+
 struct Known {
   std::vector<Element> elements;
   std::vector<Reading> readings;
+  std::vector<Compared> compared;
 };
 
 class Forwarder {
@@ -70,11 +78,15 @@ class Forwarder {
           known.readings.push_back({s.target, s.value});
         return true;
       case Kind::store:
+        s.checked = not_compared(s.target, s.first_index, s.checked, none, known);
         forget_memory(s.target, known);
         if (program_[s.value].type.dtype == program_.roots[s.target].dtype)
           known.elements.push_back({s.target, s.flat, s.first_index, s.index_count, none, s.value});
         return true;
       case Kind::update:
+        s.checked = not_compared(s.target, s.first_index, s.checked, none, known);
+        forget_memory(s.target, known);
+        return true;
       case Kind::allocate: forget_memory(s.target, known); return true;
       case Kind::swap:
         forget_memory(s.target, known);
@@ -130,7 +142,25 @@ class Forwarder {
       return false;
     }
     known.elements.push_back({node.id, node.flat, node.axis, node.count, guard, s.value});
+    const std::uint8_t checked = not_compared(node.id, node.axis, node.checked, guard, known);
+    program_[s.value].checked = checked;
     return true;
+  }
+
+  /// Of the axes to be checked those that no access before, which this one follows in any case, has compared.
+  std::uint8_t not_compared(RootId root, std::uint32_t first, std::uint8_t checked, NodeId guard, Known& known) const {
+    for (std::uint32_t axis = 0; checked >> axis != 0; ++axis) {
+      if ((checked >> axis & 1) == 0) continue;
+      const NodeId index = program_.indices[first + axis];
+      const bool again = std::any_of(known.compared.begin(), known.compared.end(), [&](const Compared& c) {
+        return c.root == root && c.axis == axis && c.index == index && (c.guard == none || c.guard == guard);
+      });
+      if (again)
+        checked = static_cast<std::uint8_t>(checked & ~(1u << axis));
+      else
+        known.compared.push_back({root, axis, index, guard});
+    }
+    return checked;
   }
 
   bool is_same_element(const Element& element, const Node& load) {

@@ -5,7 +5,8 @@
 
 namespace kiln::ir {
 
-/// Loads that go are no longer evaluated; stores stay (cleanup drops those nobody reads).
+/// Loads that go are no longer evaluated; stores stay (cleanup drops those nobody reads). An index that an access
+/// before has compared with its extent is not compared again.
 void forward(Program& program);
 
 }  // namespace kiln::ir

@@ -55,7 +55,7 @@ T sign(T x) {
 }
 
 template <class T>
-T operation(Op op, const T* x) {
+T operation(Op op, const T* x, bool precise) {
   switch (op) {
     case Op::add: return x[0] + x[1];
     case Op::subtract: return x[0] - x[1];
@@ -87,13 +87,13 @@ T operation(Op op, const T* x) {
   const ir::OpRow& row = ir::row(op);
   if (op < Op::pow) throw InternalError("not an operation on floating numbers");
   const double second = row.arity > 1 ? static_cast<double>(x[1]) : 0;
-  return static_cast<T>(vector_math(op, sizeof(T) == 8, static_cast<double>(x[0]), second));
+  return static_cast<T>(vector_math(op, sizeof(T) == 8, static_cast<double>(x[0]), second, precise));
 }
 
 }  // namespace
 
-float floating_operation(Op op, const float* operands) { return operation(op, operands); }
-double floating_operation(Op op, const double* operands) { return operation(op, operands); }
+float floating_operation(Op op, const float* operands, bool precise) { return operation(op, operands, precise); }
+double floating_operation(Op op, const double* operands, bool precise) { return operation(op, operands, precise); }
 
 bool floating_test(Op op, const double* x) {
   switch (op) {

@@ -241,7 +241,7 @@ void save(void* address, U value) {
 
 }  // namespace
 
-Number16 evaluate(Op op, DType operand, DType result, const Number16* operands) {
+Number16 evaluate(Op op, DType operand, DType result, const Number16* operands, bool precise) {
   if (op == Op::select) return operands[operands[0].i != 0 ? 1 : 2];
   const int arity = ir::row(op).arity;
   if (operand.is_bool()) return from_integer(bool_operation(op, operands[0].i != 0, arity > 1 && operands[1].i != 0));
@@ -250,10 +250,10 @@ Number16 evaluate(Op op, DType operand, DType result, const Number16* operands) 
   double wide[3] = {};
   for (int k = 0; k < arity; ++k) wide[k] = operands[k].re;
   if (result.is_bool()) return from_integer(floating_test(op, wide));
-  if (operand == f64) return from_floating(floating_operation(op, wide));
+  if (operand == f64) return from_floating(floating_operation(op, wide, precise));
   if (op == Op::nextafter && operand != f32) return from_floating(next_half(wide[0], wide[1], operand));
   const float narrow[3] = {static_cast<float>(wide[0]), static_cast<float>(wide[1]), static_cast<float>(wide[2])};
-  return from_floating(round_to(floating_operation(op, narrow), operand));
+  return from_floating(round_to(floating_operation(op, narrow, precise), operand));
 }
 
 Number16 convert(const Number16& x, DType from, DType to) {

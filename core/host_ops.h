@@ -11,8 +11,8 @@ using detail::Number16;
 
 /// The result of `op` on operands that already have the operation's operand dtype (Rule in ops.h); rounded to `result`
 /// as generated code rounds it. Total: integer division by 0 is 0, MIN / -1 is MIN, shifts and casts as NumPy or
-/// saturating.
-Number16 evaluate(ir::Op op, DType operand, DType result, const Number16* operands);
+/// saturating. `precise`: functions within 1 ulp (JitOptions::precise).
+Number16 evaluate(ir::Op op, DType operand, DType result, const Number16* operands, bool precise = false);
 /// A cast: float to integer saturates and NaN becomes 0; to bool is x != 0; complex to real drops the imaginary part.
 Number16 convert(const Number16& x, DType from, DType to);
 /// Element access in memory.
@@ -23,7 +23,7 @@ Number16 identity(ir::Op op, DType dtype);
 
 /// exp, pow and the other functions of the table from `pow` on, in f32 or f64, with the very bits generated code gets.
 /// Defined with the CPU's vector mathematics (cpu/vector_math_host.cpp); `y` is ignored by functions of one argument.
-double vector_math(ir::Op op, bool is_f64, double x, double y);
+double vector_math(ir::Op op, bool is_f64, double x, double y, bool precise);
 
 /// f16 and bf16 bits to and from float, rounding to nearest even.
 float f16_to_float(std::uint16_t bits);

@@ -4,6 +4,7 @@
 
 #include "core/error_text.h"
 #include "core/host_ops.h"
+#include "core/index_error.h"
 #include "core/visit.h"
 
 #include <kiln/error.h>
@@ -97,15 +98,6 @@ struct Evaluated {
   NodeId outside = none;
 };
 
-/// An access outside its array.
-struct Outside {
-  RootId root = none;
-  std::int64_t index = 0, extent = 0;
-  std::uint32_t axis = 0;
-  bool flat = false;
-  std::uint32_t location = 0;
-};
-
 enum class Flow { next, leave, turn, failed };
 
 class Interpreter {
@@ -137,9 +129,9 @@ class Interpreter {
   }
 
   const Memory& memory(RootId root);
-  std::byte* element(RootId root, bool flat, const std::int64_t* indices, Outside& outside);
+  std::byte* element(RootId root, bool flat, const std::int64_t* indices, OutsideAccess& outside);
   std::byte* written_element(const Statement& s);
-  [[noreturn]] void raise(const Outside& outside) const;
+  [[noreturn]] void raise(OutsideAccess outside) const;
 
   Flow block(BlockId id);
   Flow statement(const Statement& s);
@@ -166,10 +158,10 @@ class Interpreter {
   std::vector<BlockId> bodies_;        // of loops
   std::vector<std::int64_t> indices_;  // of loops, max_rank each
   std::vector<Number16> variables_;
-  std::vector<Memory> memory_;                      // of roots
-  std::unordered_map<NodeId, Outside> outside_;     // by load
-  std::vector<std::vector<Reduction>> reductions_;  // of loops
-  std::uint64_t clock_ = 1;                         // the stamp 0 is never a turn's
+  std::vector<Memory> memory_;                         // of roots
+  std::unordered_map<NodeId, OutsideAccess> outside_;  // by load
+  std::vector<std::vector<Reduction>> reductions_;     // of loops
+  std::uint64_t clock_ = 1;                            // the stamp 0 is never a turn's
   std::int32_t status_ = status_ok;
   bool swaps_ = false;
 };
@@ -290,7 +282,7 @@ Evaluated Interpreter::compute(NodeId id, const Node& node) {
     operands[k] = operand.number;
   }
   const DType from = program_[node.operands[0]].type.dtype, to = node.type.dtype;
-  return {converts ? convert(operands[0], from, to) : evaluate(node.op, from, to, operands)};
+  return {converts ? convert(operands[0], from, to) : evaluate(node.op, from, to, operands, program_.precise)};
 }
 
 // ---- Memory ---------------------------------------------------------------------------------------------------------
@@ -319,7 +311,7 @@ const Memory& Interpreter::memory(RootId root) {
 }
 
 // Null, and which index it is, where one is outside its axis.
-std::byte* Interpreter::element(RootId root, bool flat, const std::int64_t* indices, Outside& outside) {
+std::byte* Interpreter::element(RootId root, bool flat, const std::int64_t* indices, OutsideAccess& outside) {
   const Root& r = program_.roots[root];
   const Memory& m = memory(root);
   const auto size = static_cast<std::int64_t>(r.dtype.size());
@@ -327,13 +319,13 @@ std::byte* Interpreter::element(RootId root, bool flat, const std::int64_t* indi
     std::int64_t extent = 1;
     for (int k = 0; k < r.rank; ++k) extent *= m.extents[k];
     if (indices[0] >= 0 && indices[0] < extent) return m.data + indices[0] * size;
-    outside = {root, indices[0], extent, 0, true};
+    outside = {root, 0, true, indices[0]};
     return nullptr;
   }
   std::int64_t offset = 0;
   for (std::uint32_t k = 0; k < r.rank; ++k) {
     if (indices[k] < 0 || indices[k] >= m.extents[k]) {
-      outside = {root, indices[k], m.extents[k], k};
+      outside = {root, k, false, indices[k]};
       return nullptr;
     }
     offset += indices[k] * m.strides[k];
@@ -344,29 +336,15 @@ std::byte* Interpreter::element(RootId root, bool flat, const std::int64_t* indi
 std::byte* Interpreter::written_element(const Statement& s) {
   std::int64_t indices[max_rank];
   for (std::uint32_t k = 0; k < s.index_count; ++k) indices[k] = integer(program_.indices[s.first_index + k]);
-  Outside outside;
+  OutsideAccess outside;
   if (std::byte* const address = element(s.target, s.flat, indices, outside)) return address;
   outside.location = s.location;
   raise(outside);
 }
 
-void Interpreter::raise(const Outside& outside) const {
-  const auto& [root, index, extent, axis, flat, location] = outside;
-  const Root& of = program_.roots[root];
-  const Root& memory = program_.roots[memory_of(program_, root)];
-  std::string what =
-      text("index out of bounds: ", index, " on ", flat ? text("the elements of ") : text("axis ", axis, " of "));
-  if (of.kind == Root::Kind::alias) what += "a reshape of ";
-  if (memory.kind == Root::Kind::parameter)
-    what += text("array argument ", memory.argument + 1);
-  else
-    what += "an array made in the function";
-  const std::span<const std::int64_t> extents{memory_[root].extents, of.rank};
-  what +=
-      text(" (", of.dtype, " array of shape ", extents, "), which has ", extent,
-           " elements there (allowed are 0 to extent - 1); shorten the range, or guard the access with if_ or where");
-  if (location < program_.locations.size()) throw IndexError(what, program_.locations[location]);
-  throw IndexError(what);
+void Interpreter::raise(OutsideAccess outside) const {
+  outside.extents = memory_[outside.root].extents;
+  raise_index_error(program_, outside, {});
 }
 
 // ---- Statements -----------------------------------------------------------------------------------------------------
@@ -425,7 +403,7 @@ Evaluated Interpreter::load(NodeId id, const Node& node) {
     if (index.outside != none) return index;
     indices[k] = index.number.i;
   }
-  Outside outside;
+  OutsideAccess outside;
   const std::byte* const address = element(node.id, node.flat, indices, outside);
   if (address) return {read_element(address, program_.roots[node.id].dtype)};
   outside.location = node.location;

@@ -5,6 +5,7 @@
 #include "core/ops.h"
 
 #include <kiln/array.h>
+#include <kiln/options.h>
 
 #include <cstdint>
 #include <string>
@@ -26,6 +27,7 @@ struct Node {
   Type type;
   bool flat = false;                        // load: one linear element index into a C-contiguous root
   bool tentative = false;                   // load: may take place where nothing asks for its value
+  std::uint8_t checked = 0;                 // load: axes (bit k: axis k) whose index is compared as it takes place
   NodeId operands[3] = {none, none, none};  // load: operands[0] is the guard (bool; none: always), false gives 0
   std::uint32_t id = none;     // scalar_argument: its number; extent, stride, load: root; index: loop; read_variable
   std::uint32_t axis = 0;      // extent, stride: axis; index: dimension; load: first of its indices in Program::indices
@@ -107,7 +109,8 @@ struct Statement {
   };
   Kind kind = Kind::evaluate;
   Op op = Op::add;
-  bool flat = false;  // store, update: as Node::flat
+  bool flat = false;         // store, update: as Node::flat
+  std::uint8_t checked = 0;  // store, update: as Node::checked
   std::uint32_t location = 0;
   std::uint32_t target = none, other = none;
   NodeId value = none, condition = none;
@@ -166,7 +169,10 @@ struct Program {
   std::vector<Location> locations;     // [0] is the function itself
   std::vector<Type> scalar_arguments;  // types of the run-time scalars
   std::uint32_t array_arguments = 0;
-  bool contract = false, fast_math = false;
+  bool contract = false;      // products and sums become fma
+  FastMath fast_math;         // the other relaxations
+  bool precise = false;       // functions within 1 ulp
+  bool check_bounds = false;  // `bounds` marks the accesses that it can neither prove nor guard
   std::string name;
 
   const Node& operator[](NodeId id) const { return nodes[id]; }

@@ -160,9 +160,13 @@ class Printer {
     return out;
   }
 
-  std::string element(RootId root, bool flat, std::uint32_t first, std::uint32_t count) {
-    std::string name = root_name(root);
-    return text(name, flat ? ".flat[" : "[", list(program_.indices.begin() + first, count), "]");
+  std::string element(RootId root, bool flat, std::uint32_t first, std::uint32_t count, std::uint8_t checked) {
+    std::string out = root_name(root) + (flat ? ".flat[" : "[");
+    for (std::uint32_t k = 0; k < count; ++k) {
+      const std::string index = expression(program_.indices[first + k]);
+      out += text(k != 0 ? ", " : "", (checked >> k & 1) != 0 ? "check " : "", index);
+    }
+    return out + "]";
   }
 
   // ---- statements
@@ -196,7 +200,7 @@ class Printer {
       }
       case Kind::store:
       case Kind::update: {
-        const std::string place = element(s.target, s.flat, s.first_index, s.index_count);
+        const std::string place = element(s.target, s.flat, s.first_index, s.index_count, s.checked);
         const std::string value = expression(s.value);
         if (s.kind == Kind::store) return line(text(place, " = ", value));
         return line(text("update ", place, combination(s.op), value));
@@ -233,7 +237,7 @@ class Printer {
     const Node& node = program_[s.value];
     std::string what;
     if (node.op == Op::load) {
-      what = text("load ", element(node.id, node.flat, node.axis, node.count));
+      what = text("load ", element(node.id, node.flat, node.axis, node.count, node.checked));
       if (node.operands[0] != none) what += text(" if ", expression(node.operands[0]));
     } else {
       what = variable_name(node.id);
@@ -329,11 +333,23 @@ class Printer {
     if (!out.empty()) line("return" + out);
   }
 
+  static std::string relaxations(FastMath fast_math) {
+    constexpr std::pair<FastMath::Relaxation, const char*> names[] = {
+        {FastMath::reassociate, ", reassociate"},
+        {FastMath::no_nan, ", no_nan"},
+        {FastMath::no_signed_zero, ", no_signed_zero"},
+        {FastMath::approximate_reciprocal, ", approximate_reciprocal"}};
+    std::string out;
+    for (const auto& [relaxation, name] : names)
+      if (fast_math.has(relaxation)) out += name;
+    return out;
+  }
+
   // ---- what the Program names, after the body has named it
   std::string header() {
     whole_ = true;
     std::string out = text("program ", program_.name, program_.contract ? ", contract" : "",
-                           program_.fast_math ? ", fast_math" : "", "\n");
+                           relaxations(program_.fast_math), program_.precise ? ", precise" : "", "\n");
     for (std::size_t k = 0; k < program_.scalar_arguments.size(); ++k) {
       const Type type = program_.scalar_arguments[k];
       out += text("  s", k, ": ", type.dtype, type.weak() ? " weak\n" : "\n");

@@ -154,9 +154,12 @@ class Verifier {
   }
 
   // ---- element access
-  void access(RootId root, bool flat, std::uint32_t first, std::uint32_t count) {
+  void access(RootId root, bool flat, std::uint32_t first, std::uint32_t count, std::uint8_t checked) {
     usable(root);
     const Root& r = program_.roots[root];
+    check(checked >> r.rank == 0, "root ", root, " of rank ", static_cast<int>(r.rank),
+          " is checked on an axis that it has not");
+    check(!flat || checked == 0, "root ", root, " has a flat access that is checked axis by axis");
     check(std::size_t{first} + count <= program_.indices.size(), "indices that do not exist");
     check(count == (flat ? 1 : r.rank), "root ", root, " of rank ", static_cast<int>(r.rank), " is accessed with ",
           count, flat ? " flat indices" : " indices");
@@ -233,7 +236,8 @@ class Verifier {
       check(dtype(s.value) == program_.variables[node.id].type.dtype, "node ", s.value,
             " is not of its variable's dtype");
     } else {
-      access(node.id, node.flat, node.axis, node.count);
+      access(node.id, node.flat, node.axis, node.count, node.checked);
+      check(!node.tentative || node.checked == 0, "node ", s.value, ", a tentative load, is checked");
       check(dtype(s.value) == program_.roots[node.id].dtype, "node ", s.value, " is not of its root's dtype");
       if (node.operands[0] != none) boolean(node.operands[0]);
     }
@@ -269,7 +273,7 @@ class Verifier {
   }
 
   void store(const Statement& s) {
-    access(s.target, s.flat, s.first_index, s.index_count);
+    access(s.target, s.flat, s.first_index, s.index_count, s.checked);
     value(s.value);
     const Root& root = program_.roots[s.target];
     check(dtype(s.value) == root.dtype, "root ", s.target, " of ", root.dtype, " is given ", dtype(s.value));

@@ -39,6 +39,7 @@ Access Nest::access(const Place& place) const {
     access.first_index = node.axis;
     access.count = node.count;
     access.flat = node.flat;
+    access.checked = node.checked;
     access.read = true;
   } else {
     const Statement& s = program_.blocks[place.block].statements[place.statement];
@@ -46,6 +47,7 @@ Access Nest::access(const Place& place) const {
     access.first_index = s.first_index;
     access.count = s.index_count;
     access.flat = s.flat;
+    access.checked = s.checked;
     access.write = true;
   }
   return access;
@@ -142,13 +144,14 @@ bool Nest::used_by_statements(BlockId block, std::uint32_t dimension) const {
 }
 
 // Whether an access uses dimensions d and d + 1 in no way, or as the indices of two neighbouring axes, the second over
-// its extent.
+// its extent. One that is compared axis by axis keeps its axes.
 bool Nest::merges_in(const Access& access, std::uint32_t dimension, const Equalities& equalities, bool& used) const {
   used = false;
   for (std::uint32_t axis = 0; axis < access.count; ++axis) {
     const NodeId index = program_.indices[access.first_index + axis];
     if (!depends(index, dimension) && !depends(index, dimension + 1)) continue;
-    if (used || access.flat || axis + 1 >= access.count || !is_index(index, dimension)) return false;
+    if (used || access.flat || access.checked != 0 || axis + 1 >= access.count || !is_index(index, dimension))
+      return false;
     if (!is_index(program_.indices[access.first_index + axis + 1], dimension + 1)) return false;
     const NodeId end = program_.loops[loop()].dimensions[dimension + 1].end;
     if (!equalities.equal(builder_, builder_.extent(access.root, axis + 1), end)) return false;

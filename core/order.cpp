@@ -4,6 +4,7 @@
 
 #include "core/host_ops.h"
 #include "core/parallelise.h"
+#include "core/relax.h"
 #include "core/visit.h"
 
 #include <kiln/error.h>
@@ -257,6 +258,7 @@ void form_fma(Program& program) {
 }
 
 void order(Program& program) {
+  relax(program);
   if (program.contract) form_fma(program);
   parallelise(program);
   Reductions(program).run();

@@ -17,6 +17,7 @@ enum class Fault {
   missing_store_mask,
   missing_load_guard,
   missing_guard,
+  missing_index_check,
   dtype_lost_from_key,
   unstable_reduction_order,
   wrong_folding
@@ -25,8 +26,9 @@ enum class Fault {
 #ifdef KILN_PLANTED_FAULTS
 inline bool planted(Fault fault) {
   constexpr const char* names[] = {
-      "dropped_tail",       "swapped_operand", "wrong_mask",          "missing_load_mask",        "missing_store_mask",
-      "missing_load_guard", "missing_guard",   "dtype_lost_from_key", "unstable_reduction_order", "wrong_folding"};
+      "dropped_tail",        "swapped_operand",          "wrong_mask",    "missing_load_mask",
+      "missing_store_mask",  "missing_load_guard",       "missing_guard", "missing_index_check",
+      "dtype_lost_from_key", "unstable_reduction_order", "wrong_folding"};
   const char* wanted = std::getenv("KILN_FAULT");
   return wanted && std::strcmp(wanted, names[static_cast<int>(fault)]) == 0;
 }

@@ -86,9 +86,12 @@ class Scheduler {
   }
 
   /// The loop in the body of another if all else there is assignments of constants before it and stores behind it, and
-  /// all it does is reduce.
+  /// all it does is reduce, and no index is compared: iterations side by side would find another failure first.
   const Statement* only_reduction(const Statement& s) const {
     const Statement* found = nullptr;
+    const Effects does = effects(program_, s);
+    if (std::any_of(does.accesses.begin(), does.accesses.end(), [](const Access& a) { return a.checked != 0; }))
+      return nullptr;
     for (const Statement& each : program_.blocks[s.body].statements) {
       if (each.kind == Kind::loop && !found && is_plain_reduction(each))
         found = &each;

@@ -3,6 +3,7 @@
 
 #include "core/access.h"
 #include "core/array_errors.h"
+#include "core/config.h"
 #include "core/error_text.h"
 #include "core/planted_faults.h"
 
@@ -49,6 +50,17 @@ void gather_scalar(const Value& v, const Location& where, GatheredCall& call) {
 
 }  // namespace
 
+bool checks_bounds(BoundsCheck asked) {
+  using enum BoundsCheck::Choice;
+  switch (asked.choice()) {
+    case off: return false;
+    case on: return true;
+    case nothing_said: return config().bounds_check.value_or(false);
+    case nothing_said_in_debug_build: break;
+  }
+  return config().bounds_check.value_or(true);
+}
+
 void gather(const Argument* arguments, int count, const JitOptions& options, const Location& where,
             GatheredCall& call) {
   if (count > Signature::most_arguments)
@@ -70,8 +82,9 @@ void gather(const Argument* arguments, int count, const JitOptions& options, con
     }
   }
   s.words[s.count++] =
-      word(WordKind::options, static_cast<std::uint64_t>(options.vector_bits), 0,
-           (options.contract ? 1u : 0u) | (options.fast_math ? 2u : 0u) | (options.interpret ? 4u : 0u));
+      word(WordKind::options, static_cast<std::uint64_t>(options.vector_bits), options.fast_math.bits(),
+           (options.contract ? 1u : 0u) | (options.precise ? 2u : 0u) | (options.interpret ? 4u : 0u) |
+               (checks_bounds(options.bounds_check) ? 8u : 0u));
   // Two instructions a word: the hash only spares most comparisons of the words.
   std::uint64_t hash = 0;
   for (int k = 0; k < s.count; ++k) hash = std::rotl(hash, 7) + s.words[k];

@@ -49,6 +49,8 @@ struct GatheredCall {
   }
 };
 
+/// Whether a call's accesses are checked: as it asks, else as KILN_BOUNDS_CHECK says, else in debug builds.
+bool checks_bounds(BoundsCheck asked);
 /// Throws UsageError for undefined or traced arrays and too many arguments.
 void gather(const Argument* arguments, int count, const JitOptions& options, const Location& where, GatheredCall& call);
 /// The signature in words: "f32[2], weak int, constant 3".

@@ -91,10 +91,12 @@ class Sinker {
     const std::vector<Statement>& body = program_.blocks[loop.body].statements;
     for (std::size_t k = 0; k < body.size(); ++k) {
       const Statement& s = body[k];
-      if (k + 1 == body.size()) return s.kind == Kind::store && s.target == temporary && stores_all(s, loop.target);
+      if (k + 1 == body.size())
+        return s.kind == Kind::store && s.target == temporary && s.checked == 0 && stores_all(s, loop.target);
       if (s.kind != Kind::evaluate) return false;
       const Node& node = program_[s.value];
-      const bool plain = node.op == Op::load && node.operands[0] == none && !node.tentative && node.id != temporary;
+      const bool plain = node.op == Op::load && node.operands[0] == none && !node.tentative && node.checked == 0 &&
+                         node.id != temporary;
       if (!plain) return false;
     }
     return false;
@@ -133,7 +135,8 @@ class Sinker {
     if (writes && s.target == temporary) return false;
     if (s.kind == Kind::evaluate && program_[s.value].op == Op::load && program_[s.value].id == temporary) {
       const Node& load = program_[s.value];
-      if (found.size() > most_small || load.operands[0] != none || load.tentative || load.flat) return false;
+      if (found.size() > most_small || load.operands[0] != none || load.tentative || load.checked != 0 || load.flat)
+        return false;
       found.push_back({{block, index}, around, loops, repeats});
       return true;
     }

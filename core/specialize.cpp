@@ -66,8 +66,10 @@ bool trace_round(Function& function, const Argument* arguments, int count, const
   const std::string_view file = function.where.file_name();
   Tracing tracing(facts, types, !is_interpreted(options),
                   text(file.substr(file.rfind('/') + 1), ":", function.where.line()), function.where);
-  tracing.program().contract = options.contract || options.fast_math;
+  tracing.program().contract = options.contract || options.fast_math.has(FastMath::contract);
   tracing.program().fast_math = options.fast_math;
+  tracing.program().precise = options.precise;
+  tracing.program().check_bounds = checks_bounds(options.bounds_check);
   TracedArguments traced;
   make_arguments(tracing, arguments, count, function.where, traced);
   Results results;

@@ -284,7 +284,9 @@ Value fold(ir::Op op, const ir::OpTypes& types, const Operand* operands, int cou
   const CanonicalFloatingPoint canonical;
   Number16 in[3];
   for (int k = 0; k < count; ++k) in[k] = number_as(operands[k].value, operand_dtype(op, types, k), operands[k].where);
-  return Access::make(types.result, evaluate(op, types.operand.dtype, types.result.dtype, in));
+  Tracing* const tracing = Tracing::current();
+  const bool precise = tracing && tracing->program().precise;
+  return Access::make(types.result, evaluate(op, types.operand.dtype, types.result.dtype, in, precise));
 }
 
 }  // namespace

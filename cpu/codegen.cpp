@@ -49,6 +49,7 @@ Generator::Generator(const ir::Program& program, const Target& target, llvm::Mod
       vectors_(program.nodes.size()),
       pointers_(program.roots.size()),
       strides_(program.roots.size() * max_rank),
+      extents_(program.roots.size() * max_rank),
       per_thread_(program.roots.size()),
       layouts_(program.array_arguments),
       variables_(program.variables.size()) {
@@ -355,6 +356,24 @@ Slot Generator::stride(ir::RootId root, int axis) {
   return slot;
 }
 
+Slot Generator::extent(ir::RootId root, int axis) {
+  Slot& slot = extents_[root * max_rank + static_cast<std::size_t>(axis)];
+  if (slot.value != nullptr) return slot;
+  const Root& r = program_.roots[root];
+  if (r.kind != Root::Kind::parameter) {
+    const Slot asked = scalar_slot(r.extents[axis]);
+    const Place place(*this, asked.level);
+    define(slot, builder_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, here(asked.value), builder_.getInt64(0)),
+           asked.level);
+    return slot;
+  }
+  Value* layout = layout_of(r.argument).value;
+  const Place place(*this, 0);
+  Value* field = builder_.CreateConstInBoundsGEP1_64(i8_, layout, layout_extents + 8 * axis);
+  define(slot, builder_.CreateLoad(i64_, field, "extent"), 0);
+  return slot;
+}
+
 void Generator::swap(const Statement& s) {
   if (body_ != nullptr || lanes_ != nullptr) throw InternalError("arrays are swapped inside a parallel loop");
   const auto exchange = [&](const std::vector<Value*>& slots, Type* type) {
@@ -376,33 +395,7 @@ void Generator::swap(const Statement& s) {
   }
 }
 
-// ---- guards and results ---------------------------------------------------------------------------------------------
-
-void Generator::guard(const Statement& s) {
-  if (body_ != nullptr || lanes_ != nullptr) {
-    std::string check = program_.messages[s.message].text;
-    for (std::size_t at = check.find("{}"); at != std::string::npos; at = check.find("{}"))
-      check.replace(at, 2, 1, 'n');
-    refuse(
-        "a check that cannot be made before the prange around it is not compiled yet: use range, or do the operation "
-        "before the loop; the check is: " +
-            check,
-        s.location);
-  }
-  Value* holds = scalar(s.condition);
-  Block* failed = new_block("guard_failed");
-  Block* passed = new_block("guard_passed");
-  builder_.CreateCondBr(holds, passed, failed, llvm::MDBuilder(context_).createBranchWeights(2000, 1));
-  push_scope(true);
-  builder_.SetInsertPoint(failed);
-  const auto& shown = program_.messages[s.message].shown;
-  for (std::size_t k = 0; k < std::min(shown.size(), most_shown); ++k)
-    builder_.CreateStore(scalar(shown[k]),
-                         builder_.CreateConstInBoundsGEP1_64(i8_, entry_.frame, offsetof(Frame, failed) + 8 * k));
-  builder_.CreateRet(builder_.getInt32(s.message + 1));
-  pop_scope();
-  builder_.SetInsertPoint(passed);
-}
+// ---- results -----------------------------------------------------------------------------------------------------
 
 void Generator::store_results() {
   if (program_.results.empty()) return;

@@ -80,7 +80,8 @@ struct FunctionContext {
   llvm::BasicBlock* entry = nullptr;
   llvm::Value* frame = nullptr;
   llvm::Value* captures = nullptr;
-  int level = 0;  // its first scope
+  llvm::Value* told = nullptr;  // alloca: the values of an error
+  int level = 0;                // its first scope
   std::vector<llvm::Value*> captured;
   std::map<llvm::Value*, llvm::Value*> inside;
 };
@@ -125,6 +126,7 @@ class Generator {
   void initialize_roots();
   Slot pointer(ir::RootId root);
   Slot stride(ir::RootId root, int axis);
+  Slot extent(ir::RootId root, int axis);
   bool unit_axis(ir::RootId root, int axis) const;
   Value* bytes_of(ir::RootId root);
   Value* call_allocate(std::size_t service, std::uint32_t root, Value* bytes);
@@ -133,7 +135,6 @@ class Generator {
   bool fits_on_stack(ir::RootId root) const;
   bool is_known(ir::NodeId id) const;
   void swap(const ir::Statement& statement);
-  void guard(const ir::Statement& statement);
   void store_results();
   void annotate(llvm::Instruction* access, ir::RootId root);
   [[noreturn]] void refuse(const std::string& what, std::uint32_t location) const;
@@ -200,6 +201,7 @@ class Generator {
   Value* next_after(DType dtype, Value* a, Value* b);
   Value* floor_division(ir::Op op, Value* a, Value* b);
   Value* vector_math(const char* name, Value* const* x, int arity);
+  Value* call_vector_function(const VectorFunction& function, Value* const* x);
   Value* call_pieces(const VectorFunction& function, llvm::FunctionCallee callee, Value* const* x);
   Value* combine(ir::Op op, DType dtype, Value* a, Value* b);  // a reduction's step
   Value* each_lane(Value* const* x, int arity, const std::function<Value*(Value* const*)>& body);
@@ -222,6 +224,17 @@ class Generator {
   void for_each_active_lane(const std::function<void(Value* lane)>& body);
   bool own_element(const ir::Statement& statement) const;
   llvm::Align alignment(DType dtype) const;
+
+  // codegen_checks.cpp: guards, and indices that are compared where they are used
+  void guard(const ir::Statement& statement);
+  void check_indices(ir::RootId root, std::uint8_t axes, std::uint32_t first, std::uint32_t location, Value* active);
+  void fail_if(Value* bad, Value* status, const std::function<void(std::vector<Value*>& values)>& tell);
+  void leave_failed(Value* status);
+  Value* lowest_lane(Value* bits);
+  Value* one_lane(ir::NodeId id, Value* lane);
+  void stop_behind_failure(Value* position);
+  void return_failure();
+  bool may_fail(ir::BlockId block) const;
 
   // codegen_statements.cpp: blocks, variables, control flow, masks
   void statements(ir::BlockId block);
@@ -351,7 +364,7 @@ class Generator {
   FunctionContext* body_ = nullptr;                    // the outlined body being generated
   std::vector<Slot> scalars_, vectors_;                // by node
   std::vector<Slot> pointers_;                         // by root
-  std::vector<Slot> strides_;                          // by root and axis
+  std::vector<Slot> strides_, extents_;                // by root and axis
   std::vector<std::pair<Value*, Value*>> per_thread_;  // by root: the memory of all threads, bytes of each
   std::vector<Slot> layouts_;                          // by array argument
   std::vector<Slot> indices_;                          // by loop and dimension: index_base_[loop] + dimension
@@ -370,6 +383,7 @@ class Generator {
   std::vector<const ir::Statement*> streamed_;  // stores that bypass the cache, in code where they are aligned
   llvm::Align streamed_alignment_;
   std::vector<ir::LoopId> parallel_;  // parallel loops being generated
+  Value* position_ = nullptr;  // the iteration of a distributed loop, as `fail` is told it; null: the lanes' first
   std::vector<ir::VariableId> lane_variables_;
   std::vector<Turn> turns_;
   std::vector<std::vector<Reduction>*> reductions_;  // of the loops being generated

@@ -453,6 +453,8 @@ void Generator::lane_body(const Statement& s, const Varying& varying, Value* k, 
   lanes.bits = 8 * varying.widest();
   lanes.level = level() - 1;
   lanes_ = &lanes;
+  Value* position = position_;
+  if (position_ == nullptr) position_ = k;
   if (remaining != nullptr) {
     Type* element = mask_type()->getElementType();
     Value* count =
@@ -484,6 +486,7 @@ void Generator::lane_body(const Statement& s, const Varying& varying, Value* k, 
   for (const ir::VariableId id : lane_variables_) variables_[id] = nullptr;
   lane_variables_.clear();
   forget_reads();
+  position_ = position;
   lanes_ = nullptr;
 }
 
@@ -516,6 +519,7 @@ void Generator::distributed(const Statement& s, const Varying* varying, const st
   std::vector<Turn> turns;
   turns.swap(turns_);
   run_units(s, varying, trips, found, function->getArg(2), function->getArg(3));
+  position_ = nullptr;
   end_streaming(s);
   builder_.CreateRetVoid();
   end_function(body);
@@ -524,6 +528,7 @@ void Generator::distributed(const Statement& s, const Varying* varying, const st
   pop_scope();
   builder_.SetInsertPoint(before.getBlock());
   call_body(s, body, count, items);
+  if (may_fail(s.body)) return_failure();
   fold_partials(found, items, terms);
 }
 
@@ -532,11 +537,17 @@ void Generator::run_units(const Statement& s, const Varying* varying, const std:
                           std::vector<Reduction>& found, Value* first, Value* last) {
   const auto number = [&](std::int64_t x) { return builder_.getInt64(static_cast<std::uint64_t>(x)); };
   const auto elements = [&](Value* unit, std::int64_t size) { return builder_.CreateMul(unit, number(size)); };
+  const bool fails = may_fail(s.body);
+  const auto start_at = [&](Value* position) {
+    position_ = position;
+    if (fails) stop_behind_failure(position);
+  };
   if (varying == nullptr) {
     if (program_.loops[s.target].role == Role::rows) first = short_rows(s, first, last);
     counted(
         first, last, 1, "unit",
         [&](Value* unit, Block*, Block*) {
+          start_at(unit);
           decompose(s, trips, trips.size(), unit);
           outer_body(s, found, unit);
         },
@@ -556,15 +567,18 @@ void Generator::run_units(const Statement& s, const Varying* varying, const std:
         trips.size());
     Value* end = smaller(total, elements(last, block));
     counted(elements(first, block), end, block, "block", [&](Value* start, Block*, Block*) {
+      start_at(start);
       reduce_rows(s, varying, found, trips, start, smaller(total, builder_.CreateAdd(start, number(block))));
     });
   } else if (trips.size() == 1) {
     Value* end = smaller(here(trips[0]), elements(last, unit_elements));
+    if (fails) stop_behind_failure(elements(first, unit_elements));
     lane_range(s, *varying, elements(first, unit_elements), end);
   } else {
     Value* width = here(trips.back());
     Value* tiles = units_of(width, tile_elements);
     counted(first, last, 1, "row", [&](Value* unit, Block*, Block*) {
+      start_at(unit);
       decompose(s, trips, trips.size() - 1, builder_.CreateUDiv(unit, tiles));
       Value* begin = elements(builder_.CreateURem(unit, tiles), tile_elements);
       lane_range(s, *varying, begin, smaller(width, builder_.CreateAdd(begin, number(tile_elements))));

@@ -1,6 +1,7 @@
 // Addresses, loads, stores and updates.
 #include "cpu/codegen.h"
 
+#include "core/error_text.h"
 #include "core/planted_faults.h"
 
 #include <kiln/error.h>
@@ -48,6 +49,13 @@ Slot Generator::address_slot(RootId root, bool flat, std::uint32_t first, std::u
 }
 
 Access Generator::access(RootId root, bool flat, std::uint32_t first, std::uint32_t count) {
+  const ir::Root& r = program_.roots[root];
+  if (r.kind == ir::Root::Kind::alias &&
+      std::any_of(r.extents, r.extents + r.rank, [&](NodeId e) { return varies(e); }))
+    refuse(text("a reshape of a ", r.dtype, " array to rank ", int{r.rank},
+                " whose shape differs between the iterations of a prange is not compiled yet: use range, or index the "
+                "array as it is"),
+           r.location);
   Access result;
   bool linear = true;
   int moving = 0;
@@ -112,6 +120,7 @@ void Generator::load(NodeId id) {
   if (varies(id)) return define(vectors_[id], load_lanes(id), level());
   const bool guarded = node.operands[0] != none && !planted(Fault::missing_load_guard);
   Value* condition = guarded ? scalar(node.operands[0]) : nullptr;
+  check_indices(node.id, node.checked, node.axis, node.location, condition);
   define(scalars_[id], load_scalar(id, condition), level());
 }
 
@@ -144,6 +153,7 @@ llvm::Value* Generator::load_lanes(NodeId id) {
   const DType dtype = program_.roots[node.id].dtype;
   Value* mask = planted(Fault::missing_load_mask) ? nullptr : lanes_->mask;
   if (node.operands[0] != none && !planted(Fault::missing_load_guard)) mask = and_mask(mask, vector(node.operands[0]));
+  check_indices(node.id, node.checked, node.axis, node.location, mask);
   const Access where = access(node.id, node.flat, node.axis, node.count);
   if (where.kind == Access::Kind::uniform) {
     Value* loaded = load_scalar(id, mask != nullptr ? any(mask) : nullptr);
@@ -185,6 +195,7 @@ llvm::Value* Generator::load_access(RootId root, const Access& a, Value* mask) {
 // ---- stores ---------------------------------------------------------------------------------------------------------
 
 void Generator::store(const Statement& s) {
+  check_indices(s.target, s.checked, s.first_index, s.location, lanes_ != nullptr ? lanes_->mask : nullptr);
   if (lanes_ != nullptr) return store_lanes(s);
   const DType dtype = program_.roots[s.target].dtype;
   Value* stored = to_memory(scalar(s.value), dtype);
@@ -260,6 +271,7 @@ bool Generator::own_element(const Statement& s) const {
 }
 
 void Generator::update(const Statement& s) {
+  check_indices(s.target, s.checked, s.first_index, s.location, lanes_ != nullptr ? lanes_->mask : nullptr);
   if (lanes_ != nullptr) return update_lanes(s);
   Value* number = scalar(s.value);
   Value* address = here(address_slot(s.target, s.flat, s.first_index, s.index_count, false).value);

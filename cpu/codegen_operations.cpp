@@ -309,24 +309,31 @@ llvm::Value* Generator::each_lane(Value* const* x, int arity, const std::functio
 // The one function for an operation, whatever the width: vectors are cut to its lanes, a number goes through one lane.
 llvm::Value* Generator::vector_math(const char* name, Value* const* x, int arity) {
   const bool is_f64 = x[0]->getType()->getScalarType()->isDoubleTy();
-  const VectorFunction* function = find_vector_function(name, is_f64, target_.vector_bits);
+  const VectorFunction* function = find_vector_function(name, is_f64, target_.vector_bits, program_.precise);
   if (function == nullptr)
     throw CompileError(std::string("no vector maths library of this machine computes ") + name +
                        "; install glibc's libmvec or SLEEF");
-  Type* element = is_f64 ? f64_ : f32_;
-  Type* type = function->vector ? llvm::FixedVectorType::get(element, static_cast<unsigned>(function->lanes)) : element;
-  const llvm::SmallVector<Type*, 2> parameters(static_cast<std::size_t>(arity), type);
+  if (function->is_f64 == is_f64) return call_vector_function(*function, x);
+  Value* wide[2] = {};
+  for (int k = 0; k < arity; ++k) wide[k] = builder_.CreateFPExt(x[k], shaped(x[k], f64_));
+  return builder_.CreateFPTrunc(call_vector_function(*function, wide), x[0]->getType());
+}
+
+llvm::Value* Generator::call_vector_function(const VectorFunction& function, Value* const* x) {
+  const auto arity = static_cast<std::size_t>(function.arity);
+  Type* element = function.is_f64 ? f64_ : f32_;
+  Type* type = function.vector ? llvm::FixedVectorType::get(element, static_cast<unsigned>(function.lanes)) : element;
+  const llvm::SmallVector<Type*, 2> parameters(arity, type);
   llvm::FunctionCallee callee =
-      module_.getOrInsertFunction(function->symbol, llvm::FunctionType::get(type, parameters, false));
+      module_.getOrInsertFunction(function.symbol, llvm::FunctionType::get(type, parameters, false));
   auto* declared = llvm::cast<llvm::Function>(callee.getCallee());
   declared->setDoesNotThrow();
   declared->setDoesNotAccessMemory();
   declared->setWillReturn();
-  const auto call = [&](Value* const* operands) -> Value* {
-    return builder_.CreateCall(callee, llvm::ArrayRef<Value*>(operands, static_cast<std::size_t>(arity)));
-  };
-  if (!function->vector) return each_lane(x, arity, call);
-  return call_pieces(*function, callee, x);
+  if (function.vector) return call_pieces(function, callee, x);
+  return each_lane(x, function.arity, [&](Value* const* operands) -> Value* {
+    return builder_.CreateCall(callee, llvm::ArrayRef<Value*>(operands, arity));
+  });
 }
 
 llvm::Value* Generator::call_pieces(const VectorFunction& function, llvm::FunctionCallee callee, Value* const* x) {

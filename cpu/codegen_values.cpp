@@ -44,23 +44,7 @@ Slot Generator::leaf(NodeId id) {
       define(scalars_[id], cast(builder_.CreateLoad(register_type(stored), field), stored, dtype), 0);
       return scalars_[id];
     }
-    case Op::extent: {
-      const ir::Root& root = program_.roots[node.id];
-      if (root.kind != ir::Root::Kind::parameter) {
-        const Slot extent = scalar_slot(root.extents[node.axis]);
-        const Place place(*this, extent.level);
-        define(scalars_[id],
-               builder_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, here(extent.value), builder_.getInt64(0)),
-               extent.level);
-        return scalars_[id];
-      }
-      Value* layout = layout_of(root.argument).value;
-      const Place place(*this, 0);
-      Value* field =
-          builder_.CreateConstInBoundsGEP1_64(i8_, layout, offsetof(detail::Layout, extents) + 8 * node.axis);
-      define(scalars_[id], builder_.CreateLoad(i64_, field, "extent"), 0);
-      return scalars_[id];
-    }
+    case Op::extent: return extent(node.id, static_cast<int>(node.axis));
     case Op::stride: return stride(node.id, static_cast<int>(node.axis));
     case Op::index: {
       const Slot& slot = indices_[index_base_[node.id] + node.axis];

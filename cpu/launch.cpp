@@ -208,7 +208,10 @@ LoopCost::Sample& LoopCost::at(std::int64_t units) {
 std::int32_t launch(EntryPoint entry, Frame& frame, LaunchOptions options, LaunchCosts& costs,
                     LaunchReport* report) noexcept {
   LaunchServices services{
-      {frame.services->allocate, frame.services->allocate_again, &allocate_per_thread, &parallel}, options, &costs, {}};
+      {frame.services->allocate, frame.services->allocate_again, &allocate_per_thread, &parallel, frame.services->fail},
+      options,
+      &costs,
+      {}};
   services.report.reason = "nothing to share among threads";
   frame.services = &services;
   std::int32_t status;

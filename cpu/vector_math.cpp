@@ -23,12 +23,24 @@ constexpr const char* math_library = "libm.so.6";
 
 enum class Source { mvec, libm };
 
-// What is known about an operation on every machine. Bounds: glibc documents 4 ulp for all of libmvec (measured over
-// 2 million points each: 3.9 for log f32, 3.6 for cos f64, 1 to 3 else) and its own bounds for libm; SLEEF's are in its
-// names. SLEEF's lgamma and tgamma were measured 60 to 1000 ulp off next to their zeros and among denormals, its fmod
-// gives NaN for quotients above 1e60 or so: these three come from libm, one lane at a time.
-// Nor is SLEEF used where it overflows long before the result does (log1p, sinh, cosh, asinh, acosh), or where the bits
-// of a lane depend on its neighbours, because it picks the argument reduction for all lanes at once (sin, cos, tan).
+// Where the f64 function of the precise mode comes from.
+enum class Precise {
+  sleef,     // SLEEF's function within 1 ulp; else as `extended`
+  libm,      // glibc's own, within 1 ulp
+  extended,  // glibc's for long double, whose few ulp are thousandths of one when rounded
+};
+
+// What is known about an operation on every machine. Bounds: glibc documents 4 ulp for all of libmvec; these are what
+// was measured of its 128-, 256- and 512-bit functions, rounded up to halves with room, and its own bounds for libm;
+// SLEEF's are in its names. SLEEF's lgamma and tgamma were measured 60 to 1000 ulp off next to their zeros and among
+// denormals, its fmod gives NaN for quotients above 1e60 or so: these three come from libm, one lane at a time. Nor is
+// SLEEF used where it overflows long before the result does (log1p, sinh, cosh, asinh, acosh), or where the bits of a
+// lane depend on its neighbours, because it picks the argument reduction for all lanes at once (sin, cos, tan).
+//
+// In the precise mode an f32 function is the f64 one, rounded: its few ulp are millionths of one of f32. glibc's own
+// f64 functions are within 1 ulp where no other is fit (sin, cos, tan; exp and pow, of which SLEEF's overflow a few
+// numbers too early), but not in erfc, sinh, cosh, asinh, acosh and the gamma functions (2 to 10 ulp), nor surely in
+// log1p. SLEEF's atanh comes too close to 1.
 struct Operation {
   const char* name;
   int arity;
@@ -37,27 +49,43 @@ struct Operation {
   double harmless;
   double max_ulp_f32;
   double max_ulp_f64;
+  Precise precise;
   // Bits, where wider vectors are slower: on Zen 4 the 512-bit erf takes 1.16 times as long for an element as the
   // 256-bit one (f64 1.18), the f32 erfc 1.58 times.
   int widest_f32 = 512, widest_f64 = 512;
 };
 
 constexpr Operation operations[] = {
-    {"exp", 1, Source::mvec, "_u10", 1, 4, 4},       {"exp2", 1, Source::mvec, "_u10", 1, 4, 4},
-    {"exp10", 1, Source::mvec, "_u10", 1, 4, 4},     {"expm1", 1, Source::mvec, "_u10", 1, 4, 4},
-    {"log", 1, Source::mvec, "_u10", 1, 4, 4},       {"log2", 1, Source::mvec, "_u10", 1, 4, 4},
-    {"log10", 1, Source::mvec, "_u10", 1, 4, 4},     {"log1p", 1, Source::mvec, nullptr, 1, 4, 4},
-    {"sin", 1, Source::mvec, nullptr, 1, 4, 4},      {"cos", 1, Source::mvec, nullptr, 1, 4, 4},
-    {"tan", 1, Source::mvec, nullptr, 1, 4, 4},      {"asin", 1, Source::mvec, "_u10", 0.5, 4, 4},
-    {"acos", 1, Source::mvec, "_u10", 0.5, 4, 4},    {"atan", 1, Source::mvec, "_u10", 1, 4, 4},
-    {"sinh", 1, Source::mvec, nullptr, 1, 4, 4},     {"cosh", 1, Source::mvec, nullptr, 1, 4, 4},
-    {"tanh", 1, Source::mvec, "_u10", 1, 4, 4},      {"asinh", 1, Source::mvec, nullptr, 1, 4, 4},
-    {"acosh", 1, Source::mvec, nullptr, 2, 4, 4},    {"atanh", 1, Source::mvec, "_u10", 0.5, 4, 4},
-    {"cbrt", 1, Source::mvec, "_u10", 1, 4, 4},      {"erf", 1, Source::mvec, "_u10", 1, 4, 4, 256, 256},
-    {"erfc", 1, Source::mvec, "_u15", 1, 4, 4, 256}, {"pow", 2, Source::mvec, "_u10", 1, 4, 4},
-    {"atan2", 2, Source::mvec, "_u10", 1, 4, 4},     {"hypot", 2, Source::mvec, "_u05", 1, 4, 4},
-    {"lgamma", 1, Source::libm, "", 2.5, 7, 5},      {"tgamma", 1, Source::libm, "", 2.5, 9, 10},
-    {"fmod", 2, Source::libm, "", 1, 0, 0},          {"nextafter", 2, Source::libm, "", 1, 0, 0},
+    {"exp", 1, Source::mvec, "_u10", 1, 3, 3, Precise::libm},
+    {"exp2", 1, Source::mvec, "_u10", 1, 2, 2, Precise::sleef},
+    {"exp10", 1, Source::mvec, "_u10", 1, 4, 4, Precise::sleef},
+    {"expm1", 1, Source::mvec, "_u10", 1, 3.5, 3.5, Precise::sleef},
+    {"log", 1, Source::mvec, "_u10", 1, 4, 4, Precise::sleef},
+    {"log2", 1, Source::mvec, "_u10", 1, 2.5, 2.5, Precise::sleef},
+    {"log10", 1, Source::mvec, "_u10", 1, 3, 3, Precise::sleef},
+    {"log1p", 1, Source::mvec, nullptr, 1, 2.5, 2.5, Precise::extended},
+    {"sin", 1, Source::mvec, nullptr, 1, 4, 4, Precise::libm},
+    {"cos", 1, Source::mvec, nullptr, 1, 4, 4, Precise::libm},
+    {"tan", 1, Source::mvec, nullptr, 1, 4, 4, Precise::libm},
+    {"asin", 1, Source::mvec, "_u10", 0.5, 3.5, 3.5, Precise::sleef},
+    {"acos", 1, Source::mvec, "_u10", 0.5, 2.5, 2.5, Precise::sleef},
+    {"atan", 1, Source::mvec, "_u10", 1, 2.5, 2.5, Precise::sleef},
+    {"sinh", 1, Source::mvec, nullptr, 1, 2.5, 2.5, Precise::extended},
+    {"cosh", 1, Source::mvec, nullptr, 1, 2.5, 2.5, Precise::extended},
+    {"tanh", 1, Source::mvec, "_u10", 1, 2.5, 2.5, Precise::sleef},
+    {"asinh", 1, Source::mvec, nullptr, 1, 2.5, 2.5, Precise::extended},
+    {"acosh", 1, Source::mvec, nullptr, 2, 3, 3, Precise::extended},
+    {"atanh", 1, Source::mvec, "_u10", 0.5, 2.5, 2.5, Precise::extended},
+    {"cbrt", 1, Source::mvec, "_u10", 1, 3.5, 3.5, Precise::sleef},
+    {"erf", 1, Source::mvec, "_u10", 1, 2.5, 2.5, Precise::sleef, 256, 256},
+    {"erfc", 1, Source::mvec, "_u15", 1, 2, 2, Precise::extended, 256},
+    {"pow", 2, Source::mvec, "_u10", 1, 1.5, 1.5, Precise::libm},
+    {"atan2", 2, Source::mvec, "_u10", 1, 3.5, 3.5, Precise::sleef},
+    {"hypot", 2, Source::mvec, "_u05", 1, 2.5, 2.5, Precise::sleef},
+    {"lgamma", 1, Source::libm, "", 2.5, 7, 5, Precise::extended},
+    {"tgamma", 1, Source::libm, "", 2.5, 9, 10, Precise::extended},
+    {"fmod", 2, Source::libm, "", 1, 0, 0, Precise::libm},
+    {"nextafter", 2, Source::libm, "", 1, 0, 0, Precise::libm},
 };
 constexpr std::size_t operation_count = std::size(operations);
 
@@ -94,7 +122,9 @@ struct Row {
   std::array<char, 40> symbol{};
 };
 
-constinit std::array<Row, operation_count * 2> rows;
+// By operation: f32, f64, and the f64 of the precise mode.
+constexpr std::size_t kinds = 3;
+constinit std::array<Row, operation_count * kinds> rows;
 
 // The width of this machine's vector functions: its generated code's own, so that a vector is one call.
 int math_bits() { return host_target().has_avx2 ? std::max(256, host_target().vector_bits) : 128; }
@@ -129,7 +159,64 @@ float lgamma_f32(float x) {
   return ::lgammaf_r(x, &sign);
 }
 
-void resolve(Row& row, const Operation& operation, bool is_f64) {
+// Functions of long double, rounded.
+template <long double (*function)(long double)>
+double rounded(double x) {
+  return static_cast<double>(function(x));
+}
+template <long double (*function)(long double, long double)>
+double rounded(double x, double y) {
+  return static_cast<double>(function(x, y));
+}
+long double lgamma_extended(long double x) {
+  int sign;
+  return ::lgammal_r(x, &sign);
+}
+long double exp10_extended(long double x) { return ::powl(10, x); }
+
+struct Rounded {
+  std::string_view op;
+  const char* symbol;
+  double (*unary)(double);
+  double (*binary)(double, double);
+
+  void* address() const { return unary != nullptr ? reinterpret_cast<void*>(unary) : reinterpret_cast<void*>(binary); }
+};
+
+constexpr Rounded rounded_functions[] = {
+    {"exp2", "kiln_rounded_exp2", rounded<::exp2l>, nullptr},
+    {"exp10", "kiln_rounded_exp10", rounded<exp10_extended>, nullptr},
+    {"expm1", "kiln_rounded_expm1", rounded<::expm1l>, nullptr},
+    {"log", "kiln_rounded_log", rounded<::logl>, nullptr},
+    {"log2", "kiln_rounded_log2", rounded<::log2l>, nullptr},
+    {"log10", "kiln_rounded_log10", rounded<::log10l>, nullptr},
+    {"log1p", "kiln_rounded_log1p", rounded<::log1pl>, nullptr},
+    {"asin", "kiln_rounded_asin", rounded<::asinl>, nullptr},
+    {"acos", "kiln_rounded_acos", rounded<::acosl>, nullptr},
+    {"atan", "kiln_rounded_atan", rounded<::atanl>, nullptr},
+    {"sinh", "kiln_rounded_sinh", rounded<::sinhl>, nullptr},
+    {"cosh", "kiln_rounded_cosh", rounded<::coshl>, nullptr},
+    {"tanh", "kiln_rounded_tanh", rounded<::tanhl>, nullptr},
+    {"asinh", "kiln_rounded_asinh", rounded<::asinhl>, nullptr},
+    {"acosh", "kiln_rounded_acosh", rounded<::acoshl>, nullptr},
+    {"atanh", "kiln_rounded_atanh", rounded<::atanhl>, nullptr},
+    {"cbrt", "kiln_rounded_cbrt", rounded<::cbrtl>, nullptr},
+    {"erf", "kiln_rounded_erf", rounded<::erfl>, nullptr},
+    {"erfc", "kiln_rounded_erfc", rounded<::erfcl>, nullptr},
+    {"atan2", "kiln_rounded_atan2", nullptr, rounded<::atan2l>},
+    {"hypot", "kiln_rounded_hypot", nullptr, rounded<::hypotl>},
+    {"lgamma", "kiln_rounded_lgamma", rounded<lgamma_extended>, nullptr},
+    {"tgamma", "kiln_rounded_tgamma", rounded<::tgammal>, nullptr},
+};
+
+// By the operation's name or the symbol's.
+const Rounded* find_rounded(std::string_view name) {
+  for (const Rounded& each : rounded_functions)
+    if (name == each.op || name == each.symbol) return &each;
+  return nullptr;
+}
+
+void resolve(Row& row, const Operation& operation, bool is_f64, bool precise) {
   const int bits = std::min(math_bits(), is_f64 ? operation.widest_f64 : operation.widest_f32);
   const int lanes = bits / (is_f64 ? 64 : 32);
   VectorFunction& f = row.function;
@@ -145,14 +232,25 @@ void resolve(Row& row, const Operation& operation, bool is_f64) {
     f.vector = vector;
     f.lanes = vector ? lanes : 1;
   };
+  const auto take_sleef = [&] {
+    const std::string symbol = sleef_symbol(operation, is_f64, bits, lanes);
+    f.address = sleef.find(symbol.c_str());
+    if (f.address != nullptr) take(symbol, sleef_library, true);
+    return f.address != nullptr;
+  };
+  if (precise && operation.precise != Precise::libm) {
+    f.max_ulp = 1;
+    if (operation.precise == Precise::sleef && take_sleef()) return;
+    const Rounded* function = find_rounded(operation.name);
+    f.address = function->address();
+    return take(function->symbol, math_library, false);
+  }
   const std::string in_mvec = mvec_symbol(operation, is_f64, bits, lanes);
   const std::string in_libm = libm_symbol(operation, is_f64);
-  if (operation.first == Source::mvec && (f.address = mvec.find(in_mvec.c_str())) != nullptr)
+  if (!precise && operation.first == Source::mvec && (f.address = mvec.find(in_mvec.c_str())) != nullptr)
     return take(in_mvec, mvec_library, true);
-  if (operation.first == Source::mvec && operation.sleef_suffix != nullptr) {
-    const std::string in_sleef = sleef_symbol(operation, is_f64, bits, lanes);
-    if ((f.address = sleef.find(in_sleef.c_str())) != nullptr) return take(in_sleef, sleef_library, true);
-  }
+  if (!precise && operation.first == Source::mvec && operation.sleef_suffix != nullptr && take_sleef()) return;
+  if (precise) f.max_ulp = std::min(f.max_ulp, 1.0);
   if ((f.address = resolve_math_symbol(in_libm.c_str())) != nullptr) take(in_libm, math_library, false);
 }
 
@@ -252,11 +350,15 @@ void call_all(const VectorFunction& f, const T* x, const T* y, T* out, std::size
 
 }  // namespace
 
-const VectorFunction* find_vector_function(std::string_view op, bool is_f64, int /*vector_bits*/) {
+const VectorFunction* find_vector_function(std::string_view op, bool is_f64, int /*vector_bits*/, bool precise) {
   for (std::size_t i = 0; i < operation_count; ++i) {
     if (operations[i].name != op) continue;
-    Row& row = rows[i * 2 + (is_f64 ? 1 : 0)];
-    std::call_once(row.resolved, [&] { resolve(row, operations[i], is_f64); });
+    const bool is_exact = operations[i].max_ulp_f64 == 0;
+    if (precise && is_exact) precise = false;
+    const bool rounds = precise && !is_f64;  // the f64 function of the default mode is accurate enough
+    const std::size_t kind = precise && is_f64 ? 2 : is_f64 || rounds ? 1 : 0;
+    Row& row = rows[i * kinds + kind];
+    std::call_once(row.resolved, [&] { resolve(row, operations[i], kind != 0, kind == 2); });
     return row.function.symbol != nullptr ? &row.function : nullptr;
   }
   return nullptr;
@@ -268,6 +370,7 @@ void* resolve_math_symbol(const char* symbol) {
   const std::string_view name = symbol;
   if (name.starts_with("_ZGV")) return mvec.find(symbol);
   if (name.starts_with("Sleef_")) return sleef.find(symbol);
+  if (const Rounded* function = name.starts_with("kiln_") ? find_rounded(name) : nullptr) return function->address();
   if (name == "lgamma") return reinterpret_cast<void*>(lgamma_f64);
   if (name == "lgammaf") return reinterpret_cast<void*>(lgamma_f32);
   return libm.find(symbol);

@@ -12,7 +12,7 @@ namespace kiln::cpu {
 struct VectorFunction {
   const char* op;       // C's name without suffix: "exp", "atan2"
   const char* symbol;   // what generated code calls; resolve_math_symbol knows its address
-  const char* library;  // "libmvec.so.1", "libsleef.so.3" or "libm.so.6"
+  const char* library;  // "libmvec.so.1", "libsleef.so.3" or "libm.so.6"; Kiln's own functions are libm's, rounded
   void* address;
   int lanes;  // lanes of one call; 1 for a scalar function
   int arity;  // 1 or 2
@@ -30,7 +30,9 @@ struct VectorFunction {
 // position, the number of threads or the width in use, so one machine uses one function for an operation: the 512-bit
 // one where generated code is 512 bits wide by default, the 256-bit one where the processor has AVX2, the 128-bit one
 // elsewhere, whatever vector_bits is. Narrower code and scalars fill the other lanes with `harmless`.
-const VectorFunction* find_vector_function(std::string_view op, bool is_f64, int vector_bits);
+//
+// `precise`: one within 1 ulp. For f32 that is the function for f64 (is_f64 says so), whose result is to be rounded.
+const VectorFunction* find_vector_function(std::string_view op, bool is_f64, int vector_bits, bool precise = false);
 
 // All operations of the table, for tests and documentation.
 std::span<const char* const> vector_function_names();

@@ -34,7 +34,7 @@ Results results(const std::tuple<T...>& all) {
 
 inline std::string text_of(const JitOptions& o) {
   return std::to_string(o.vector_bits) + " bits, " + (o.force_threads ? std::to_string(o.threads) : "any number of") +
-         " threads";
+         " threads" + (o.bounds_check == BoundsCheck(true) ? ", checked" : "");
 }
 
 constexpr JitOptions compiled_ways[] = {
@@ -46,6 +46,8 @@ constexpr JitOptions compiled_ways[] = {
     {.threads = 2, .force_threads = true},
     {.vector_bits = 128, .threads = 3, .force_threads = true},
     {.vector_bits = 512, .threads = 5, .force_threads = true},
+    {.bounds_check = true},
+    {.bounds_check = true, .vector_bits = 128, .threads = 3, .force_threads = true},
 };
 
 /// The last call ran on so many threads, unless it had no loop that could be divided among them.

@@ -62,8 +62,8 @@ class Contract : public testing::Test {
       options.contract = true;
       check(f, options, fused, "contract");
       options.contract = false;
-      options.fast_math = true;
-      check(f, options, fused, "fast_math");
+      options.fast_math = FastMath::contract;
+      check(f, options, fused, "FastMath::contract");
     }
   }
   static auto ways() {

@@ -15,51 +15,6 @@ void expect_refused(const F& f, const Message& message, const std::function<void
 
 // ---- prange ---------------------------------------------------------------------------------------------------------
 
-TEST(Refused, ShapesThatDifferBetweenIterations) {
-  static const auto f = jit([](Array a, Array m) {
-    for (Value i : prange(m.shape(0))) {
-      next_line_is_wrong();
-      m(i, 0) = sum(m(i, slice(i, 2)) * a);
-    }
-  });
-  expect_refused<decltype(f)>(
-      f, {"prange", {"f32", "f64"}, {"(n,)"}, "use range", {"'*'", "cannot be made before the prange"}},
-      [](const auto& g) { g(ones(2), ones({1, 3}, f32)); });
-}
-
-TEST(Refused, StoreOfASliceReadInAnIteration) {
-  static const auto f = jit([](Array n, Array a, Array m) {
-    for (Value i : prange(m.shape(0))) {
-      next_line_is_wrong();
-      m(i, slice(0, n(i))) = a(slice(0, n(i)));
-    }
-  });
-  expect_refused<decltype(f)>(f, {"prange", {"f64", "i64"}, {"(n,)"}, "use range", {"'='"}},
-                              [](const auto& g) { g(arange(3), arange(3), zeros({3, 3})); });
-}
-
-TEST(Refused, MaximumOfASliceReadInAnIteration) {
-  static const auto f = jit([](Array n, Array m) {
-    for (Value i : prange(m.shape(0))) {
-      next_line_is_wrong();
-      m(i, 0) = max(m(i, slice(0, n(i))));
-    }
-  });
-  expect_refused<decltype(f)>(f, {"prange", {"f64"}, {"(n,)"}, "use range", {"'max'"}},
-                              [](const auto& g) { g(arange(1, 4), zeros({3, 3})); });
-}
-
-TEST(Refused, RangeWithAStepReadInAnIteration) {
-  static const auto f = jit([](Array n, Array m) {
-    for (Value i : prange(m.shape(0))) {
-      next_line_is_wrong();
-      for (Value j : range(0, m.shape(1), n(i))) m(i, j) = 1;
-    }
-  });
-  expect_refused<decltype(f)>(f, {"prange", no_dtypes, no_shapes, "use range", {"step of 0"}},
-                              [](const auto& g) { g(arange(1, 4), zeros({3, 3})); });
-}
-
 TEST(Refused, ArrayWhoseSizeDiffersBetweenIterations) {
   static const auto f = jit([](Array out) {
     for (Value i : prange(out.shape(0))) {

@@ -236,7 +236,7 @@ Outcome outcome_of(const ir::Program& program, const detail::GatheredCall& call,
     return outcome;
   }
   if (status > 0) outcome.error = kind_of(program.messages[static_cast<std::size_t>(status - 1)].kind);
-  if (status < 0) outcome.error = "RuntimeError";
+  if (status < 0) outcome.error = status == status_outside ? "IndexError" : "RuntimeError";
   if (status != 0) return outcome;
   for (std::size_t k = 0; k < results.size(); ++k) {
     const ir::Result& r = program.results[k];
@@ -250,8 +250,40 @@ Outcome outcome_of(const ir::Program& program, const detail::GatheredCall& call,
   return outcome;
 }
 
-// A third of the Programs are contracted, interpreted and compiled alike.
-bool is_contracted(const Recipe& recipe) { return recipe.seed / 16 % 3 == 2; }
+// A third of the Programs are contracted, an eighth relaxed in some way, an eighth precise, interpreted and compiled
+// alike. A quarter is compiled with checked indices, which changes nothing, for none is outside.
+JitOptions options_of(const Recipe& recipe, bool interpret) {
+  JitOptions options;
+  options.contract = recipe.seed / 16 % 3 == 2;
+  constexpr FastMath::Relaxation all[] = {FastMath::reassociate, FastMath::no_nan, FastMath::no_signed_zero,
+                                          FastMath::approximate_reciprocal};
+  if (recipe.seed / 2 % 8 == 5)
+    for (unsigned k = 0; k < 4; ++k)
+      if ((recipe.seed / 16 >> k & 1) != 0) options.fast_math = options.fast_math | all[k];
+  options.precise = recipe.seed / 4 % 8 == 3;
+  options.bounds_check = recipe.seed % 4 == 1;
+  options.interpret = interpret;
+  return options;
+}
+
+// The same as C++.
+std::string text_of(const JitOptions& options) {
+  std::string out;
+  const auto add = [&](const std::string& name, const std::string& value) { out += name + " = " + value + ", "; };
+  if (options.contract) add(".contract", "true");
+  constexpr std::pair<FastMath::Relaxation, const char*> names[] = {
+      {FastMath::reassociate, "reassociate"},
+      {FastMath::no_nan, "no_nan"},
+      {FastMath::no_signed_zero, "no_signed_zero"},
+      {FastMath::approximate_reciprocal, "approximate_reciprocal"}};
+  std::string relaxations;
+  for (const auto& [relaxation, name] : names)
+    if (options.fast_math.has(relaxation)) relaxations += text(relaxations.empty() ? "" : " | ", "FastMath::", name);
+  if (!relaxations.empty()) add(".fast_math", relaxations);
+  if (options.precise) add(".precise", "true");
+  if (options.bounds_check == BoundsCheck(true)) add(".bounds_check", "true");
+  return out;
+}
 
 Verdict check_variant(const Recipe& recipe, const Ways& ways) {
   traced_recipe = &recipe;
@@ -264,8 +296,7 @@ Verdict check_variant(const Recipe& recipe, const Ways& ways) {
   const bool generic = recipe.seed % 5 == 0;
   std::unique_ptr<detail::Variant> oracle, v;
   try {
-    oracle = detail::prepare(function, {.contract = is_contracted(recipe), .interpret = true}, arguments.data(), count,
-                             call, generic);
+    oracle = detail::prepare(function, options_of(recipe, true), arguments.data(), count, call, generic);
   } catch (const InternalError& e) {
     return {Verdict::Kind::trace, e.what()};
   } catch (const Error& e) {
@@ -273,7 +304,7 @@ Verdict check_variant(const Recipe& recipe, const Ways& ways) {
             text(kind_of(e), ": ", e.what())};
   }
   try {
-    v = detail::prepare(function, {.contract = is_contracted(recipe)}, arguments.data(), count, call, generic);
+    v = detail::prepare(function, options_of(recipe, false), arguments.data(), count, call, generic);
   } catch (const Error& e) {
     return {Verdict::Kind::trace, text("traced with folding: ", kind_of(e), ": ", e.what())};
   }
@@ -343,13 +374,10 @@ Verdict check_calls(const Recipe& recipe) {
   // Never freed, as functions are.
   auto& oracle = *new detail::Function{&trace_recipe, Location::current(), false, true};
   auto& function = *new detail::Function{&trace_recipe, Location::current(), false, true};
-  JitOptions options;
+  JitOptions options = options_of(recipe, false);
   options.threads = 1 + static_cast<int>(recipe.seed % 3);
   options.force_threads = true;
-  options.contract = is_contracted(recipe);
-  JitOptions interpreting;
-  interpreting.contract = options.contract;
-  interpreting.interpret = true;
+  const JitOptions interpreting = options_of(recipe, true);
   for (int set = 0; set < data_sets; ++set) {
     Inputs inputs(recipe, set);
     // A function of its own for each set: no specialization is used twice.
@@ -403,7 +431,7 @@ std::string as_program(const Recipe& recipe) {
          "  const auto show = [](const auto&... x) { ((std::cout << x << '\\n'), ...); };\n"
          "  for (bool interpret : {true, false}) {\n"
          "    std::apply(show, f.with({" +
-         (is_contracted(recipe) ? ".contract = true, " : "") + ".interpret = interpret})(" + list +
+         text_of(options_of(recipe, false)) + ".interpret = interpret})(" + list +
          "));\n"
          "    show(" +
          list + ");\n  }\n}\n";
@@ -421,9 +449,8 @@ std::string as_ir(const Recipe& recipe) {
       return detail::prepare(function, options, arguments.data(), static_cast<int>(arguments.size()), call,
                              recipe.seed % 5 == 0);
     };
-    const bool contract = is_contracted(recipe);
-    const auto v = prepared({.contract = contract});
-    return ir::print(prepared({.contract = contract, .interpret = true})->traced) + "\n" + ir::print(v->traced) + "\n" +
+    const auto v = prepared(options_of(recipe, false));
+    return ir::print(prepared(options_of(recipe, true))->traced) + "\n" + ir::print(v->traced) + "\n" +
            ir::print(v->scheduled);
   } catch (const Error& e) {
     return e.what();

@@ -91,6 +91,8 @@ class Page {
       code_ += made + "\n";
     } else if (!is_noise(bare)) {
       declare(line);
+    } else if (bare.starts_with("friend ")) {
+      skip_body(bare);
     }
   }
 
@@ -118,8 +120,9 @@ class Page {
   }
 
   static bool is_noise(const std::string& bare) {
-    for (const char* start : {"//", "namespace ", "}  // namespace", "friend ", "static_assert", "KILN_",
-                              "using std::", "template <class = void>"})
+    for (const char* start :
+         {"//", "namespace ", "inline namespace ", "constexpr BoundsCheck nothing_said", "}  // namespace", "friend ",
+          "static_assert", "KILN_", "using std::", "template <class = void>"})
       if (bare.starts_with(start) && !bare.starts_with("KILN_API") && !bare.starts_with("KILN_ERROR_CLASS"))
         return true;
     return bare == "}" || bare == "};" || bare == "{";
@@ -233,7 +236,7 @@ const Entry entries[] = {
     {"values", "Values, Vars and dtypes", {"value.h", "dtype.h"}},
     {"functions", "Functions", {"functions.h"}},
     {"control", "Control flow", {"control.h"}},
-    {"jit", "Compiled functions", {"jit.h", "inspect.h"}},
+    {"jit", "Compiled functions", {"jit.h", "options.h", "inspect.h"}},
     {"errors", "Errors", {"error.h"}},
 };
 
@@ -249,7 +252,7 @@ std::map<std::string, std::string> pages() {
     index += "- [" + std::string(e.title) + "](" + e.page + ".md)\n";
   }
   all["operations.md"] = "# Operations\n\n" + operations_page();
-  index += "- [Operations](operations.md)\n";
+  index += "- [Operations](operations.md)\n- [Accuracy](accuracy.md), as measured\n";
   all["README.md"] = index;
   return all;
 }

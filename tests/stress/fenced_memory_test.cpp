@@ -61,6 +61,8 @@ bool stays_inside(const Call& call) {
   return true;
 }
 
+bool all_equal(const Array& a, int number) { return all(a == number).as_bool(); }
+
 class FencedMemory : public testing::TestWithParam<std::tuple<DType, Side>> {
  protected:
   void SetUp() override {
@@ -154,6 +156,54 @@ TEST_P(FencedMemory, IndicesThatAreReadUnderAGuard) {
     }
   });
   for (const std::int64_t n : {1, 2, 7, 8, 33, 100, 1000}) expect_inside(f, n, 2);
+}
+
+// Checked, an index outside is an error and nothing outside is touched: neither the fence nor the elements on the
+// array's other side, which belong to the array that it is a part of.
+TEST_P(FencedMemory, IndicesThatAreChecked) {
+  const auto gather = jit([](Array to, Array from, Array at) {
+    for (Value i : prange(at.shape(0))) to(i) = from(at(i));
+  });
+  const auto scatter = jit([](Array to, Array, Array at) {
+    for (Value i : range(at.shape(0))) to(at(i)) = i;
+  });
+  const auto update = jit([](Array to, Array, Array at) {
+    for (Value i : prange(at.shape(0))) to(at(i)) += 1;
+  });
+  const auto masked = jit([](Array to, Array from, Array at) {
+    for (Value i : prange(at.shape(0))) if_(from(0) == 0 && at(i) != 3, [&] { to(at(i)) = 1; }, [&] { to(0) = 2; });
+  });
+  constexpr std::int64_t n = 70, beside = 5;
+  const auto expect_error = [&](const auto& f, std::int64_t place, std::int64_t wrong, int bits) {
+    const Fenced room(n + beside, dtype(), side());
+    const Array all = room.array();
+    all(rest) = 9;
+    const bool fence_behind = side() == Side::behind;
+    const Array to = all(fence_behind ? slice(beside, _) : slice(0, n));
+    const Array others = all(fence_behind ? slice(0, beside) : slice(n, _));
+    to(rest) = 0;
+    const Array at = arange(n) % 7;
+    at(place) = wrong;
+    bool is_error = false;
+    const bool inside = stays_inside([&] {
+      try {
+        f.with({.bounds_check = true, .vector_bits = bits, .threads = 1, .force_threads = true})(to, zeros(7, dtype()),
+                                                                                                 at);
+      } catch (const IndexError&) {
+        is_error = true;
+      }
+    });
+    EXPECT_TRUE(inside && is_error) << wrong << " at " << place << ", " << bits << " bits";
+    EXPECT_TRUE(all_equal(others, 9)) << wrong << " at " << place << ", " << bits << " bits";
+  };
+  for (const int bits : {128, 256, 512})
+    for (const std::int64_t place : {std::int64_t{0}, std::int64_t{33}, n - 1})
+      for (const std::int64_t wrong : {std::int64_t{-1}, n, n + 1, -beside, std::int64_t{1} << 40}) {
+        expect_error(gather, place, wrong, bits);
+        expect_error(scatter, place, wrong, bits);
+        expect_error(update, place, wrong, bits);
+        expect_error(masked, place, wrong, bits);
+      }
 }
 
 TEST_P(FencedMemory, SearchesOneByOne) {

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <map>
+#include <tuple>
 
 #include "tests/support/program.h"
 
@@ -89,6 +90,74 @@ TEST_F(Bounds, TentativeLoadsStayInside) {
   EXPECT_FALSE(holds(4));
   EXPECT_FALSE(holds(-2));
   EXPECT_EQ(s.program[asked].operands[0], none);
+}
+
+// ---- Program::check_bounds ------------------------------------------------------------------------------------------
+
+TEST_F(Bounds, MarksTheAxesThatNothingProves) {
+  const RootId m = s.array(2), at = s.array(1, i64);
+  NodeId element = none, own = none;
+  s.prange(n, [&](NodeId i) {
+    own = s.load(a, {i});
+    const NodeId place = s.load(at, {zero});
+    element = s.load(m, {i, place});
+    s.store(m, {place, i}, own);
+  });
+  const auto marks = [&] {
+    return std::tuple(s.program[own].checked, s.program[element].checked, s.all(Kind::store)[0].checked);
+  };
+  Program unchecked = s.program;
+  bounds(unchecked);
+  EXPECT_EQ(unchecked[element].checked, 0);
+  s.program.check_bounds = true;
+  bounds(s.program);
+  EXPECT_EQ(marks(), std::tuple(0, 2, 1));
+  verify(s.program, "bounds");
+}
+
+TEST_F(Bounds, MarksGuardedLoads) {
+  s.program.check_bounds = true;
+  const NodeId condition = s.build.less_equal(x, s.number(7));
+  NodeId proven = none, open = none;
+  s.prange(n, [&](NodeId i) {
+    proven = s.load(a, {i});
+    open = s.load(a, {plus(i, 1)});
+    for (const NodeId load : {proven, open}) s.program[load].operands[0] = condition;
+  });
+  EXPECT_EQ(guards(), 0u);
+  EXPECT_EQ(s.program[proven].checked, 0);
+  EXPECT_EQ(s.program[open].checked, 1);
+}
+
+TEST_F(Bounds, NeverMarksTentativeLoads) {
+  s.program.check_bounds = true;
+  const NodeId load = s.load(a, {s.load(s.array(1, i64), {zero})});
+  s.program[load].tentative = true;
+  bounds(s.program);
+  EXPECT_EQ(s.program[load].checked, 0);
+  EXPECT_NE(s.program[load].operands[0], none);
+}
+
+// What a guard of the iteration found proves accesses behind it, and none of the next loop.
+TEST_F(Bounds, GuardsOfAnIterationProve) {
+  s.program.check_bounds = true;
+  const RootId ends = s.array(1, i64);
+  NodeId inside = none, behind = none, end = none;
+  s.prange(n, [&](NodeId i) {
+    end = s.load(ends, {i});
+    Statement& guard = s.emit(Kind::guard);
+    guard.message = 0;
+    guard.condition = s.build.logical_and(s.build.less_equal(zero, end), s.build.less_equal(end, s.extent(b, 0)));
+    s.range(zero, end, [&](NodeId j) { inside = s.load(b, {j}); });
+  });
+  s.program.messages.emplace_back();
+  s.prange(n, [&](NodeId i) {
+    end = s.load(ends, {i});
+    s.range(zero, end, [&](NodeId j) { behind = s.load(b, {j}); });
+  });
+  bounds(s.program);
+  EXPECT_EQ(s.program[inside].checked, 0);
+  EXPECT_EQ(s.program[behind].checked, 1);
 }
 
 TEST_F(Bounds, EqualGuardsStandOnce) {

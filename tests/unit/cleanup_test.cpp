@@ -35,6 +35,32 @@ TEST_F(Cleanup, DropsWhatNobodyReads) {
   EXPECT_EQ(count(Kind::assign), 1u);
 }
 
+// An access that is checked may be an error, whoever reads it.
+TEST_F(Cleanup, KeepsCheckedAccesses) {
+  const RootId x = s.array(1);
+  const RootId unread = s.allocated({s.extent(x, 0)});
+  const NodeId k = s.scalar();
+  s.program[s.load(x, {k})].checked = 1;
+  s.store(unread, {k}, s.real(1)).checked = 1;
+  cleanup(s.program);
+  verify(s.program, "cleanup");
+  EXPECT_EQ(count(Kind::evaluate), 1u);
+  EXPECT_EQ(count(Kind::store), 1u);
+  EXPECT_EQ(count(Kind::allocate), 1u);
+}
+
+TEST_F(Cleanup, ComparesAnIndexOnce) {
+  const RootId x = s.array(1);
+  const NodeId k = s.scalar(), other = s.scalar();
+  s.program[s.load(x, {k})].checked = 1;
+  s.store(x, {k}, s.real(1)).checked = 1;
+  s.store(x, {other}, s.real(2)).checked = 1;
+  cleanup(s.program);
+  ASSERT_EQ(count(Kind::store), 2u);
+  EXPECT_EQ(s.all(Kind::store)[0].checked, 0);
+  EXPECT_EQ(s.all(Kind::store)[1].checked, 1);
+}
+
 TEST_F(Cleanup, KeepsGuardsAndWritesToParameters) {
   const RootId x = s.array(1), y = s.array(1);
   guard_equal(s, s.extent(x, 0), s.extent(y, 0));

@@ -5,6 +5,7 @@
 
 #include <climits>
 #include <cstdlib>
+#include <optional>
 #include <utility>
 
 namespace kiln {
@@ -61,6 +62,16 @@ TEST(Config, SwitchesAreOnUnlessEmptyOrZero) {
     const Variable jit("KILN_DISABLE_JIT", text), check("KILN_CHECK", text);
     EXPECT_EQ(read_environment().disable_jit, on) << (text ? text : "not set");
     EXPECT_EQ(read_environment().check, on) << (text ? text : "not set");
+  }
+}
+
+TEST(Config, BoundsCheckIsSaidOrNot) {
+  for (const auto& [text, wanted] : {std::pair<const char*, std::optional<bool>>{nullptr, std::nullopt},
+                                     {"", std::nullopt},
+                                     {"0", false},
+                                     {"1", true}}) {
+    const Variable variable("KILN_BOUNDS_CHECK", text);
+    EXPECT_EQ(read_environment().bounds_check, wanted) << (text ? text : "not set");
   }
 }
 

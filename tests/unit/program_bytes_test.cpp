@@ -86,12 +86,13 @@ TEST(ProgramBytes, EveryFieldOfANode) {
     for (const std::size_t k : {0, 2}) all.expect(what, [&](Program& p) { f(p.nodes[k]); });
   };
   with("op", [](Node& n) {
-    auto& [op, type, flat, tentative, operands, id, axis, count, location, number] = n;
+    auto& [op, type, flat, tentative, checked, operands, id, axis, count, location, number] = n;
     change(op);
   });
   with("dtype", [](Node& n) { change(n.type.dtype); });
   with("strength", [](Node& n) { change(n.type.strength); });
   with("flat", [](Node& n) { change(n.flat); });
+  with("checked", [](Node& n) { change(n.checked); });
   for (int k = 0; k < 3; ++k) with("operands", [k](Node& n) { change(n.operands[k]); });
   with("id", [](Node& n) { change(n.id); });
   with("axis", [](Node& n) { change(n.axis); });
@@ -100,6 +101,15 @@ TEST(ProgramBytes, EveryFieldOfANode) {
   with("imaginary part", [](Node& n) { n.number.im += 1; });
   all.expect_same("tentative", [](Program& p) { change(p.nodes[1].tentative); });  // for a pass
   all.expect_same("location", [](Program& p) { change(p.nodes[1].location); });
+  // Code that checks an index names the line of the access.
+  const auto checked_at = [](std::uint32_t location) {
+    return [location](Program& p) {
+      p.nodes[1].checked = 1;
+      p.nodes[1].location = location;
+    };
+  };
+  all.expect("a checked access", checked_at(0));
+  all.expect("the location of a checked access", checked_at(1));
 }
 
 TEST(ProgramBytes, EveryFieldOfARoot) {
@@ -171,12 +181,13 @@ TEST(ProgramBytes, EveryFieldOfAStatement) {
     for (const std::size_t k : {0, 1}) all.expect(what, [&](Program& p) { f(p.blocks[1].statements[k]); });
   };
   with("kind", [](Statement& s) {
-    auto& [kind, op, flat, location, target, other, value, condition, loop, first_index, index_count, body, otherwise,
-           message] = s;
+    auto& [kind, op, flat, checked, location, target, other, value, condition, loop, first_index, index_count, body,
+           otherwise, message] = s;
     change(kind);
   });
   with("op", [](Statement& s) { change(s.op); });
   with("flat", [](Statement& s) { change(s.flat); });
+  with("checked", [](Statement& s) { change(s.checked); });
   with("target", [](Statement& s) { change(s.target); });
   with("other", [](Statement& s) { change(s.other); });
   with("value", [](Statement& s) { change(s.value); });
@@ -192,6 +203,14 @@ TEST(ProgramBytes, EveryFieldOfAStatement) {
     p.blocks[0].statements.emplace_back();
   });
   all.expect_same("location", [](Program& p) { change(p.blocks[1].statements[0].location); });
+  const auto checked_at = [](std::uint32_t location) {
+    return [location](Program& p) {
+      p.blocks[1].statements[0].checked = 4;
+      p.blocks[1].statements[0].location = location;
+    };
+  };
+  all.expect("a checked access", checked_at(0));
+  all.expect("the location of a checked access", checked_at(1));
 }
 
 TEST(ProgramBytes, EveryFieldOfAResult) {
@@ -230,7 +249,7 @@ TEST(ProgramBytes, EveryListAndOption) {
   Differing all;
   all.expect("nodes", [](Program& p) {
     auto& [nodes, indices, roots, variables, loops, blocks, results, messages, locations, scalar_arguments,
-           array_arguments, contract, fast_math, name] = p;
+           array_arguments, contract, fast_math, precise, check_bounds, name] = p;
     nodes.pop_back();
   });
   all.expect("an index", [](Program& p) { change(p.indices[1]); });
@@ -247,7 +266,11 @@ TEST(ProgramBytes, EveryListAndOption) {
   all.expect("a scalar's strength", [](Program& p) { change(p.scalar_arguments[0].strength); });
   all.expect("array_arguments", [](Program& p) { change(p.array_arguments); });
   all.expect("contract", [](Program& p) { change(p.contract); });
-  all.expect("fast_math", [](Program& p) { change(p.fast_math); });
+  all.expect("fast_math", [](Program& p) { p.fast_math = FastMath::no_nan; });
+  all.expect("another relaxation", [](Program& p) { p.fast_math = FastMath::reassociate; });
+  all.expect("precise", [](Program& p) { change(p.precise); });
+  // The accesses it concerns are marked.
+  all.expect_same("check_bounds", [](Program& p) { change(p.check_bounds); });
   all.expect_same("name", [](Program& p) { p.name = "other"; });
   all.expect_same("locations", [](Program& p) { p.locations.pop_back(); });
 }

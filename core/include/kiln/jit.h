@@ -5,30 +5,13 @@
 #include <kiln/control.h>
 #include <kiln/functions.h>
 #include <kiln/inspect.h>
+#include <kiln/options.h>
 
 #include <tuple>
 #include <type_traits>
 #include <utility>
 
 namespace kiln {
-
-/// What a call may do differently; part of the specialization's key.
-struct JitOptions {
-  /// Multiply-adds become fma, formed once on the traced Program.
-  bool contract = false;
-  /// contract, and approximations that may change the last bits; there are none of those yet.
-  bool fast_math = false;
-  /// Vector width in bits, 0 for the machine's own; for tests.
-  int vector_bits = 0;
-  /// Runs the reference interpreter instead of compiled code: what KILN_DISABLE_JIT=1 does for every call.
-  bool interpret = false;
-  /// Threads of a call; 0 lets the runtime choose from measured cost. Not part of the key.
-  int threads = 0;
-  /// Runs on exactly `threads` threads (0: on all) however small the work, if it can be divided into so many parts;
-  /// also on more than set_num_threads allows. For tests.
-  bool force_threads = false;
-  friend constexpr bool operator==(const JitOptions&, const JitOptions&) = default;
-};
 
 namespace detail {
 
@@ -335,7 +318,9 @@ class Jitted<F, std::tuple<P...>, broadcast> {
  public:
   using Result = typename ResultOf<std::invoke_result_t<F, P...>>::type;
 
-  constexpr explicit Jitted(Location where) : where_(where) {}
+  constexpr Jitted(Location where, BoundsCheck nothing_said) : where_(where), nothing_said_(nothing_said) {
+    options_.bounds_check = nothing_said;
+  }
 
   /// Calls the function: looks up the specialization for these arguments, compiles it if it is the first such call,
   /// runs it.
@@ -368,6 +353,7 @@ class Jitted<F, std::tuple<P...>, broadcast> {
   Jitted with(const JitOptions& options) const {
     Jitted copy = *this;
     copy.options_ = options;
+    if (options.bounds_check == BoundsCheck()) copy.options_.bounds_check = nothing_said_;
     return copy;
   }
   const JitOptions& options() const { return options_; }
@@ -421,6 +407,7 @@ class Jitted<F, std::tuple<P...>, broadcast> {
   }
 
   Location where_;
+  BoundsCheck nothing_said_;
   JitOptions options_{};
 };
 
@@ -436,6 +423,17 @@ concept Captureless = std::is_empty_v<F> && requires { &F::operator(); };
 
 }  // namespace detail
 
+// A program may be made of files compiled with NDEBUG and of others, and each function follows the file that makes it.
+// So nothing that such files share may depend on NDEBUG: jit and vectorize of the two kinds of file are different
+// functions, in namespaces of different names; what they differ in reaches the class they share as a number.
+#ifdef NDEBUG
+inline namespace release_build {
+constexpr BoundsCheck nothing_said{BoundsCheck::Choice::nothing_said};
+#else
+inline namespace debug_build {
+constexpr BoundsCheck nothing_said{BoundsCheck::Choice::nothing_said_in_debug_build};
+#endif
+
 /// Makes a compiled function of a lambda that captures nothing and takes its parameters by value.
 template <class F>
 constexpr auto jit(F, Location where = Location::current()) {
@@ -444,13 +442,14 @@ constexpr auto jit(F, Location where = Location::current()) {
       "the lambda given to jit must capture nothing: pass what it needs as parameters (Array, Value, or a plain int "
       "for a compile-time constant)");
   static_assert(detail::Captureless<F>, "jit takes a lambda without auto parameters");
-  return detail::Jitted<F, typename detail::FunctionType<decltype(&F::operator())>::Parameters, false>(where);
+  return detail::Jitted<F, typename detail::FunctionType<decltype(&F::operator())>::Parameters, false>(where,
+                                                                                                       nothing_said);
 }
 /// The same of a plain function: jit<my_function>().
 template <auto function>
 constexpr auto jit(Location where = Location::current()) {
   return detail::Jitted<detail::Wrapped<function>, typename detail::FunctionType<decltype(function)>::Parameters,
-                        false>(where);
+                        false>(where, nothing_said);
 }
 /// Makes a broadcasting function of arrays from a function of Values.
 template <class F>
@@ -461,7 +460,10 @@ constexpr auto vectorize(F, Location where = Location::current()) {
   static_assert(
       detail::only_values<typename detail::FunctionType<decltype(&F::operator())>::Parameters>,
       "vectorize takes a function of Values: each becomes an array's element or a number; jit takes the rest");
-  return detail::Jitted<F, typename detail::FunctionType<decltype(&F::operator())>::Parameters, true>(where);
+  return detail::Jitted<F, typename detail::FunctionType<decltype(&F::operator())>::Parameters, true>(where,
+                                                                                                      nothing_said);
 }
+
+}  // namespace release_build or debug_build
 
 }  // namespace kiln

@@ -9,5 +9,6 @@
 #include <kiln/inspect.h>
 #include <kiln/jit.h>
 #include <kiln/location.h>
+#include <kiln/options.h>
 #include <kiln/value.h>
 #include <kiln/version.h>
