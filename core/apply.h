@@ -20,8 +20,11 @@ std::string update_name(ir::Op op);
 /// The 1 of ++ and --, which take no operand and so know no line: the newest one is near.
 Operand one();
 
-/// A weak integer that is known and does not fit an integer dtype is a DTypeError, in a trace and outside.
+/// A weak integer that is known and does not fit an integer dtype is a DTypeError, in a trace and outside; so is a
+/// complex number for a real dtype.
 void check_fits(const Value& v, DType dtype, const Location& where);
+/// Throws DTypeError where a conversion drops an imaginary part: of complex numbers to real ones, bool excepted.
+void check_keeps_imaginary(DType from, DType to, std::string_view operand, const Location& where);
 /// The number of a Value that is known, converted. Throws as check_fits, and UsageError for a traced Value.
 Number16 number_as(const Value& v, DType dtype, const Location& where);
 /// A Var declared with an integer dtype takes no floats.

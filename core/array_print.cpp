@@ -22,6 +22,7 @@ namespace kiln {
 namespace {
 
 using detail::Access;
+using ir::part_dtype;
 
 // ---- Floats -------------------------------------------------------------------------------------------------------
 
@@ -170,8 +171,6 @@ std::string float_text(double x, DType dtype) {
 
 // ---- Any dtype ----------------------------------------------------------------------------------------------------
 
-DType part_dtype(DType dtype) { return dtype == c64 ? f32 : dtype == c128 ? f64 : dtype; }
-
 std::string integer_text(const Number16& x, DType dtype) {
   if (dtype.is_bool()) return x.i ? "True" : "False";
   return dtype == u64 ? std::to_string(static_cast<std::uint64_t>(x.i)) : std::to_string(x.i);
@@ -179,8 +178,13 @@ std::string integer_text(const Number16& x, DType dtype) {
 
 std::string scalar_text(const Number16& x, DType dtype) {
   if (dtype.is_complex()) {
-    const std::string imaginary = float_text(x.im, part_dtype(dtype));
-    return '(' + float_text(x.re, part_dtype(dtype)) + (imaginary[0] == '-' ? "" : "+") + imaginary + "j)";
+    const auto part = [&](double p) {
+      std::string text = float_text(p, part_dtype(dtype));
+      if (text.ends_with(".0")) text.resize(text.size() - 2);
+      return text;
+    };
+    const std::string imaginary = part(x.im);
+    return '(' + part(x.re) + (imaginary[0] == '-' ? "" : "+") + imaginary + "j)";
   }
   return dtype.is_floating() ? float_text(x.re, dtype) : integer_text(x, dtype);
 }

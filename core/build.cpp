@@ -141,7 +141,6 @@ NodeId Builder::simplified(Op op, Type result, const NodeId* operands, int count
     numbers[k] = program_[operands[k]].number;
   }
   const DType operand = program_[operands[0]].type.dtype;
-  if (operand.is_complex() || result.dtype.is_complex()) return none;
   return constant(result.dtype, evaluate(op, operand, result.dtype, numbers, program_.precise), result.strength);
 }
 
@@ -150,7 +149,7 @@ NodeId Builder::convert(NodeId x, Type type) {
   if (source.type == type) return x;
   if (source.op == Op::constant) {
     if (source.type.dtype == type.dtype) return constant(type.dtype, source.number, type.strength);
-    if (fold_ && !type.dtype.is_complex() && !source.type.dtype.is_complex()) {
+    if (fold_) {
       detail::Number16 number = kiln::convert(source.number, source.type.dtype, type.dtype);
       if (planted(Fault::wrong_folding) && type.dtype.is_floating()) number.re += 1;
       return constant(type.dtype, number, type.strength);
@@ -243,11 +242,11 @@ std::optional<detail::Number16> Builder::computed(NodeId x) const {
   const Node& node = program_[x];
   if (node.op == Op::constant) return node.number;
   const int count = operand_count(node);
-  if (count == 0 || node.type.dtype.is_complex()) return std::nullopt;
+  if (count == 0) return std::nullopt;
   detail::Number16 operands[3];
   for (int k = 0; k < count; ++k) {
     const auto operand = computed(node.operands[k]);
-    if (!operand || program_[node.operands[k]].type.dtype.is_complex()) return std::nullopt;
+    if (!operand) return std::nullopt;
     operands[k] = *operand;
   }
   const DType from = program_[node.operands[0]].type.dtype;

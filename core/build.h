@@ -71,7 +71,7 @@ class Builder {
   NodeId folded(NodeId x);
   /// The node of a sum.
   NodeId from(const Sum& sum);
-  /// The number of a node made of constants alone, of any dtype but complex.
+  /// The number of a node made of constants alone, of any dtype.
   std::optional<detail::Number16> computed(NodeId x) const;
 
  private:

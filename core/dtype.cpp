@@ -82,8 +82,10 @@ Type promote(Type a, Type b) {
   if (a.strength == b.strength) return {promote(a.dtype, b.dtype), a.strength};
   const DType weak = a.weak() ? a.dtype : b.dtype;
   const DType strong = a.weak() ? b.dtype : a.dtype;
-  // A weak scalar of no higher kind takes the strong dtype; of a higher kind it brings i64 or f64 along.
+  // A weak scalar of no higher kind takes the strong dtype; of a higher kind it brings i64, f64 or c128 along, but c64
+  // for a float that is no wider.
   if (kind_rank(weak) <= kind_rank(strong)) return {strong, Strength::strong};
+  if (weak.is_complex() && strong.is_floating()) return {promote(strong, c64), Strength::strong};
   return {promote(strong, weak), Strength::strong};
 }
 

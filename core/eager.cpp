@@ -161,7 +161,7 @@ Value traced_allclose(const ArrayOperand& a, const ArrayOperand& b, const Operan
   t.broadcast_extents(both, 2, extents, "allclose", where);
   // As NumPy: b becomes a float, and with it the difference, so that none wraps and bools have one.
   const auto of = [&](const Array& array) { return ArrayOperand(array, where); };
-  const Array numbers = y.dtype.is_floating() ? b.array : f64(b);
+  const Array numbers = y.dtype.is_floating() || y.dtype.is_complex() ? b.array : f64(b);
   const Array others = x.dtype.is_bool() ? numbers.dtype()(a) : a.array;
   const Array tolerance = atol + of(rtol * of(abs(of(numbers))));
   const Array close = abs(of(of(others) - of(numbers))) <= of(tolerance);

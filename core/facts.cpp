@@ -38,7 +38,7 @@ std::size_t total_bytes(const CallArguments& arguments) {
 bool host_value(const ir::Program& p, ir::NodeId id, const CallArguments& arguments, std::int64_t& value) {
   const ir::Node& n = p[id];
   switch (n.op) {
-    case ir::Op::constant: value = n.number.i; return !n.type.dtype.is_floating();
+    case ir::Op::constant: value = n.number.i; return !n.type.dtype.is_floating() && !n.type.dtype.is_complex();
     case ir::Op::scalar_argument:
       value = arguments.scalars[n.id].i;
       return !n.type.dtype.is_floating() && !n.type.dtype.is_complex();

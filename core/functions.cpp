@@ -214,6 +214,7 @@ void check_stored(const Array& to, const Array& from, std::string_view operation
 void copy_concrete(const Array& to, const Array& from, const Location& where) {
   check_target(to, "=", where);
   check_stored(to, from, "=", where);
+  detail::check_keeps_imaginary(from.dtype(), to.dtype(), detail::described(from), where);
   detail::Layout l = Access::layout(from);
   const int rank = Access::rank(to), shift = rank - Access::rank(from);
   for (int k = rank; k-- > 0;) {
@@ -256,7 +257,8 @@ void check_update(const Array& to, Op op, const MixedOperand& x, std::string_vie
     check_target(to, name, where);
   if (promote(to.dtype(), types.result.dtype) != to.dtype())
     throw DTypeError(text("'", name, "' of ", detail::described(operands, 2), " gives ", types.result.dtype,
-                          ", which a ", to.dtype(), " array cannot hold; write x(rest) = ", to.dtype(), "(…)"),
+                          ", which a ", to.dtype(), " array cannot hold; write x(rest) = ",
+                          types.result.dtype.is_complex() ? text("real(…)") : text(to.dtype(), "(…)")),
                      where);
   if (!x.array) return;
   if (t)
@@ -383,6 +385,7 @@ namespace {
 Array convert_array(const Array& a, DType dtype, const Location& where) {
   if (Access::state(a) == Access::State::undefined) throw detail::no_elements("a copy or cast", where);
   if (Tracing* t = Tracing::checked()) return t->cast(a, dtype, where);
+  detail::check_keeps_imaginary(a.dtype(), dtype, detail::described(a), where);
   const Array result = detail::new_array(dtype, Access::extents(a), where);
   detail::copy_elements(Access::layout(result), dtype, Access::layout(a), a.dtype(), Access::rank(a));
   return result;

@@ -2,11 +2,13 @@
 // mathematics.
 #include "core/host_math.h"
 
+#include "core/composed.h"
 #include "core/host_ops.h"
 
 #include <kiln/error.h>
 
 #include <cmath>
+#include <limits>
 
 namespace kiln {
 namespace {
@@ -56,6 +58,7 @@ T sign(T x) {
 
 template <class T>
 T operation(Op op, const T* x, bool precise) {
+  if (composed::is_composed(op)) return composed_operation(op, x[0], x[1], precise);
   switch (op) {
     case Op::add: return x[0] + x[1];
     case Op::subtract: return x[0] - x[1];
@@ -81,6 +84,10 @@ T operation(Op op, const T* x, bool precise) {
     case Op::rint: return std::nearbyint(x[0]);
     case Op::nextafter: return std::nextafter(x[0], x[1]);
     case Op::copysign: return std::copysign(x[0], x[1]);
+    case Op::spacing: {
+      constexpr T infinity = std::numeric_limits<T>::infinity();
+      return std::nextafter(x[0], x[0] < 0 ? -infinity : infinity) - x[0];
+    }
     case Op::fma: return std::fma(x[0], x[1], x[2]);
     default: break;
   }

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <numeric>
 
 namespace kiln {
 namespace {
@@ -92,16 +93,28 @@ std::uint64_t shift_right(const Number16& x, std::uint64_t count, DType dtype) {
   return all_out ? 0 : bits_of(x) >> count;
 }
 
+std::uint64_t magnitude(std::int64_t x) {
+  return x < 0 ? 0 - static_cast<std::uint64_t>(x) : static_cast<std::uint64_t>(x);
+}
+
+std::uint64_t common_multiple(std::uint64_t x, std::uint64_t y) {
+  return x == 0 || y == 0 ? 0 : x / std::gcd(x, y) * y;
+}
+
 std::uint64_t signed_operation(Op op, std::int64_t x, std::int64_t y) {
   switch (op) {
     case Op::mod: return modulus_signed(x, y);
     case Op::floordiv: return floor_divide_signed(x, y);
     case Op::fmod: return y == 0 || y == -1 ? 0 : static_cast<std::uint64_t>(x % y);
+    case Op::reciprocal: return static_cast<std::uint64_t>(x == 1 || x == -1 ? x : 0);
+    case Op::gcd: return std::gcd(magnitude(x), magnitude(y));
+    case Op::lcm: return common_multiple(magnitude(x), magnitude(y));
+    case Op::popcount: return static_cast<std::uint64_t>(std::popcount(magnitude(x)));
     case Op::minimum:
     case Op::fmin: return static_cast<std::uint64_t>(x <= y ? x : y);
     case Op::maximum:
     case Op::fmax: return static_cast<std::uint64_t>(x >= y ? x : y);
-    case Op::abs: return x < 0 ? 0 - static_cast<std::uint64_t>(x) : static_cast<std::uint64_t>(x);
+    case Op::abs: return magnitude(x);
     case Op::sign: return static_cast<std::uint64_t>(x > 0 ? 1 : x < 0 ? -1 : 0);
     case Op::pow: return power_signed(x, y);
     case Op::less: return x < y;
@@ -118,6 +131,10 @@ std::uint64_t unsigned_operation(Op op, std::uint64_t x, std::uint64_t y) {
     case Op::mod:
     case Op::fmod: return y == 0 ? 0 : x % y;
     case Op::floordiv: return y == 0 ? 0 : x / y;
+    case Op::reciprocal: return x == 1;
+    case Op::gcd: return std::gcd(x, y);
+    case Op::lcm: return common_multiple(x, y);
+    case Op::popcount: return static_cast<std::uint64_t>(std::popcount(x));
     case Op::minimum:
     case Op::fmin: return x <= y ? x : y;
     case Op::maximum:
@@ -155,7 +172,10 @@ std::uint64_t integer_operation(Op op, DType dtype, const Number16* x, int arity
     case Op::floor:
     case Op::ceil:
     case Op::trunc:
-    case Op::round: return a;
+    case Op::round:
+    case Op::real:
+    case Op::conj: return a;
+    case Op::imag: return 0;
     case Op::isnan:
     case Op::isinf: return 0;
     case Op::isfinite: return 1;
@@ -177,7 +197,9 @@ bool bool_operation(Op op, bool a, bool b) {
     case Op::minimum:
     case Op::fmin: return a && b;
     case Op::bit_xor:
+    case Op::logical_xor:
     case Op::not_equal: return a != b;
+    case Op::imag: return false;
     case Op::equal: return a == b;
     case Op::bit_not:
     case Op::logical_not: return !a;
@@ -189,7 +211,8 @@ bool bool_operation(Op op, bool a, bool b) {
     case Op::floor:
     case Op::ceil:
     case Op::trunc:
-    case Op::round: return a;
+    case Op::round:
+    case Op::real: return a;
     default: throw InternalError("not an operation on bools");
   }
 }
@@ -246,12 +269,18 @@ Number16 evaluate(Op op, DType operand, DType result, const Number16* operands, 
   const int arity = ir::row(op).arity;
   if (operand.is_bool()) return from_integer(bool_operation(op, operands[0].i != 0, arity > 1 && operands[1].i != 0));
   if (operand.is_integer()) return from_integer(wrap(integer_operation(op, operand, operands, arity), result));
-  if (operand.is_complex()) throw InternalError("complex arithmetic on the host");
+  if (operand.is_complex()) return complex_operation(op, operand, operands, precise);
+  if (op == Op::complex) return from_floating(operands[0].re, operands[1].re);
   double wide[3] = {};
   for (int k = 0; k < arity; ++k) wide[k] = operands[k].re;
   if (result.is_bool()) return from_integer(floating_test(op, wide));
   if (operand == f64) return from_floating(floating_operation(op, wide, precise));
   if (op == Op::nextafter && operand != f32) return from_floating(next_half(wide[0], wide[1], operand));
+  if (op == Op::spacing && operand != f32) {
+    constexpr double infinity = std::numeric_limits<double>::infinity();
+    const double next = next_half(wide[0], wide[0] < 0 ? -infinity : infinity, operand);
+    return from_floating(round_to(next - wide[0], operand));
+  }
   const float narrow[3] = {static_cast<float>(wide[0]), static_cast<float>(wide[1]), static_cast<float>(wide[2])};
   return from_floating(round_to(floating_operation(op, narrow, precise), operand));
 }
@@ -320,13 +349,18 @@ Number16 identity(Op op, DType dtype) {
     case Op::bit_xor: return from_integer(0);
     case Op::minimum:
       if (dtype.is_bool()) return from_integer(1);
-      return floating ? from_floating(infinity) : from_integer(saturate(infinity, dtype));
+      return floating ? from_floating(infinity, dtype.is_complex() ? infinity : 0)
+                      : from_integer(saturate(infinity, dtype));
     case Op::maximum:
       if (dtype.is_bool()) return from_integer(0);
-      return floating ? from_floating(-infinity) : from_integer(saturate(-infinity, dtype));
+      return floating ? from_floating(-infinity, dtype.is_complex() ? -infinity : 0)
+                      : from_integer(saturate(-infinity, dtype));
     case Op::fmin:
     case Op::fmax:
-      if (floating) return from_floating(std::numeric_limits<double>::quiet_NaN());
+      if (floating) {
+        constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+        return from_floating(nan, dtype.is_complex() ? nan : 0);
+      }
       return identity(op == Op::fmin ? Op::minimum : Op::maximum, dtype);
     default: throw InternalError("an operation without identity");
   }

@@ -20,6 +20,8 @@ Number16 read_element(const void* address, DType dtype);
 void write_element(void* address, DType dtype, const Number16& x);
 /// The value that leaves any x unchanged under `op` (add: -0.0, multiply: 1, minimum: the largest …).
 Number16 identity(ir::Op op, DType dtype);
+/// a op b as a reduction folds them: evaluate, but that the identity of a complex product changes no number at all.
+Number16 reduction_step(ir::Op op, DType dtype, const Number16& a, const Number16& b);
 
 /// exp, pow and the other functions of the table from `pow` on, in f32 or f64, with the very bits generated code gets.
 /// Defined with the CPU's vector mathematics (cpu/vector_math_host.cpp); `y` is ignored by functions of one argument.

@@ -20,11 +20,15 @@ namespace {
 using namespace ir;
 using Kind = Statement::Kind;
 
-/// A variable that is reduced over one run of a loop.
+/// A variable that is reduced over one run of a loop; f16 and bf16 in f32, rounded at the end.
 class Reduction {
  public:
   Reduction(VariableId variable, Op op, DType dtype, const Loop& loop)
-      : variable_(variable), op_(op), dtype_(dtype), identity_(identity(op, dtype)) {
+      : variable_(variable),
+        op_(op),
+        result_(dtype),
+        dtype_(accumulator_dtype(dtype)),
+        identity_(identity(op, dtype_)) {
     const std::int64_t lanes = dtype.size() < 4 ? 64 : 256 / static_cast<std::int64_t>(dtype.size());
     // The narrow order is the wide one with a single lane and blocks as long as a segment.
     lanes_.resize(static_cast<std::size_t>(loop.parallel ? lanes : 1));
@@ -50,21 +54,18 @@ class Reduction {
   /// The variable's value after the loop.
   Number16 end(const Number16& old) {
     if (position_ != 0) end_block();
-    if (sums_.empty()) return combine(old, identity_);
+    if (sums_.empty()) return convert(combine(old, identity_), dtype_, result_);
     while (sums_.size() > 1) {
       const std::size_t pairs = sums_.size() / 2;
       for (std::size_t k = 0; k < pairs; ++k) sums_[k] = combine(sums_[2 * k], sums_[2 * k + 1]);
       if (sums_.size() % 2 != 0) sums_[pairs] = sums_.back();
       sums_.resize(sums_.size() - pairs);
     }
-    return combine(old, sums_[0]);
+    return convert(combine(old, sums_[0]), dtype_, result_);
   }
 
  private:
-  Number16 combine(const Number16& a, const Number16& b) const {
-    const Number16 operands[] = {a, b};
-    return evaluate(op_, dtype_, dtype_, operands);
-  }
+  Number16 combine(const Number16& a, const Number16& b) const { return reduction_step(op_, dtype_, a, b); }
   void clear_lanes() { std::fill(lanes_.begin(), lanes_.end(), identity_); }
   void end_block() {
     for (std::size_t half = lanes_.size() / 2; half != 0; half /= 2)
@@ -76,7 +77,7 @@ class Reduction {
 
   VariableId variable_;
   Op op_;
-  DType dtype_;
+  DType result_, dtype_;
   Number16 identity_, term_;
   std::vector<Number16> lanes_, sums_;
   std::int64_t block_, position_ = 0;

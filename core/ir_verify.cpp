@@ -148,8 +148,7 @@ class Verifier {
             dtype(node.operands[k]));
     if (is_select) boolean(node.operands[0]);
     if (r.rule == Rule::logical) check(operand == bool_, "node ", id, ", ", r.name, ", must have bool operands");
-    const bool gives_bool = r.rule == Rule::comparison || r.rule == Rule::logical || r.rule == Rule::predicate;
-    check(dtype(id) == (gives_bool ? bool_ : operand), "node ", id, ", ", r.name, " of ", operand, ", must not be ",
+    check(dtype(id) == result_dtype(node.op, operand), "node ", id, ", ", r.name, " of ", operand, ", must not be ",
           dtype(id));
   }
 
@@ -266,7 +265,6 @@ class Verifier {
                               Op::minimum, Op::maximum,  Op::fmin,    Op::fmax};
     check(std::find(std::begin(allowed), std::end(allowed), s.op) != std::end(allowed), "no reduction by ",
           row(s.op).name);
-    check(of != f16 && of != bf16, "a reduction variable of ", of);
     check(open_loops_[s.loop] != none, "a reduction over loop ", s.loop, " outside it");
     check(declared_[s.target] < open_loops_[s.loop], "variable ", s.target, " is reduced over loop ", s.loop,
           " but not declared outside it");

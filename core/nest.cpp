@@ -22,7 +22,7 @@ void Nest::collect(BlockId block, int weight) {
     const Statement& s = statements[k];
     if (s.kind == Kind::evaluate && program_[s.value].op == Op::load) places_.push_back({s.value, none, 0, weight});
     if (s.kind == Kind::store || s.kind == Kind::update) places_.push_back({none, block, k, weight});
-    if (s.kind == Kind::update && program_.roots[s.target].dtype.is_floating()) ordered_ = true;
+    if (s.kind == Kind::update && part_dtype(program_.roots[s.target].dtype).is_floating()) ordered_ = true;
     if (s.kind == Kind::reduce && s.loop == loop()) reduces_ = ordered_ = true;
     const bool loops = s.kind == Kind::loop || s.kind == Kind::while_;
     BlockId blocks[2];

@@ -31,15 +31,25 @@ enum class Rule : std::uint8_t {
   numeric,           // operands and result promote
   numeric_no_bool,   // bool is an error
   numeric_not_bool,  // bool counts as i8
+  real_not_bool,     // the same, complex is an error
+  magnitude,         // numeric; of complex the result is real
   floating,          // integers become floats: 8 bits and bool f16, 16 bits f32, else f64
+  real_floating,     // the same, complex is an error
   rounding,          // integers and bool stay as they are
+  real_rounding,     // the same, complex is an error
   true_division,     // integers become f64
   comparison,        // operands promote, result bool; not between a bool and a number
   logical,           // operands are compared with 0, result bool
   bitwise,           // integers, or all bool
   shift,             // integers; bool counts as i8
-  predicate,         // result bool
+  integer,           // the same, all bool is an error
+  bit_count,         // as shift, result u8
+  predicate,         // floating, result bool
+  real_predicate,    // the same, complex is an error
   select,            // bool, then operands that promote
+  from_parts,        // two real numbers, at least f32; result complex
+  part,              // of complex the result is real, of others it is the operand's
+  phase,             // floating, but bool becomes f64; of complex the result is real
 };
 
 struct OpRow {
@@ -57,6 +67,15 @@ const OpRow& row(Op op);
 /// Number of operations, leaves included.
 int op_count();
 inline constexpr Op first_table_op = Op::add;
+
+/// The dtype of a complex dtype's parts; another dtype itself.
+constexpr DType part_dtype(DType dtype) { return dtype == c64 ? f32 : dtype == c128 ? f64 : dtype; }
+/// The complex dtype whose parts hold the floats of `dtype`.
+constexpr DType complex_dtype(DType dtype) { return dtype == f64 || dtype == c128 ? c128 : c64; }
+/// The dtype in which a reduction into `dtype` folds.
+constexpr DType accumulator_dtype(DType dtype) { return dtype == f16 || dtype == bf16 ? f32 : dtype; }
+/// The dtype of the result of an operation whose operands have been converted to `operand`.
+DType result_dtype(Op op, DType operand);
 
 /// The dtype the operands are converted to and the dtype of the result.
 struct OpTypes {

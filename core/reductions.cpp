@@ -26,13 +26,13 @@ struct Table : ReduceOption {
 
 // Sums of bools and small integers do not wrap at their own size.
 DType widened(DType dtype) {
-  if (dtype == f16 || dtype == bf16) return f32;
+  if (dtype.is_floating()) return ir::accumulator_dtype(dtype);
   if (dtype.is_bool() || dtype.kind() == TypeKind::signed_integer) return i64;
   return dtype.kind() == TypeKind::unsigned_integer ? u64 : dtype;
 }
 
 // In which numbers of this dtype are compared and added.
-DType computed(DType dtype) { return dtype == f16 || dtype == bf16 ? f32 : dtype; }
+DType computed(DType dtype) { return ir::accumulator_dtype(dtype); }
 
 }  // namespace
 
@@ -49,7 +49,7 @@ ReductionDTypes dtypes_of(const ReductionRow& row, DType element, std::optional<
     case Reduced::variance:
     case Reduced::stddev: {
       const DType result = given ? *given : inexact ? element : f64;
-      return {computed(result), result};
+      return {computed(result), row.of == Reduced::mean ? result : ir::part_dtype(result)};
     }
     case Reduced::any:
     case Reduced::all: return {bool_, bool_};
@@ -84,10 +84,6 @@ std::string options_taken(unsigned options) {
 
 void check_reducible(const char* name, const ArrayOperand& x) {
   if (Access::state(x.array) == Access::State::undefined) throw detail::no_elements(name, x.where);
-  if (x.array.dtype().is_complex())
-    throw DTypeError(text(name, " of ", described(x.array),
-                          " is not supported yet; keep its real and imaginary parts in arrays of floats"),
-                     x.where);
 }
 
 void check_taken(const ReductionRow& row, const ArrayOperand& x, const Reduce& options) {
@@ -129,14 +125,14 @@ void check_dtypes(const ReductionRow& row, const ArrayOperand& x, std::optional<
     throw DTypeError(text(row.name, " of ", described(x.array), ": bools have no difference; cast it, as in i8(x)"),
                      x.where);
   if (!dtype) return;
-  if (dtype->is_complex())
+  if (element.is_complex() && !dtype->is_complex())
     throw DTypeError(text(row.name, " of ", described(x.array), " with the option dtype ", *dtype,
-                          " is not supported yet; it must be a real dtype"),
+                          " would drop the imaginary part: reduce real(z), imag(z) or abs(z)"),
                      x.where);
   const bool averages = row.of == Reduced::mean || row.of == Reduced::variance || row.of == Reduced::stddev;
   const bool exact_mean =
-      row.of == Reduced::mean && (row.nan == detail::NotANumber::propagates || !element.is_floating());
-  if (averages && !exact_mean && !dtype->is_floating())
+      row.of == Reduced::mean && (row.nan == detail::NotANumber::propagates || !ir::part_dtype(element).is_floating());
+  if (averages && !exact_mean && !dtype->is_floating() && !dtype->is_complex())
     throw DTypeError(text(row.name, " of ", described(x.array), " with the option dtype ", *dtype,
                           ": it must be a floating one, as f64; cast the result instead"),
                      x.where);

@@ -102,7 +102,10 @@ std::string describe(const Argument* arguments, int count) {
         break;
       case Argument::Kind::scalar: {
         const Type type = Access::type(*a.scalar);
-        out += type.weak() ? (type.dtype.is_integer() ? "integer" : "double") : text(type.dtype);
+        out += !type.weak()              ? text(type.dtype)
+               : type.dtype.is_integer() ? "integer"
+               : type.dtype.is_complex() ? "complex"
+                                         : "double";
         break;
       }
       case Argument::Kind::constant: out += text("constant ", a.constant); break;

@@ -176,32 +176,6 @@ void check_options(const JitOptions& options, const Location& where) {
         text("the option vector_bits is ", bits, ": it must be 128, 256 or 512, or 0 for the machine's own"), where);
 }
 
-// Throws where the Program works on complex numbers, which only the interpreter does yet.
-void refuse_complex(const ir::Program& program, const Location& where) {
-  const auto refuse = [&](const std::string& what, std::uint32_t location) {
-    const Location& line = program.locations[location];
-    throw CompileError(text(what,
-                            ": compiled code has no complex numbers yet; keep real and imaginary parts in arrays of "
-                            "floats, or call f.with({.interpret = true})"),
-                       line.line() ? line : where);
-  };
-  const auto check_root = [&](ir::RootId id, const char* what, std::uint32_t location) {
-    const ir::Root& root = program.roots[id];
-    if (root.dtype.is_complex()) refuse(text(what, " of ", root.dtype, " array of rank ", int{root.rank}), location);
-  };
-  using Kind = ir::Statement::Kind;
-  for (const ir::Block& block : program.blocks)
-    for (const ir::Statement& s : block.statements) {
-      if (s.kind == Kind::store) check_root(s.target, "'='", s.location);
-      if (s.kind == Kind::evaluate && program[s.value].op == ir::Op::load)
-        check_root(program[s.value].id, "an element", s.location);
-    }
-  for (const ir::Node& node : program.nodes)
-    if (node.type.dtype.is_complex()) refuse(text("an operation on ", node.type.dtype, " scalar"), node.location);
-  for (const ir::Result& result : program.results)
-    if (result.is_array) check_root(result.root, "a result", 0);
-}
-
 }  // namespace
 
 std::unique_ptr<Variant> specialize(Function& function, const JitOptions& options, const Argument* arguments, int count,
@@ -209,7 +183,6 @@ std::unique_ptr<Variant> specialize(Function& function, const JitOptions& option
   check_options(options, call.where);
   auto v = prepare(function, options, arguments, count, call, generic);
   if (is_interpreted(options)) return v;
-  refuse_complex(v->scheduled, call.where);
   // Where no line of the function is at fault, the call's is named.
   try {
     v->executable = cpu_backend().compile(v->scheduled, v->options);

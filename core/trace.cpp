@@ -2,6 +2,7 @@
 #include "core/trace.h"
 
 #include "core/access.h"
+#include "core/apply.h"
 #include "core/array_errors.h"
 #include "core/error_text.h"
 #include "core/floating_point.h"
@@ -43,6 +44,14 @@ void check_fits(const Value& v, DType dtype, const Location& where) {
     throw DTypeError(text("a conversion to ", dtype, ": the number ", Access::number(v).i,
                           " does not fit; cast it, as in ", dtype, "(x)"),
                      where);
+  check_keeps_imaginary(type.dtype, dtype, text(type.dtype, " scalar"), where);
+}
+
+void check_keeps_imaginary(DType from, DType to, std::string_view operand, const Location& where) {
+  if (!from.is_complex() || to.is_complex() || to.is_bool()) return;
+  throw DTypeError(
+      text("a conversion of ", operand, " to ", to, " would drop the imaginary part: write real(z), imag(z) or abs(z)"),
+      where);
 }
 
 Number16 number_as(const Value& v, DType dtype, const Location& where) {
@@ -54,6 +63,7 @@ Number16 number_as(const Value& v, DType dtype, const Location& where) {
 }
 
 void check_assignable(DType declared, DType given, std::string_view operation, const Location& where) {
+  check_keeps_imaginary(given, declared, text(given, " scalar"), where);
   if (given.is_floating() && !declared.is_floating() && !declared.is_complex())
     throw DTypeError(text("'", operation, "': this Var was declared a ", declared, " scalar and is assigned a ", given,
                           " scalar; cast the value, as in ", declared, "(x), or declare the Var without a dtype"),
@@ -190,6 +200,13 @@ NodeId Tracing::node_of(const Value& v, const Location& where) {
 
 NodeId Tracing::converted(const Value& v, DType dtype, const Location& where) {
   check_fits(v, dtype, where);
+  build_.at(location(where));
+  return build_.convert(node_of(v, where), {dtype, Strength::strong});
+}
+
+NodeId Tracing::given(std::uint32_t variable, const Value& v, const Location& where) {
+  const DType dtype = program_.variables[variable].type.dtype;
+  if (fixed_[variable]) return converted(v, dtype, where);
   build_.at(location(where));
   return build_.convert(node_of(v, where), {dtype, Strength::strong});
 }
@@ -364,12 +381,12 @@ std::uint32_t Tracing::declare(const Value& start, const Location& where, const 
 void Tracing::assign(std::uint32_t variable, const Value& x, const Location& where, std::string_view operation) {
   check_alive(variable, where);
   const Type type = program_.variables[variable].type;
-  const Type given = Access::type(x);
-  if (fixed_[variable]) check_assignable(type.dtype, given.dtype, operation, where);
-  joined_[variable] = join(joined_[variable], given);
+  const Type own = Access::type(x);
+  if (fixed_[variable]) check_assignable(type.dtype, own.dtype, operation, where);
+  joined_[variable] = join(joined_[variable], own);
   const DType kept = fixed_[variable] ? type.dtype : joined_[variable].dtype;
   check_fits(x, kept, operation, text("a Var, ", kept, " scalar,"), where);
-  const NodeId value = converted(x, type.dtype, where);
+  const NodeId value = given(variable, x, where);
   Statement& s = emit(Statement::Kind::assign, where);
   s.target = variable;
   s.value = value;
@@ -404,13 +421,12 @@ void Tracing::update(std::uint32_t variable, ir::Op op, const Value& x, const Lo
   const bool can_reduce = op == ir::Op::add || op == ir::Op::multiply || op == ir::Op::bit_and ||
                           op == ir::Op::bit_or || op == ir::Op::bit_xor || op == ir::Op::minimum ||
                           op == ir::Op::maximum;
-  const bool half = type.dtype == f16 || type.dtype == bf16;
-  if (!can_reduce || half || types.result.dtype != type.dtype) {
+  if (!can_reduce || types.result.dtype != type.dtype) {
     const Operand operands[2] = {Operand(read(variable, where), where), Operand(x, where)};
     return assign(variable, apply(op, operands, 2, name), where, name);
   }
   joined_[variable] = join(joined_[variable], types.result);
-  const NodeId value = converted(x, type.dtype, where);
+  const NodeId value = given(variable, x, where);
   Statement& s = emit(Statement::Kind::reduce, where);
   s.target = variable;
   s.op = op;

@@ -76,6 +76,8 @@ class Tracing {
   // ---- Values
   ir::NodeId node_of(const Value& v, const Location& where);
   ir::NodeId converted(const Value& v, DType dtype, const Location& where);
+  /// What a Var is given, in the dtype it has in this round; where that is too narrow the round is traced again.
+  ir::NodeId given(std::uint32_t variable, const Value& v, const Location& where);
   Value value_of(ir::NodeId node);
   Value apply(ir::Op op, const Operand* operands, int count, std::string_view name);
   std::uint32_t location(const Location& where);

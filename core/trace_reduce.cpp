@@ -264,7 +264,7 @@ class Reducer {
                       [&](const Element& x) { return converted(converted(x.value, bool_), i64); }}})[0];
       case Reduced::mean: return mean(nullptr);
       case Reduced::variance: return variance();
-      case Reduced::stddev: return build_.node(Op::sqrt, {dtype, Strength::strong}, {variance()});
+      case Reduced::stddev: return build_.node(Op::sqrt, {ir::part_dtype(dtype), Strength::strong}, {variance()});
       case Reduced::argmin:
       case Reduced::argmax: return position_of_extreme();
     }
@@ -312,25 +312,29 @@ class Reducer {
   }
 
   NodeId quotient(NodeId sum, NodeId n) {
-    const bool inexact = dtypes_.accumulator.is_floating() || dtypes_.accumulator.is_complex();
-    const DType dtype = inexact ? dtypes_.accumulator : f64;
+    const DType own = t_.program_[sum].type.dtype;
+    const DType dtype = ir::part_dtype(own).is_floating() ? own : f64;
     return binary(Op::divide, dtype, converted(sum, dtype), converted(n, dtype));
   }
 
   NodeId variance() {
-    const DType dtype = dtypes_.accumulator;
+    const DType dtype = dtypes_.accumulator, real = ir::part_dtype(dtype);
     NodeId n = none;
     const NodeId middle = mean(&n);
-    const NodeId squares = pass({{Op::add, dtype, number(dtype, 0), [&](const Element& x) {
-                                    const NodeId distance = binary(Op::subtract, dtype, term(x), middle);
-                                    return binary(Op::multiply, dtype, distance, distance);
-                                  }}})[0];
+    const auto part = [&](Op op, NodeId x) { return build_.node(op, {real, Strength::strong}, {x}); };
+    const auto square_of = [&](NodeId x) { return binary(Op::multiply, real, x, x); };
+    const NodeId squares =
+        pass({{Op::add, real, number(real, 0), [&](const Element& x) {
+                 const NodeId distance = binary(Op::subtract, dtype, term(x), middle);
+                 if (!dtype.is_complex()) return square_of(distance);
+                 return binary(Op::add, real, square_of(part(Op::real, distance)), square_of(part(Op::imag, distance)));
+               }}})[0];
     if (r_.ddof) n = build_.sub(converted(n, i64), t_.integer_of(*r_.ddof, "the option ddof", where_));
     const NodeId result = quotient(squares, build_.max(n, build_.integer(0)));
     if (!ignores_nan_) return result;
     Number16 nan;
     nan.re = std::numeric_limits<double>::quiet_NaN();
-    return choose(build_.less_equal(build_.integer(1), n), result, build_.constant(dtype, nan));
+    return choose(build_.less_equal(build_.integer(1), n), result, build_.constant(real, nan));
   }
 
   // ---- The first extreme
@@ -351,7 +355,7 @@ class Reducer {
   /// Whether an element is the extreme: NaN is one where it is not ignored.
   NodeId is_hit(NodeId x, NodeId found) {
     const NodeId equal = compare(Op::equal, x, found);
-    if (ignores_nan_ || !dtypes_.accumulator.is_floating()) return equal;
+    if (ignores_nan_ || !ir::part_dtype(dtypes_.accumulator).is_floating()) return equal;
     return compare(Op::logical_or, equal, compare(Op::not_equal, x, x));
   }
 
@@ -397,7 +401,7 @@ class Reducer {
     const NodeId x = term(element(&position)), so_far = read(best), found = read(at);
     const bool smallest = row_.of == Reduced::argmin;
     NodeId better = compare(smallest ? Op::less : Op::greater, x, so_far);
-    if (dtype.is_floating()) {
+    if (ir::part_dtype(dtype).is_floating()) {
       // The first number, or the first NaN.
       const NodeId is_first =
           ignores_nan_ ? compare(Op::logical_and, compare(Op::less, found, number(i64, 0)), compare(Op::equal, x, x))

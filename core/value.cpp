@@ -41,6 +41,7 @@ Number16 number_of(const Value& v, DType to, Location where) {
   // Every real number is held as f64: nothing is computed. Changing the mode took 16 percent of a warm sum of one
   // element.
   if (from == to || (from.is_floating() && to == f64)) return Access::number(v);
+  detail::check_keeps_imaginary(from, to, text(from, " scalar"), where);
   const CanonicalFloatingPoint canonical;
   return convert(Access::number(v), from, to);
 }
@@ -76,6 +77,7 @@ Value::Value(const Var& var, Location where) {
     Access::set(*this, Access::current(var));
 }
 
+Number16 Value::as_complex(Location where) const { return number_of(*this, c128, where); }
 double Value::as_double(Location where) const { return number_of(*this, f64, where).re; }
 std::int64_t Value::as_integer(Location where) const { return number_of(*this, i64, where).i; }
 bool Value::as_bool(Location where) const { return number_of(*this, bool_, where).i != 0; }
@@ -243,6 +245,7 @@ Value DType::operator()(const Operand& x) const {
   const Type type{*this, Strength::strong};
   if (Tracing* t = Tracing::checked())
     if (Access::traced(x.value)) {
+      detail::check_keeps_imaginary(x.value.dtype(), *this, text(x.value.dtype(), " scalar"), x.where);
       t->build().at(t->location(x.where));
       return t->value_of(t->build().convert(t->node_of(x.value, x.where), type));
     }

@@ -407,7 +407,7 @@ void Generator::store_results() {
     };
     if (!result.is_array) {
       const DType dtype = program_[result.value].type.dtype;
-      Value* number = cast(scalar(result.value), dtype, dtype.is_floating() ? f64 : i64);
+      Value* number = cast(scalar(result.value), dtype, dtype.is_complex() ? c128 : dtype.is_floating() ? f64 : i64);
       builder_.CreateStore(number, field(0));
       continue;
     }

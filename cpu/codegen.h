@@ -189,6 +189,28 @@ class Generator {
   Value* half_value(Value* bits, DType dtype);
   Value* round_to_odd(Value* value);
 
+  // codegen_complex.cpp: pairs of parts, and what both they and single values go through
+  Value* pair(Value* re, Value* im);
+  Value* part(Value* pair, unsigned which);
+  Value* each_part(Value* value, const std::function<Value*(Value*)>& body);
+  bool in_lanes(Type* type) const;
+  Value* choose(Value* condition, Value* a, Value* b);
+  Value* lane_of(Value* value, Value* lane);
+  Value* spread(Value* value, unsigned width);
+  Value* shuffled(Value* value, llvm::ArrayRef<int> lanes);
+  Value* pairs_of_parts(Value* parts);
+  Value* parts_of_pairs(Value* pairs);
+  Value* each_twice(Value* mask);
+  Value* cast_complex(Value* value, DType from, DType to);
+  Value* complex_operation(ir::Op op, DType operand, Value* const* x);
+  Value* composed_operation(ir::Op op, Value* const* x);
+  Value* fold_pairs(ir::Op op, Value* a, Value* b);
+  Value* part_addresses(DType dtype, Value* addresses, unsigned which);
+  Value* load_pairs(ir::RootId root, const Access& access, Value* mask);
+  void store_pairs(ir::RootId root, const Access& access, Value* value, Value* mask);
+  Value* load_piece(Type* piece, Type* whole, Value* buffer, Value* at);
+  void store_piece(Value* piece, Type* whole, Value* buffer, Value* at);
+
   // codegen_operations.cpp: the table of operations, on numbers and on vectors
   Value* operation(ir::Op op, DType operand, Value* const* x);
   Value* integer_operation(ir::Op op, DType dtype, Value* const* x);
@@ -198,12 +220,16 @@ class Generator {
   Value* divide_integers(ir::Op op, DType dtype, Value* a, Value* b);
   Value* shift(ir::Op op, DType dtype, Value* a, Value* b);
   Value* integer_power(DType dtype, Value* a, Value* b);
+  Value* common_divisor(Value* a, Value* b);
+  Value* common_multiple(Value* a, Value* b);
+  Value* magnitude(DType dtype, Value* a);
   Value* next_after(DType dtype, Value* a, Value* b);
   Value* floor_division(ir::Op op, Value* a, Value* b);
   Value* vector_math(const char* name, Value* const* x, int arity);
   Value* call_vector_function(const VectorFunction& function, Value* const* x);
   Value* call_pieces(const VectorFunction& function, llvm::FunctionCallee callee, Value* const* x);
-  Value* combine(ir::Op op, DType dtype, Value* a, Value* b);  // a reduction's step
+  Value* combine(ir::Op op, DType dtype, Value* a, Value* b);
+  Value* fold_step(ir::Op op, DType dtype, Value* a, Value* b);  // a reduction's
   Value* each_lane(Value* const* x, int arity, const std::function<Value*(Value* const*)>& body);
 
   // codegen_memory.cpp: loads, stores, updates

@@ -150,7 +150,7 @@ void Generator::find_reductions(BlockId block, ir::LoopId loop, std::vector<Redu
       Reduction r;
       r.variable = s.target;
       r.op = s.op;
-      r.dtype = program_.variables[s.target].type.dtype;
+      r.dtype = ir::accumulator_dtype(program_.variables[s.target].type.dtype);
       r.lanes = r.dtype.size() >= 4 ? static_cast<int>(256 / r.dtype.size()) : 64;
       found.push_back(r);
     }

@@ -17,7 +17,7 @@ using ir::Op;
 using ir::RootId;
 using ir::Statement;
 
-llvm::Align Generator::alignment(DType dtype) const { return llvm::Align(dtype.size()); }
+llvm::Align Generator::alignment(DType dtype) const { return llvm::Align(ir::part_dtype(dtype).size()); }
 
 // The address of the first lane. Terms are added from the outermost scope inwards, so that what a row shares is
 // computed once per row. With `linear_only`, indices that are not linear in the lane are left out.
@@ -159,13 +159,14 @@ llvm::Value* Generator::load_lanes(NodeId id) {
     Value* loaded = load_scalar(id, mask != nullptr ? any(mask) : nullptr);
     Value* spread = splat(loaded, dtype);
     if (mask == nullptr) return spread;
-    return builder_.CreateSelect(truth(mask), spread, llvm::Constant::getNullValue(spread->getType()));
+    return choose(mask, spread, llvm::Constant::getNullValue(spread->getType()));
   }
   return from_memory(load_access(node.id, where, mask), dtype);
 }
 
 llvm::Value* Generator::load_access(RootId root, const Access& a, Value* mask) {
   const DType dtype = program_.roots[root].dtype;
+  if (dtype.is_complex()) return load_pairs(root, a, mask);
   Type* element = memory_type(dtype);
   auto* type = llvm::FixedVectorType::get(element, static_cast<unsigned>(lanes_->width));
   Value* zero = llvm::Constant::getNullValue(type);
@@ -213,6 +214,7 @@ void Generator::store_lanes(const Statement& s) {
   Value* stored = to_memory(lane_data(s.value), dtype);
   const bool streamed = std::find(streamed_.begin(), streamed_.end(), &s) != streamed_.end();
   if (!streamed || lanes_->mask != nullptr) return store_access(s.target, where, stored, lanes_->mask);
+  if (dtype.is_complex()) stored = pairs_of_parts(stored);
   llvm::StoreInst* past_the_cache = builder_.CreateAlignedStore(stored, where.address, streamed_alignment_);
   past_the_cache->setMetadata(llvm::LLVMContext::MD_nontemporal,
                               llvm::MDNode::get(context_, {llvm::ConstantAsMetadata::get(builder_.getInt32(1))}));
@@ -222,6 +224,7 @@ void Generator::store_lanes(const Statement& s) {
 void Generator::store_access(RootId root, const Access& a, Value* value, Value* mask) {
   if (planted(Fault::missing_store_mask)) mask = nullptr;
   const DType dtype = program_.roots[root].dtype;
+  if (dtype.is_complex()) return store_pairs(root, a, value, mask);
   Type* element = memory_type(dtype);
   llvm::Instruction* instruction = nullptr;
   if (a.kind == Access::Kind::unit) {
@@ -301,6 +304,21 @@ void Generator::update_address(const Statement& s, Value* address, Value* number
     }
   }
   constexpr auto order = llvm::AtomicOrdering::Monotonic;
+  if (dtype.is_complex() && s.op == Op::add) {
+    for (unsigned which : {0u, 1u})
+      builder_.CreateAtomicRMW(Operation::FAdd, part_addresses(dtype, address, which), part(number, which),
+                               alignment(dtype), order);
+    return;
+  }
+  if (dtype.is_complex())
+    refuse(text("'",
+                s.op == Op::multiply  ? "*="
+                : s.op == Op::minimum ? ".min"
+                                      : ".max",
+                "' of an element of ", dtype,
+                " array at an index that iterations of a prange may share is not compiled: += and -= are, whose parts "
+                "add apart; or use range, or update real and imaginary parts in arrays of floats"),
+           s.location);
   if (operation != Operation::BAD_BINOP) {
     builder_.CreateAtomicRMW(operation, address, number, alignment(dtype), order);
     return;
@@ -336,7 +354,7 @@ void Generator::update_lanes(const Statement& s) {
   Value* addresses = where.kind == Access::Kind::uniform ? nullptr : lane_addresses(s.target, where);
   for_each_active_lane([&](Value* lane) {
     Value* address = addresses == nullptr ? where.address : builder_.CreateExtractElement(addresses, lane);
-    Value* number = builder_.CreateExtractElement(numbers, lane);
+    Value* number = lane_of(numbers, lane);
     if (dtype.is_bool()) number = builder_.CreateIsNotNull(number);
     update_address(s, address, number, body_ != nullptr && !own);
   });

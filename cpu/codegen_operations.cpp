@@ -2,6 +2,7 @@
 #include "cpu/codegen.h"
 #include "cpu/vector_math.h"
 
+#include "core/composed.h"
 #include "core/planted_faults.h"
 
 #include <kiln/error.h>
@@ -12,7 +13,9 @@ using ir::Op;
 namespace Intrinsic = llvm::Intrinsic;
 
 llvm::Value* Generator::operation(Op op, DType operand, Value* const* x) {
-  if (op == Op::select) return builder_.CreateSelect(truth(x[0]), x[1], x[2]);
+  if (op == Op::select) return choose(x[0], x[1], x[2]);
+  if (operand.is_complex()) return complex_operation(op, operand, x);
+  if (op == Op::complex) return pair(x[0], x[1]);
   if (operand.is_bool()) return bool_operation(op, x);
   if (op >= Op::less && op <= Op::not_equal) return compare(op, operand, x[0], x[1]);
   if (operand.is_integer()) return integer_operation(op, operand, x);
@@ -43,6 +46,7 @@ llvm::Value* Generator::bool_operation(Op op, Value* const* x) {
     case Op::minimum:
     case Op::fmin: return builder_.CreateAnd(x[0], x[1]);
     case Op::bit_xor:
+    case Op::logical_xor:
     case Op::not_equal: return builder_.CreateXor(x[0], x[1]);
     case Op::equal: return builder_.CreateNot(builder_.CreateXor(x[0], x[1]));
     case Op::bit_not:
@@ -55,7 +59,9 @@ llvm::Value* Generator::bool_operation(Op op, Value* const* x) {
     case Op::floor:
     case Op::ceil:
     case Op::trunc:
-    case Op::round: return x[0];
+    case Op::round:
+    case Op::real: return x[0];
+    case Op::imag: return llvm::Constant::getNullValue(x[0]->getType());
     default: throw InternalError(std::string(ir::row(op).name) + " is not an operation on bools");
   }
 }
@@ -90,8 +96,17 @@ llvm::Value* Generator::integer_operation(Op op, DType dtype, Value* const* x) {
     case Op::fmin: return builder_.CreateBinaryIntrinsic(is_signed ? Intrinsic::smin : Intrinsic::umin, a, x[1]);
     case Op::maximum:
     case Op::fmax: return builder_.CreateBinaryIntrinsic(is_signed ? Intrinsic::smax : Intrinsic::umax, a, x[1]);
-    case Op::abs:
-      return is_signed ? builder_.CreateSelect(builder_.CreateICmpSLT(a, zero), builder_.CreateNeg(a), a) : a;
+    case Op::abs: return magnitude(dtype, a);
+    case Op::reciprocal: {  // 1 / 0 is 0, as every division by 0
+      Value* is_unit = builder_.CreateICmpEQ(a, one);
+      if (is_signed) is_unit = builder_.CreateOr(is_unit, builder_.CreateICmpEQ(a, builder_.CreateNeg(one)));
+      return builder_.CreateSelect(is_unit, a, zero);
+    }
+    case Op::gcd: return common_divisor(magnitude(dtype, a), magnitude(dtype, x[1]));
+    case Op::lcm: return common_multiple(magnitude(dtype, a), magnitude(dtype, x[1]));
+    case Op::popcount:
+      return builder_.CreateZExtOrTrunc(builder_.CreateUnaryIntrinsic(Intrinsic::ctpop, magnitude(dtype, a)),
+                                        shaped(a, i8_));
     case Op::sign: {
       Value* positive = builder_.CreateSelect(builder_.CreateICmpNE(a, zero), one, zero);
       if (!is_signed) return positive;
@@ -101,7 +116,10 @@ llvm::Value* Generator::integer_operation(Op op, DType dtype, Value* const* x) {
     case Op::floor:
     case Op::ceil:
     case Op::trunc:
-    case Op::round: return a;
+    case Op::round:
+    case Op::real:
+    case Op::conj: return a;
+    case Op::imag: return zero;
     case Op::isnan:
     case Op::isinf: return constant_bool(false);
     case Op::isfinite: return constant_bool(true);
@@ -143,6 +161,44 @@ llvm::Value* Generator::divide_integers(Op op, DType dtype, Value* a, Value* b) 
   quotient = builder_.CreateSelect(adjust, builder_.CreateSub(quotient, one), quotient);
   quotient = builder_.CreateSelect(minus_one, builder_.CreateNeg(a), quotient);
   return builder_.CreateSelect(by_zero, zero, quotient);
+}
+
+// As an unsigned number: that of the least one is itself.
+llvm::Value* Generator::magnitude(DType dtype, Value* a) {
+  if (dtype.kind() == TypeKind::unsigned_integer) return a;
+  Value* zero = llvm::Constant::getNullValue(a->getType());
+  return builder_.CreateSelect(builder_.CreateICmpSLT(a, zero), builder_.CreateNeg(a), a);
+}
+
+// Euclid's algorithm on unsigned numbers; all lanes run until the last one is done.
+llvm::Value* Generator::common_divisor(Value* a, Value* b) {
+  Type* type = a->getType();
+  Value *zero = llvm::Constant::getNullValue(type), *one = llvm::ConstantInt::get(type, 1);
+  Block* before = builder_.GetInsertBlock();
+  Block* turn = new_block("divisor");
+  Block* done = new_block("divisor_done");
+  builder_.CreateBr(turn);
+  builder_.SetInsertPoint(turn);
+  llvm::PHINode* larger = builder_.CreatePHI(type, 2);
+  llvm::PHINode* smaller = builder_.CreatePHI(type, 2);
+  Value* finished = builder_.CreateICmpEQ(smaller, zero);
+  Value* remainder = builder_.CreateURem(larger, builder_.CreateSelect(finished, one, smaller));
+  Value* next = builder_.CreateSelect(finished, larger, smaller);
+  larger->addIncoming(a, before);
+  larger->addIncoming(next, turn);
+  smaller->addIncoming(b, before);
+  smaller->addIncoming(remainder, turn);
+  Value* all = type->isVectorTy() ? builder_.CreateOrReduce(remainder) : remainder;
+  builder_.CreateCondBr(builder_.CreateIsNotNull(all), turn, done);
+  builder_.SetInsertPoint(done);
+  return next;
+}
+
+llvm::Value* Generator::common_multiple(Value* a, Value* b) {
+  Value *zero = llvm::Constant::getNullValue(a->getType()), *one = llvm::ConstantInt::get(a->getType(), 1);
+  Value* divisor = common_divisor(a, b);
+  Value* none = builder_.CreateICmpEQ(divisor, zero);
+  return builder_.CreateMul(builder_.CreateUDiv(a, builder_.CreateSelect(none, one, divisor)), b);
 }
 
 // Repeated squaring; all lanes run until the largest exponent is used up.
@@ -193,6 +249,7 @@ llvm::Value* Generator::floating_operation(Op op, DType dtype, Value* const* x) 
   Value* zero = llvm::ConstantFP::get(a->getType(), 0.0);
   const auto rounded = [&](Value* value) { return dtype == f16 || dtype == bf16 ? round_half(value, dtype) : value; };
   const auto unary = [&](Intrinsic::ID id) { return builder_.CreateUnaryIntrinsic(id, a); };
+  if (composed::is_composed(op)) return rounded(composed_operation(op, x));
   switch (op) {
     case Op::add: return rounded(builder_.CreateFAdd(a, x[1]));
     case Op::subtract:
@@ -215,6 +272,12 @@ llvm::Value* Generator::floating_operation(Op op, DType dtype, Value* const* x) 
     case Op::round:
     case Op::rint: return unary(Intrinsic::rint);
     case Op::nextafter: return next_after(dtype, a, x[1]);
+    case Op::spacing: {
+      Value* endless =
+          builder_.CreateSelect(builder_.CreateFCmpOLT(a, zero), llvm::ConstantFP::getInfinity(a->getType(), true),
+                                llvm::ConstantFP::getInfinity(a->getType()));
+      return rounded(builder_.CreateFSub(next_after(dtype, a, endless), a));
+    }
     case Op::copysign: return builder_.CreateBinaryIntrinsic(Intrinsic::copysign, a, x[1]);
     case Op::minimum:
       // NaN passes through: unordered means a or b is one, and b is taken only if a is a number.
@@ -392,6 +455,10 @@ llvm::Value* Generator::call_pieces(const VectorFunction& function, llvm::Functi
 llvm::Value* Generator::combine(Op op, DType dtype, Value* a, Value* b) {
   Value* const both[] = {a, b};
   return operation(op, dtype, both);
+}
+
+llvm::Value* Generator::fold_step(Op op, DType dtype, Value* a, Value* b) {
+  return dtype.is_complex() ? fold_pairs(op, a, b) : combine(op, dtype, a, b);
 }
 
 }  // namespace kiln::cpu

@@ -8,6 +8,7 @@
 #include <kiln/error.h>
 
 #include <algorithm>
+#include <bit>
 
 namespace kiln::cpu {
 
@@ -36,9 +37,10 @@ llvm::Type* Generator::reduction_type(const Reduction& r) const {
 // Also for vectors of masks, where all ones stands for true.
 void Generator::store_identity(const Reduction& r, Type* type, Value* to) {
   Value* nothing = identity(r.op, r.dtype);
-  if (const auto* vector = llvm::dyn_cast<llvm::FixedVectorType>(type)) {
+  const bool pairs = r.dtype.is_complex();
+  if (const auto* vector = llvm::dyn_cast<llvm::FixedVectorType>(pairs ? type->getStructElementType(0) : type)) {
     if (r.dtype.is_bool()) nothing = builder_.CreateSExt(nothing, vector->getElementType());
-    nothing = builder_.CreateVectorSplat(vector->getNumElements(), nothing);
+    nothing = spread(nothing, vector->getNumElements());
   }
   builder_.CreateStore(nothing, to);
 }
@@ -62,23 +64,22 @@ void Generator::reduce(const Statement& s, ir::BlockId block) {
     Value* numbers = lane_data(s.value);
     r.fresh = false;
     return for_each_active_lane([&](Value* lane) {
-      Value* number = builder_.CreateExtractElement(numbers, lane);
+      Value* number = lane_of(numbers, lane);
       if (r.dtype.is_bool()) number = builder_.CreateIsNotNull(number);
-      builder_.CreateStore(combine(r.op, r.dtype, builder_.CreateLoad(type, r.term), number), r.term);
+      builder_.CreateStore(fold_step(r.op, r.dtype, builder_.CreateLoad(type, r.term), number), r.term);
     });
   }
   Value* number = nullptr;
-  if (type->isVectorTy()) {
+  if (in_lanes(type)) {
     number = lane_data(s.value);
-    if (lanes_->mask != nullptr)
-      number = builder_.CreateSelect(truth(lanes_->mask), number, splat(identity(r.op, r.dtype), r.dtype));
+    if (lanes_->mask != nullptr) number = choose(lanes_->mask, number, splat(identity(r.op, r.dtype), r.dtype));
   } else {
     number = scalar(s.value);
   }
   // The first thing each iteration adds is its term as it is.
   const bool first = r.fresh && block == r.block;
   r.fresh = false;
-  if (!first) number = combine(r.op, r.dtype, builder_.CreateLoad(type, r.term), number);
+  if (!first) number = fold_step(r.op, r.dtype, builder_.CreateLoad(type, r.term), number);
   builder_.CreateStore(number, r.term);
 }
 
@@ -88,7 +89,9 @@ void Generator::join(const Reduction& r, Value* result) {
   if (slot->getFunction() != builder_.GetInsertBlock()->getParent())
     refuse("a reduction inside a prange into a Var outside of it is not compiled yet: declare a Var inside and add it",
            program_.variables[r.variable].location);
-  builder_.CreateStore(combine(r.op, r.dtype, builder_.CreateLoad(slot->getAllocatedType(), slot), result), slot);
+  Value* joined = fold_step(r.op, r.dtype, builder_.CreateLoad(slot->getAllocatedType(), slot), result);
+  const DType dtype = program_.variables[r.variable].type.dtype;
+  builder_.CreateStore(dtype == r.dtype ? joined : round_half(joined, dtype), slot);
 }
 
 // ---- the tree of adjacent pairs, as a binary counter of partial sums ------------------------------------------------
@@ -117,7 +120,7 @@ void Generator::push_tree(Reduction& r, Value* sum) {
   Value* bit = builder_.CreateAnd(builder_.CreateLShr(count, depth), builder_.getInt64(1));
   builder_.CreateCondBr(builder_.CreateIsNotNull(bit), merge, done);
   builder_.SetInsertPoint(merge);
-  carried->addIncoming(combine(r.op, r.dtype, builder_.CreateLoad(r.type, slot), carried), merge);
+  carried->addIncoming(fold_step(r.op, r.dtype, builder_.CreateLoad(r.type, slot), carried), merge);
   depth->addIncoming(builder_.CreateAdd(depth, builder_.getInt64(1)), merge);
   builder_.CreateBr(look);
   builder_.SetInsertPoint(done);
@@ -144,7 +147,7 @@ llvm::Value* Generator::finish_tree(Reduction& r, Value* rest) {
   builder_.CreateCondBr(builder_.CreateTrunc(left, bit_), merge, next);
   builder_.SetInsertPoint(merge);
   Value* part = builder_.CreateLoad(r.type, builder_.CreateGEP(r.type, r.partial, depth));
-  builder_.CreateStore(combine(r.op, r.dtype, part, builder_.CreateLoad(r.type, result)), result);
+  builder_.CreateStore(fold_step(r.op, r.dtype, part, builder_.CreateLoad(r.type, result)), result);
   builder_.CreateBr(next);
   builder_.SetInsertPoint(next);
   Value* rest_of_count = builder_.CreateLShr(left, builder_.getInt64(1));
@@ -164,7 +167,8 @@ int Generator::block_size(const std::vector<Reduction>& found) const {
 }
 
 llvm::Value* Generator::fold_lanes(Op op, DType dtype, Value* accumulator) {
-  auto lanes = llvm::cast<llvm::FixedVectorType>(accumulator->getType())->getNumElements();
+  Type* type = dtype.is_complex() ? accumulator->getType()->getStructElementType(0) : accumulator->getType();
+  auto lanes = llvm::cast<llvm::FixedVectorType>(type)->getNumElements();
   const bool adjacent = planted(Fault::unstable_reduction_order) && target_.vector_bits < 512;
   for (; lanes > 1; lanes /= 2) {
     llvm::SmallVector<int, 32> low, high;
@@ -172,10 +176,9 @@ llvm::Value* Generator::fold_lanes(Op op, DType dtype, Value* accumulator) {
       low.push_back(static_cast<int>(adjacent ? 2 * lane : lane));
       high.push_back(static_cast<int>(adjacent ? 2 * lane + 1 : lane + lanes / 2));
     }
-    accumulator = combine(op, dtype, builder_.CreateShuffleVector(accumulator, low),
-                          builder_.CreateShuffleVector(accumulator, high));
+    accumulator = fold_step(op, dtype, shuffled(accumulator, low), shuffled(accumulator, high));
   }
-  Value* sum = builder_.CreateExtractElement(accumulator, std::uint64_t{0});
+  Value* sum = lane_of(accumulator, builder_.getInt64(0));
   return dtype.is_bool() ? builder_.CreateIsNotNull(sum) : sum;
 }
 
@@ -242,13 +245,18 @@ void Generator::fill_identity(const Reduction& r, Value* buffer, Value* from, Va
 }
 
 llvm::Value* Generator::fold_buffer(const Reduction& r, Value* buffer) {
-  auto* type = llvm::FixedVectorType::get(memory_type(r.dtype), static_cast<unsigned>(r.lanes));
+  const auto parts = static_cast<unsigned>(r.dtype.is_complex() ? 2 : 1);
+  auto* in_memory =
+      llvm::FixedVectorType::get(memory_type(ir::part_dtype(r.dtype)), parts * static_cast<unsigned>(r.lanes));
+  Value* nothing = spread(to_memory(identity(r.op, r.dtype), r.dtype), static_cast<unsigned>(r.lanes));
+  Type* type = nothing->getType();
   Value* accumulator = alloca_at_entry(type, "rows");
-  Value* nothing = to_memory(identity(r.op, r.dtype), r.dtype);
-  builder_.CreateStore(builder_.CreateVectorSplat(static_cast<unsigned>(r.lanes), nothing), accumulator);
+  builder_.CreateStore(nothing, accumulator);
   counted(builder_.getInt64(0), builder_.getInt64(rows_of_block), 1, "row", [&](Value* row, Block*, Block*) {
-    Value* terms = builder_.CreateAlignedLoad(type, builder_.CreateGEP(type, buffer, row), alignment(r.dtype));
-    builder_.CreateStore(combine(r.op, r.dtype, builder_.CreateLoad(type, accumulator), terms), accumulator);
+    Value* terms =
+        builder_.CreateAlignedLoad(in_memory, builder_.CreateGEP(in_memory, buffer, row), alignment(r.dtype));
+    if (r.dtype.is_complex()) terms = parts_of_pairs(terms);
+    builder_.CreateStore(fold_step(r.op, r.dtype, builder_.CreateLoad(type, accumulator), terms), accumulator);
   });
   return fold_lanes(r.op, r.dtype, builder_.CreateLoad(type, accumulator));
 }
@@ -262,6 +270,7 @@ void Generator::run_of_terms(const Statement& s, const Varying& varying, std::ve
     return [&, k] {
       for (Reduction& r : found) {
         Value* terms = to_memory(builder_.CreateLoad(lane_type(r.dtype, false), r.term), r.dtype);
+        if (r.dtype.is_complex()) terms = pairs_of_parts(terms);
         Value* at = builder_.CreateAdd(position, builder_.CreateSub(k, from));
         builder_.CreateAlignedStore(terms, builder_.CreateGEP(memory_type(r.dtype), r.buffer, at), alignment(r.dtype));
       }
@@ -284,7 +293,11 @@ void Generator::reduce_block(const Statement& s, const Varying& varying, std::ve
                              Value* limit) {
   const int width = found[0].lanes;
   const int native = std::min(width, native_lanes(varying, target_.vector_bits));
-  const auto type_of = [&](const Reduction& r, int lanes) {
+  const auto type_of = [&](const Reduction& r, int lanes) -> Type* {
+    if (r.dtype.is_complex()) {
+      Type* part = llvm::FixedVectorType::get(register_type(ir::part_dtype(r.dtype)), static_cast<unsigned>(lanes));
+      return llvm::StructType::get(part, part);
+    }
     Type* element = r.dtype.is_bool() ? llvm::IntegerType::get(context_, static_cast<unsigned>(8 * varying.widest()))
                                       : register_type(r.dtype);
     return llvm::FixedVectorType::get(element, static_cast<unsigned>(lanes));
@@ -293,8 +306,9 @@ void Generator::reduce_block(const Statement& s, const Varying& varying, std::ve
     r.accumulator = alloca_at_entry(type_of(r, width), "sums");
     store_identity(r, type_of(r, width), r.accumulator);
   }
-  Value* rows = builder_.CreateLShr(builder_.CreateSub(limit, start),
-                                    builder_.getInt64(static_cast<std::uint64_t>(width == 64 ? 6 : 5)));
+  Value* rows = builder_.CreateLShr(
+      builder_.CreateSub(limit, start),
+      builder_.getInt64(static_cast<std::uint64_t>(std::countr_zero(static_cast<unsigned>(width)))));
   push_scope(false);
   counted(builder_.getInt64(0), rows, 1, "row", [&](Value* row, Block*, Block*) {
     Value* k = builder_.CreateAdd(start, builder_.CreateMul(row, builder_.getInt64(static_cast<std::uint64_t>(width))));
@@ -302,7 +316,7 @@ void Generator::reduce_block(const Statement& s, const Varying& varying, std::ve
       for (Reduction& r : found) {
         Type* type = type_of(r, width);
         Value* terms = builder_.CreateLoad(type, r.term);
-        builder_.CreateStore(combine(r.op, r.dtype, builder_.CreateLoad(type, r.accumulator), terms), r.accumulator);
+        builder_.CreateStore(fold_step(r.op, r.dtype, builder_.CreateLoad(type, r.accumulator), terms), r.accumulator);
       }
     });
   });
@@ -323,11 +337,10 @@ void Generator::reduce_block(const Statement& s, const Varying& varying, std::ve
   counted(rest, limit, native, "piece", [&](Value* k, Block*, Block*) {
     lane_body(s, varying, k, native, builder_.CreateSub(limit, k), [&] {
       for (Reduction& r : found) {
-        auto* type = type_of(r, native);
-        Value* at = builder_.CreateGEP(type->getElementType(), r.buffer, builder_.CreateSub(k, rest));
-        Value* terms = builder_.CreateLoad(type, r.term);
-        Value* sums = builder_.CreateAlignedLoad(type, at, llvm::Align(1));
-        builder_.CreateAlignedStore(combine(r.op, r.dtype, sums, terms), at, llvm::Align(1));
+        Type *piece = type_of(r, native), *whole = type_of(r, width);
+        Value* at = builder_.CreateSub(k, rest);
+        Value* sums = load_piece(piece, whole, r.buffer, at);
+        store_piece(fold_step(r.op, r.dtype, sums, builder_.CreateLoad(piece, r.term)), whole, r.buffer, at);
       }
     });
   });
@@ -342,7 +355,7 @@ void Generator::reduce_block(const Statement& s, const Varying& varying, std::ve
 
 // ---- distributed loops ----------------------------------------------------------------------------------------------
 
-// Memory for the sums of all blocks, or for all terms: on the stack while there are few.
+// Memory for the sums of all blocks, or for all terms, 8 bytes each (c128: 16): on the stack while there are few.
 void Generator::make_scratch(std::vector<Reduction>& found, Value* total, bool terms) {
   constexpr std::uint64_t few = 64;
   std::vector<Value*> counts;
@@ -350,6 +363,7 @@ void Generator::make_scratch(std::vector<Reduction>& found, Value* total, bool t
   for (const Reduction& r : found) {
     Value* count = units_of(total, block_of(r));
     if (terms) count = builder_.CreateMul(count, builder_.getInt64(static_cast<std::uint64_t>(block_of(r))));
+    if (r.dtype == c128) count = builder_.CreateShl(count, std::uint64_t{1});
     counts.push_back(count);
     sum = builder_.CreateAdd(sum, count);
   }
@@ -424,7 +438,7 @@ void Generator::end_turn_narrow(const Statement& s, std::vector<Reduction>& foun
   if (found.empty()) return;
   for (Reduction& r : found) {
     Type* type = llvm::cast<llvm::AllocaInst>(r.accumulator)->getAllocatedType();
-    Value* sum = combine(r.op, r.dtype, builder_.CreateLoad(type, r.accumulator), builder_.CreateLoad(type, r.term));
+    Value* sum = fold_step(r.op, r.dtype, builder_.CreateLoad(type, r.accumulator), builder_.CreateLoad(type, r.term));
     builder_.CreateStore(sum, r.accumulator);
   }
   if (turn == nullptr || !found[0].tree) return;

@@ -129,7 +129,7 @@ void Generator::assign_lanes(const Statement& s, BlockId block) {
     }
   }
   Value* result = full(s.value);
-  builder_.CreateStore(builder_.CreateSelect(truth(lanes_->mask), result, builder_.CreateLoad(type, slot)), slot);
+  builder_.CreateStore(choose(lanes_->mask, result, builder_.CreateLoad(type, slot)), slot);
 }
 
 // ---- masks ----------------------------------------------------------------------------------------------------------

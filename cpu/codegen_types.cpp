@@ -2,7 +2,8 @@
 //
 // In registers f16 and bf16 are floats that hold an exactly representable number, a bool is an i1 or, across lanes, an
 // integer as wide as the widest computed type that is all ones or zero: masks that pass through memory or phis as i1
-// vectors would be packed and unpacked each time.
+// vectors would be packed and unpacked each time. A complex number is a struct of its parts, numbers or vectors; in
+// memory the parts alternate.
 #include "cpu/codegen.h"
 
 #include <bit>
@@ -11,6 +12,7 @@
 
 namespace kiln::cpu {
 
+using ir::part_dtype;
 using llvm::Intrinsic::ID;
 
 llvm::Type* Generator::memory_type(DType dtype) const {
@@ -28,8 +30,10 @@ llvm::Type* Generator::memory_type(DType dtype) const {
     case TypeCode::u64: return i64_;
     case TypeCode::f32: return f32_;
     case TypeCode::f64: return f64_;
-    default: throw InternalError("complex numbers reach the code generator");
+    case TypeCode::c64:
+    case TypeCode::c128: return llvm::StructType::get(memory_type(part_dtype(dtype)), memory_type(part_dtype(dtype)));
   }
+  throw InternalError("no such dtype");
 }
 
 llvm::Type* Generator::register_type(DType dtype) const {
@@ -45,6 +49,10 @@ llvm::FixedVectorType* Generator::mask_type() const {
 
 llvm::Type* Generator::lane_type(DType dtype, bool is_narrow) const {
   if (dtype.is_bool()) return mask_type();
+  if (dtype.is_complex()) {
+    Type* part = lane_type(part_dtype(dtype), false);
+    return llvm::StructType::get(part, part);
+  }
   return llvm::FixedVectorType::get(is_narrow ? i32_ : register_type(dtype), static_cast<unsigned>(lanes_->width));
 }
 
@@ -63,6 +71,11 @@ llvm::Value* Generator::like(Value* shape, Type* element, std::uint64_t number) 
 }
 
 llvm::Value* Generator::constant(DType dtype, const detail::Number16& number) {
+  if (dtype.is_complex()) {
+    Type* part = register_type(part_dtype(dtype));
+    return llvm::ConstantStruct::getAnon(
+        {llvm::ConstantFP::get(part, number.re), llvm::ConstantFP::get(part, number.im)});
+  }
   if (dtype.is_floating()) return llvm::ConstantFP::get(register_type(dtype), number.re);
   if (dtype.is_bool()) return builder_.getInt1(number.i != 0);
   const auto bits = static_cast<unsigned>(dtype.size() * 8);
@@ -71,6 +84,10 @@ llvm::Value* Generator::constant(DType dtype, const detail::Number16& number) {
 
 // The value that changes nothing: x op identity is x, bit for bit.
 llvm::Value* Generator::identity(ir::Op op, DType dtype) {
+  if (dtype.is_complex()) {
+    Value* re = identity(op, part_dtype(dtype));
+    return pair(re, op == ir::Op::multiply ? llvm::Constant::getNullValue(re->getType()) : re);
+  }
   Type* type = register_type(dtype);
   const auto bits = static_cast<unsigned>(dtype.size() * 8);
   switch (op) {
@@ -112,6 +129,7 @@ llvm::Value* Generator::as_bool(Value* bits) {
 llvm::Value* Generator::from_memory(Value* value, DType dtype) {
   if (dtype.is_bool()) return as_bool(builder_.CreateICmpNE(value, llvm::Constant::getNullValue(value->getType())));
   if (dtype == f16 || dtype == bf16) return half_value(value, dtype);
+  if (dtype.is_complex() && value->getType()->isVectorTy()) return parts_of_pairs(value);
   return value;
 }
 
@@ -208,6 +226,7 @@ llvm::Value* Generator::round_to_odd(Value* value) {
 // Floats to integers saturate and NaN becomes 0; integers wrap; anything that is not 0 is true.
 llvm::Value* Generator::cast(Value* value, DType from, DType to) {
   if (from == to) return value;
+  if (from.is_complex() || to.is_complex()) return cast_complex(value, from, to);
   const auto to_half = [&](Value* x) { return to == f16 || to == bf16 ? round_half(x, to) : x; };
   if (to.is_bool()) {
     Value* zero = llvm::Constant::getNullValue(value->getType());

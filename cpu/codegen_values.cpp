@@ -40,7 +40,7 @@ Slot Generator::leaf(NodeId id) {
       const Place place(*this, 0);
       Value* numbers = frame_field(offsetof(Frame, scalars), pointer_, "scalars");
       Value* field = builder_.CreateConstInBoundsGEP1_64(i8_, numbers, sizeof(detail::Number16) * node.id);
-      const DType stored = dtype.is_floating() ? f64 : i64;
+      const DType stored = dtype.is_complex() ? c128 : dtype.is_floating() ? f64 : i64;
       define(scalars_[id], cast(builder_.CreateLoad(register_type(stored), field), stored, dtype), 0);
       return scalars_[id];
     }
@@ -68,7 +68,7 @@ llvm::Value* Generator::iota(Type* element, int width) {
 
 llvm::Value* Generator::splat(Value* number, DType dtype) {
   const auto width = static_cast<unsigned>(lanes_->width);
-  if (!dtype.is_bool()) return builder_.CreateVectorSplat(width, number);
+  if (!dtype.is_bool()) return spread(number, width);
   return builder_.CreateVectorSplat(width, builder_.CreateSExt(number, mask_type()->getElementType()));
 }
 
@@ -167,7 +167,7 @@ Slot Generator::operation_slot(NodeId id, bool in_lanes) {
   const int cost = node.op == Op::convert ? 1 : ir::row(node.op).cost;
   if (cost >= expensive) {
     // A loop inside the expression cannot be put at the end of a finished block.
-    if (node.op == Op::pow && operand_dtype.is_integer()) at = level();
+    if (operand_dtype.is_integer() && (node.op == Op::pow || node.op == Op::gcd || node.op == Op::lcm)) at = level();
     for (int k = level(); k > at; --k)
       if (scopes_[static_cast<std::size_t>(k)].branch) at = k;
   }

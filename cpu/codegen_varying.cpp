@@ -435,7 +435,7 @@ void Varying::use_as_data(NodeId id, std::vector<bool>& seen) {
   const Node& n = program_[id];
   const DType dtype = n.type.dtype;
   if (!dtype.is_bool()) {
-    int size = static_cast<int>(dtype.size());
+    int size = static_cast<int>(ir::part_dtype(dtype).size());
     if (dtype == f16 || dtype == bf16) size = 4;
     if (narrow_[id]) size = 4;
     widest_ = std::max(widest_, size);
@@ -453,10 +453,12 @@ void Varying::find_widest() {
       if (s.kind != Kind::evaluate) use_as_data(s.value, seen);
       use_as_data(s.condition, seen);
       if (s.kind == Kind::store || s.kind == Kind::update)
-        widest_ = std::max(widest_, static_cast<int>(program_.roots[s.target].dtype.size()));
+        widest_ = std::max(widest_, static_cast<int>(ir::part_dtype(program_.roots[s.target].dtype).size()));
       // Terms may be the same number in all lanes; their sums differ.
-      if (s.kind == Kind::reduce && !program_.variables[s.target].type.dtype.is_bool())
-        widest_ = std::max(widest_, static_cast<int>(program_.variables[s.target].type.dtype.size()));
+      if (s.kind == Kind::reduce && !program_.variables[s.target].type.dtype.is_bool()) {
+        const DType folded = ir::accumulator_dtype(program_.variables[s.target].type.dtype);
+        widest_ = std::max(widest_, static_cast<int>(ir::part_dtype(folded).size()));
+      }
       if (s.kind == Kind::loop)
         for (const ir::LoopDimension& d : program_.loops[s.target].dimensions) {
           use_as_data(d.begin, seen);

@@ -43,14 +43,28 @@ std::int64_t place(double x, DType dtype) {
   return ordered(dtype == f16 ? double_to_f16(x) : double_to_bf16(x), 1 << 15);
 }
 
+bool same_part(double x, double y) {
+  return std::bit_cast<std::int64_t>(x) == std::bit_cast<std::int64_t>(y) || (std::isnan(x) && std::isnan(y));
+}
+
 bool same_number(const Number16& x, const Number16& y, DType dtype) {
-  if (!dtype.is_floating()) return x.i == y.i;
-  return x.i == y.i || (std::isnan(x.re) && std::isnan(y.re));
+  if (dtype.is_complex()) return same_part(x.re, y.re) && same_part(x.im, y.im);
+  return dtype.is_floating() ? same_part(x.re, y.re) : x.i == y.i;
+}
+
+// Both NaN, or the same infinity, or finite and near: `allowed` apart. Beside a NaN signs do not count.
+bool near_part(double x, double y, double allowed, bool any_sign = false) {
+  if (std::isnan(y)) return std::isnan(x);
+  if (any_sign) return near_part(std::abs(x), std::abs(y), allowed);
+  if (std::isinf(y)) return x == y;
+  return std::abs(x - y) <= allowed && (y != 0 || x != 0 || std::signbit(x) == std::signbit(y));
 }
 
 std::string shown(const Number16& x, DType dtype) {
   std::ostringstream out;
-  if (dtype.is_floating())
+  if (dtype.is_complex())
+    out << std::setprecision(17) << "(" << x.re << ", " << x.im << ")";
+  else if (dtype.is_floating())
     out << std::setprecision(17) << x.re << " (" << std::hexfloat << x.re << ")";
   else if (dtype == u64)
     out << static_cast<std::uint64_t>(x.i);
@@ -125,6 +139,18 @@ testing::AssertionResult within_ulp(const Array& actual, const Array& expected, 
                  [&](const Number16& x, const Number16& y) { return distance(x.re, y.re, dtype) <= ulp; });
 }
 
+testing::AssertionResult within_norm(const Array& actual, const Array& expected, double bound) {
+  const DType dtype = actual.dtype();
+  const double least = dtype == c64 ? 0x1p-148 : 0x1p-1072;
+  return compare(actual, expected, [&](const Number16& x, const Number16& y) {
+    if (!std::isfinite(y.re) || !std::isfinite(y.im))
+      return near_part(x.re, y.re, bound * std::abs(y.re), std::isnan(y.im)) &&
+             near_part(x.im, y.im, bound * std::abs(y.im), std::isnan(y.re));
+    const double allowed = bound * std::hypot(y.re, y.im) + least;
+    return near_part(x.re, y.re, allowed) && near_part(x.im, y.im, allowed);
+  });
+}
+
 std::uint64_t hashed(std::uint64_t k, std::uint64_t seed) {
   std::uint64_t x = (k + seed * 1000003 + 1) * 0x9E3779B97F4A7C15u;
   x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9u;
@@ -136,13 +162,16 @@ Array hashed_array(std::int64_t count, DType dtype, std::uint64_t seed) {
   const std::int64_t extents[] = {count};
   Array a = detail::new_array(dtype, extents, Location::current());
   std::byte* to = Access::layout(a).data;
+  const auto spread_float = [](std::uint64_t h) {
+    return std::ldexp(static_cast<double>(static_cast<std::int64_t>(h >> 11)) / 0x1p53, 2 - static_cast<int>(h & 7)) *
+           (h & 8 ? 1 : -1);
+  };
   for (std::int64_t k = 0; k < count; ++k, to += dtype.size()) {
     const std::uint64_t h = hashed(static_cast<std::uint64_t>(k), seed);
     Number16 x;
-    if (dtype.is_floating())
-      x.re = std::ldexp(static_cast<double>(static_cast<std::int64_t>(h >> 11)) / 0x1p53, 2 - static_cast<int>(h & 7)) *
-             (h & 8 ? 1 : -1);
-    else
+    if (dtype.is_floating() || dtype.is_complex()) x.re = spread_float(h);
+    if (dtype.is_complex()) x.im = spread_float(hashed(static_cast<std::uint64_t>(k), seed + 7919));
+    if (!dtype.is_floating() && !dtype.is_complex())
       x.i = dtype.is_bool() ? (h & 3) != 0 : static_cast<std::int64_t>(h);
     write_element(to, dtype, x);
   }

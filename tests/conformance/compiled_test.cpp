@@ -55,7 +55,7 @@ std::string row_names(DType dtype, int group, std::size_t k) {
 }
 
 // The operands of the reference values, then hashed ones: enough for several blocks of every vector width.
-constexpr std::int64_t operand_count = 400;
+constexpr std::int64_t operand_count = 440;
 
 Array operand(const char* label, DType dtype, std::uint64_t seed) {
   const Array a = hashed_array(operand_count, dtype, seed);
@@ -277,7 +277,8 @@ TEST_P(Compiled, Casts) {
   const Array special = reference("casts", std::string("x/") + dtype.name());
   const Array x = hashed_array(200, dtype, 5);
   x(slice(0, special.extent(0))) = special;
-  for (const DType to : real_dtypes()) {
+  for (const DType to : numpy_dtypes()) {
+    if (dtype.is_complex() && !to.is_complex() && !to.is_bool()) continue;  // refused: numpy_test
     const Array wanted = cast.with({.interpret = true})(x, to);
     EXPECT_TRUE(same_bits(to(x), wanted)) << dtype << " to " << to << ", eager";
     for (const int bits : widths) {
@@ -291,7 +292,7 @@ TEST_P(Compiled, Casts) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Dtypes, Compiled, testing::ValuesIn(real_dtypes().begin(), real_dtypes().end()),
+INSTANTIATE_TEST_SUITE_P(Dtypes, Compiled, testing::ValuesIn(numpy_dtypes().begin(), numpy_dtypes().end()),
                          [](const auto& test) { return std::string(test.param.name()); });
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include <kiln/error.h>
 
+#include <complex>
 #include <optional>
 #include <string>
 
@@ -39,7 +40,11 @@ void expect_dtype(const std::optional<Value>& actual, const std::optional<DType>
 
 // ---- Weak numbers ---------------------------------------------------------------------------------------------------
 
-Value weak(bool is_float) { return is_float ? Value(1.5) : Value(1); }
+enum class Weak { integer, floating, complex };
+
+Value weak(Weak kind) {
+  return kind == Weak::integer ? Value(1) : kind == Weak::floating ? Value(1.5) : Value(std::complex<double>(0, 1.5));
+}
 
 Value operate(int row, const Value& x, const Value& y) {
   const Value operands[] = {x, y};
@@ -47,34 +52,34 @@ Value operate(int row, const Value& x, const Value& y) {
 }
 
 const auto with_argument = jit([](Array x, Value w, int row) { return operate(row, x(0), w); });
-const auto with_literal = jit([](Array x, int row, bool is_float) { return operate(row, x(0), weak(is_float)); });
-const auto literal_first = jit([](Array x, int row, bool is_float) { return operate(row, weak(is_float), x(0)); });
+const auto with_literal = jit([](Array x, int row, Weak kind) { return operate(row, x(0), weak(kind)); });
+const auto literal_first = jit([](Array x, int row, Weak kind) { return operate(row, weak(kind), x(0)); });
 
 TEST(DTypes, WeakNumbersMeetStrongOnesAsInNumPy) {
   int compared = 0;
   for (int row = 0; row < static_cast<int>(operations().size()); ++row) {
     const Operation& operation = operations()[static_cast<std::size_t>(row)];
     const ir::Rule rule = ir::row(operation.op).rule;
-    for (const bool is_float : {false, true}) {
-      const std::string name = std::string(is_float ? "weak_float/" : "weak_int/") + operation.name;
+    for (const Weak kind : {Weak::integer, Weak::floating, Weak::complex}) {
+      constexpr const char* names[] = {"weak_int/", "weak_float/", "weak_complex/"};
+      const std::string name = names[static_cast<int>(kind)] + std::string(operation.name);
       if (!has_reference("mixed", name)) continue;
       const auto codes = elements(reference("mixed", name));
       for (std::size_t k = 0; k < codes.size(); ++k) {
-        const DType dtype = real_dtypes()[k];
+        const DType dtype = numpy_dtypes()[k];
         SCOPED_TRACE(name + " and " + dtype.name());
         std::optional<DType> expected = dtype_of_code(codes[k]);
         // On purpose, see language.md: a < b < c and a & b == c.
         if (dtype.is_bool() && (rule == ir::Rule::comparison || rule == ir::Rule::bitwise)) expected = std::nullopt;
         const Array x = ones({1}, dtype);
-        const auto eager = attempt([&] { return operate(row, x(0), weak(is_float)); });
+        const auto eager = attempt([&] { return operate(row, x(0), weak(kind)); });
         expect_dtype(eager, expected, "eager");
-        expect_dtype(attempt([&] { return operate(row, weak(is_float), x(0)); }), expected,
-                     "eager, the other way round");
-        const auto traced = attempt([&] { return with_argument.with(interpreted)(x, weak(is_float), row); });
+        expect_dtype(attempt([&] { return operate(row, weak(kind), x(0)); }), expected, "eager, the other way round");
+        const auto traced = attempt([&] { return with_argument.with(interpreted)(x, weak(kind), row); });
         expect_dtype(traced, expected, "traced");
-        const auto literal = attempt([&] { return with_literal.with(interpreted)(x, row, is_float); });
+        const auto literal = attempt([&] { return with_literal.with(interpreted)(x, row, kind); });
         expect_dtype(literal, expected, "traced literal");
-        expect_dtype(attempt([&] { return literal_first.with(interpreted)(x, row, is_float); }), expected,
+        expect_dtype(attempt([&] { return literal_first.with(interpreted)(x, row, kind); }), expected,
                      "traced literal, the other way round");
         if (expected && eager && traced && literal) {
           EXPECT_TRUE(same_bits(*traced, *eager));
@@ -84,7 +89,7 @@ TEST(DTypes, WeakNumbersMeetStrongOnesAsInNumPy) {
       }
     }
   }
-  EXPECT_EQ(compared, 29 * 2 * 12);
+  EXPECT_EQ(compared, 35 * 3 * 14);
 }
 
 TEST(DTypes, StrengthsOfNumbers) {
@@ -123,14 +128,14 @@ const auto updated = jit([](Array x, Array y, Given first, Given second) {
 DType expected_join(Given first, DType x, Given second, DType y) {
   const auto at = [](DType dtype) {
     std::size_t k = 0;
-    while (real_dtypes()[k] != dtype) ++k;
+    while (numpy_dtypes()[k] != dtype) ++k;
     return k;
   };
   const auto code = [](const std::string& name, std::size_t k) {
     return *dtype_of_code(elements(reference("mixed", name))[k]);
   };
   if (first == Given::element && second == Given::element)
-    return code("dtype/add", at(x) * real_dtypes().size() + at(y));
+    return code("dtype/add", at(x) * numpy_dtypes().size() + at(y));
   if (first != Given::element && second != Given::element)
     return first == Given::weak_int && second == Given::weak_int ? i64 : f64;
   const DType strong = first == Given::element ? x : y;
@@ -143,7 +148,7 @@ template <class Check>
 void every_pair(Check&& check) {
   const auto arrays = [](Given g, auto&& body) {
     if (g != Given::element) return body(ones({1}, f64));
-    for (const DType dtype : real_dtypes()) body(full({1}, 7, dtype));
+    for (const DType dtype : numpy_dtypes()) body(full({1}, 7, dtype));
   };
   constexpr Given all[] = {Given::weak_int, Given::weak_float, Given::element};
   for (const Given first : all)
@@ -245,6 +250,27 @@ TEST(DTypes, UpdatesOfElementsKeepTheArraysDtype) {
   EXPECT_EQ(numbers<std::uint8_t>(r[0]), (std::vector<std::uint8_t>{255, 48, 3, 10, 7, 14, 3, 243, 26, 4, 40, 16}));
   EXPECT_EQ(r[1].dtype(), u8);
   EXPECT_EQ(r[1].item().as_integer(), ((((16 << 2) >> 1) | 1) ^ 3) & 30);
+}
+
+// Rounded once, when the loop is over: in steps of f16 the sum would stay at 256.
+TEST(DTypes, HalvesReduceInF32) {
+  static const auto f = jit([](Array h) {
+    Var s = h(0), low = h(0), inner_sums = h(0);
+    for (Value i : prange(h.shape(0))) {
+      s += h(i);
+      low.min(h(i));
+      Var inner = h(i);
+      for (Value k : range(i % 7)) inner += h(k);
+      inner_sums += inner;
+    }
+    return std::tuple(s, low, inner_sums, sum(h));
+  });
+  for (const DType dtype : {f16, bf16}) {
+    const auto r = in_traces(f, [&](const auto& g) { return results(g(full({4000}, 0.125, dtype))); });
+    for (const Array& x : r) EXPECT_EQ(x.dtype(), dtype);
+    EXPECT_EQ(r[0].item().as_double(), 500);
+    in_traces(f, [&](const auto& g) { return results(g(hashed_array(777, dtype, 3))); });
+  }
 }
 
 }  // namespace

@@ -82,11 +82,13 @@ const Operation table[] = {
 #undef KILN_ROW
 };
 
-constexpr DType dtypes[] = {bool_, i8, i16, i32, i64, u8, u16, u32, u64, f16, f32, f64};
+constexpr DType dtypes[] = {bool_, i8, i16, i32, i64, u8, u16, u32, u64, f16, f32, f64, c64, c128};
+constexpr std::size_t complex_dtypes = 2;
 
 }  // namespace
 
 std::span<const Operation> operations() { return table; }
-std::span<const DType> real_dtypes() { return dtypes; }
+std::span<const DType> numpy_dtypes() { return dtypes; }
+std::span<const DType> real_dtypes() { return numpy_dtypes().first(std::size(dtypes) - complex_dtypes); }
 
 }  // namespace kiln::conformance

@@ -23,7 +23,9 @@ struct Operation {
 
 std::span<const Operation> operations();
 
-/// The dtypes with values from NumPy: all but bf16 and the complex ones.
+/// The dtypes with values from NumPy: all but bf16.
+std::span<const DType> numpy_dtypes();
+/// The real ones of them, which come first.
 std::span<const DType> real_dtypes();
 
 }  // namespace kiln::conformance

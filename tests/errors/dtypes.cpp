@@ -92,19 +92,71 @@ TEST(DTypes, ShiftByAFloat) {
   expect_error<DTypeError>({"'<<'", {"i64", "f64"}, {"rank 1", "scalar"}, "i64(x)"}, [] { f(arange(3), 2.0); });
 }
 
-TEST(DTypes, ComplexArithmetic) {
+// ---- Complex numbers ------------------------------------------------------------------------------------------------
+
+TEST(DTypes, FloorOfComplexNumbers) {
   const Array a = zeros(3, c128);
-  expect_error<DTypeError>({"'+'", {"c128"}, {"(3,)", "scalar"}, "real", {"complex"}}, [&] {
+  expect_error<DTypeError>({"'floor'", {"c128"}, {"(3,)"}, "round rounds both parts", {"complex"}}, [&] {
     next_line_is_wrong();
-    (void)(a + 1);
+    (void)floor(a);
   });
 }
 
-TEST(DTypes, SumOfComplexNumbers) {
-  const Array a = zeros(3, c64);
-  expect_error<DTypeError>({"sum", {"c64"}, {"(3,)"}, "real and imaginary parts"}, [&] {
+TEST(DTypes, RemainderOfComplexNumbers) {
+  static auto f = jit([](Array a, Value x) {
     next_line_is_wrong();
-    (void)sum(a);
+    return a % x;
+  });
+  expect_error<DTypeError>({"'%'", {"c64", "i64"}, {"rank 1", "scalar"}, "real(z)"}, [] { f(zeros(3, c64), 2); });
+}
+
+TEST(DTypes, CastOfComplexNumbersToReal) {
+  const Array a = zeros(3, c64);
+  expect_error<DTypeError>({"conversion", {"c64", "f32"}, {"(3,)"}, "real(z)", {"imaginary"}}, [&] {
+    next_line_is_wrong();
+    (void)a.astype(f32);
+  });
+  static auto f = jit([](Array z) {
+    next_line_is_wrong();
+    return i64(z(0));
+  });
+  expect_error<DTypeError>({"conversion", {"c64", "i64"}, {"scalar"}, "real(z)", {"imaginary"}}, [&] { f(a); });
+}
+
+TEST(DTypes, ComplexNumberStoredIntoARealArray) {
+  const Array a = zeros(3, f64);
+  const Array z = zeros(3, c128);
+  expect_error<DTypeError>({"conversion", {"c128", "f64"}, {"(3,)"}, "real(z)", {"imaginary"}}, [&] {
+    next_line_is_wrong();
+    a(rest) = z;
+  });
+  expect_error<DTypeError>({"conversion", {"c128", "f64"}, {"scalar"}, "real(z)", {"imaginary"}}, [&] {
+    next_line_is_wrong();
+    a(1) = z(1);
+  });
+  static auto f = jit([](Array x, Array w) {
+    next_line_is_wrong();
+    x(0) = w(0);
+  });
+  expect_error<DTypeError>({"conversion", {"c128", "f64"}, {"scalar"}, "real(z)", {"imaginary"}}, [&] { f(a, z); });
+}
+
+TEST(DTypes, ComplexNumberForARealVar) {
+  static auto f = jit([](Array z) {
+    Var x(0.0, f32);
+    next_line_is_wrong();
+    x = z(0);
+    return x;
+  });
+  expect_error<DTypeError>({"conversion", {"c64", "f32"}, {"scalar"}, "real(z)", {"imaginary"}},
+                           [] { f(zeros(3, c64)); });
+}
+
+TEST(DTypes, ComplexValueReadAsADouble) {
+  const Array z = zeros(3, c64);
+  expect_error<DTypeError>({"conversion", {"c64", "f64"}, {"scalar"}, "real(z)", {"imaginary"}}, [&] {
+    next_line_is_wrong();
+    (void)Value(z(0)).as_double();
   });
 }
 
@@ -337,14 +389,6 @@ TEST(DTypes, ClipToANumberThatDoesNotFit) {
   expect_error<DTypeError>({"'clip'", {"u8"}, {"(3,)"}, "cast", {"-1"}}, [&] {
     next_line_is_wrong();
     (void)clip(a, -1, 5);
-  });
-}
-
-TEST(DTypes, DotOfComplexNumbers) {
-  const Array a = zeros(3, c128);
-  expect_error<DTypeError>({"dot", {"c128"}, {"(3,)"}, "real"}, [&] {
-    next_line_is_wrong();
-    (void)dot(a, a);
   });
 }
 

@@ -30,40 +30,15 @@ TEST(Refused, ArrayWhoseSizeDiffersBetweenIterations) {
 
 // ---- Complex numbers ------------------------------------------------------------------------------------------------
 
-TEST(Refused, CastToComplexNumbers) {
-  static const auto f = jit([](Array a) {
-    next_line_is_wrong();
-    return a.astype(c128);
+TEST(Refused, ProductOfComplexElementsThatIterationsShare) {
+  static const auto f = jit([](Array out, Array where, Array z) {
+    for (Value i : prange(z.shape(0))) {
+      next_line_is_wrong();
+      out(where(i)) *= z(i);
+    }
   });
-  expect_refused<decltype(f)>(f, {"'='", {"c128"}, {"rank 1"}, "real and imaginary parts", {"complex"}},
-                              [](const auto& g) { g(zeros(3)); });
-}
-
-TEST(Refused, ComplexScalar) {
-  static const auto f = jit([](Value x) {
-    next_line_is_wrong();
-    return c64(x);
-  });
-  expect_refused<decltype(f)>(f, {"an operation", {"c64"}, {"scalar"}, "real and imaginary parts", {"complex"}},
-                              [](const auto& g) { g(1.5); });
-}
-
-TEST(Refused, ElementOfAComplexArray) {
-  static const auto f = jit([](Array a) {
-    next_line_is_wrong();
-    return a(1);
-  });
-  expect_refused<decltype(f)>(f, {"an element", {"c128"}, {"rank 1"}, "real and imaginary parts", {"complex"}},
-                              [](const auto& g) { g(zeros(3, c128)); });
-}
-
-TEST(Refused, ComplexArrayHandedOn) {
-  static const auto f = jit([](Array a) { return a.T(); });
-  expect_refused<decltype(f)>(f, {"a result", {"c128"}, {"rank 2"}, "real and imaginary parts", {"complex"}},
-                              [](const auto& g) {
-                                announced = {__FILE__, __LINE__ - 3};
-                                g(zeros({2, 3}, c128));
-                              });
+  expect_refused<decltype(f)>(f, {"'*='", {"c128"}, {"array"}, "+= and -= are", {"prange"}},
+                              [](const auto& g) { g(ones(3, c128), zeros(64, i64), ones(64, c128)); });
 }
 
 }  // namespace

@@ -105,8 +105,9 @@ Piece array_piece(std::string name, DType dtype, int rank, const std::byte* data
 }
 
 Piece scalar_piece(std::string name, DType dtype, const detail::Number16& number) {
-  Piece p{std::move(name), dtype.is_floating() ? f64 : i64, {}, std::vector<std::byte>(8)};
-  std::memcpy(p.bytes.data(), &number, 8);
+  const DType kept = dtype.is_complex() ? c128 : dtype.is_floating() ? f64 : i64;
+  Piece p{std::move(name), kept, {}, std::vector<std::byte>(kept.size())};
+  std::memcpy(p.bytes.data(), &number, kept.size());
   return p;
 }
 
@@ -142,7 +143,23 @@ bool is_nan(DType dtype, const std::byte* at) {
   return std::isnan(half_value(dtype, x));
 }
 
+// Whether two numbers with other bits are the same: NaN, in each part of a complex number.
+bool same_but_for_nan(DType dtype, const std::byte* x, const std::byte* y) {
+  if (dtype.is_complex()) {
+    const DType part = ir::part_dtype(dtype);
+    const auto same = [&](std::size_t at) {
+      return std::memcmp(x + at, y + at, part.size()) == 0 || same_but_for_nan(part, x + at, y + at);
+    };
+    return same(0) && same(part.size());
+  }
+  return dtype.is_floating() && is_nan(dtype, x) && is_nan(dtype, y);
+}
+
 std::string shown(DType dtype, const std::byte* at) {
+  if (dtype.is_complex()) {
+    const DType part = ir::part_dtype(dtype);
+    return shown(part, at) + " + " + shown(part, at + part.size()) + "i";
+  }
   if (dtype == f64) {
     double x;
     std::memcpy(&x, at, 8);
@@ -178,7 +195,7 @@ std::string difference(const Outcome& expected, const Outcome& got) {
     for (std::size_t at = 0; at < a.bytes.size(); at += size) {
       const std::byte *x = a.bytes.data() + at, *y = b.bytes.data() + at;
       if (std::memcmp(x, y, size) == 0) continue;
-      if (a.dtype.is_floating() && is_nan(a.dtype, x) && is_nan(a.dtype, y)) continue;
+      if (same_but_for_nan(a.dtype, x, y)) continue;
       return text(a.name, ", element ", at / size, " of ", a.bytes.size() / size, " (", a.dtype,
                   "): ", shown(a.dtype, y), ", expected ", shown(a.dtype, x));
     }

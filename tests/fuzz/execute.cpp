@@ -16,7 +16,8 @@ bool is_bitwise(Op op) { return op == Op::bit_and || op == Op::bit_or || op == O
 
 // The operation, or one that the dtype has.
 Op fitting(Op op, DType dtype) {
-  return dtype.is_floating() && is_bitwise(op) ? (op == Op::bit_and ? Op::minimum : Op::maximum) : op;
+  const bool inexact = dtype.is_floating() || dtype.is_complex();
+  return inexact && is_bitwise(op) ? (op == Op::bit_and ? Op::minimum : Op::maximum) : op;
 }
 
 std::string update_text(const std::string& target, Op op, const std::string& value) {
@@ -176,8 +177,6 @@ void Executor::update_variable(const Node& node) {
   Op op = fitting(v.use == NamedVariable::Use::reduce ? v.op : reductions[node.n[1] % std::size(reductions)], dtype);
   if (v.use == NamedVariable::Use::free && node.n[2] % 8 == 0 && !dtype.is_bool()) op = Op::subtract;
   Term x = scalar(node.children[0]);
-  // Half precision is no dtype of a reduction: a Var would join it only where it is that already.
-  if (x.dtype() == f16 || x.dtype() == bf16) x = cast(x, f32);
   if (v.fixed || is_bitwise(op) || (v.use == NamedVariable::Use::reduce && dtype.is_bool())) x = cast(x, dtype);
   std::vector<Term> tamed{x};
   coerce(Op::add, tamed);
@@ -241,7 +240,7 @@ void Executor::store_view(const Node& node, bool is_update) {
     if (!fits) x = affordable(x) ? reduced(x, node.n[3] % 2 ? 6 : 3) : leaf_value(node.n[3]);
   }
   const DType dtype = target.dtype();
-  if (is_update) x = cast(x, dtype);
+  if (is_update || x.dtype().is_complex()) x = cast(x, dtype);
   std::vector<Term> tamed{x};
   coerce(Op::add, tamed);
   x = tamed[0];
@@ -266,7 +265,7 @@ void Executor::store_view(const Node& node, bool is_update) {
           place -= operand, line(left + " -= " + x.text + ";");
         break;
       default:
-        if (dtype.is_floating())
+        if (dtype.is_floating() || dtype.is_complex())
           place -= operand, line(left + " -= " + x.text + ";");
         else
           place ^= operand, line(left + " ^= " + x.text + ";");

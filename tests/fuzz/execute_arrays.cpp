@@ -91,7 +91,7 @@ Term Executor::array(const Node& node, const Term* like) {
     case Kind::reshaped: return reshaped(node);
     case Kind::cast_array: {
       const Term x = array(node.children[0], like);
-      return cast(x, DType(static_cast<TypeCode>(node.n[0] % 13)));
+      return cast(x, DType(static_cast<TypeCode>(node.n[0] % type_code_count)));
     }
     default: return scalar(node);
   }
@@ -244,7 +244,7 @@ Term Executor::map(const Node& node, const Term* like) {
 Term Executor::made(const Node& node) {
   const Term like = any_array(node.n[0], nullptr);
   if (!affordable(like)) return like;
-  const DType dtype(static_cast<TypeCode>(node.n[1] % 13));
+  const DType dtype(static_cast<TypeCode>(node.n[1] % type_code_count));
   const std::string name = dtype.is_bool() ? "kiln::bool_" : dtype.name();
   switch (node.n[2] % 5) {
     case 0: return of(zeros_like(ArrayOperand(*like.array)), "zeros_like(" + like.text + ")", like.extents, -1, true);

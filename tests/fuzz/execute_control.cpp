@@ -137,11 +137,10 @@ void Executor::enter_prange(std::size_t target, const std::vector<int>& axes, co
   scope_.arrays = std::move(arrays);
   std::uint32_t bits = node.n[2] >> 8;
   for (NamedVariable& v : scope_.variables) {
-    const DType dtype = v.variable->dtype();
     const std::uint32_t choice = bits % 16;
     bits = bits / 16 + 7;
     if (v.use == NamedVariable::Use::reduce) continue;
-    const bool reduces = v.use == NamedVariable::Use::free && choice < 11 && dtype != f16 && dtype != bf16;
+    const bool reduces = v.use == NamedVariable::Use::free && choice < 11;
     v.use = reduces ? NamedVariable::Use::reduce : NamedVariable::Use::read_only;
     v.op = reductions[choice % std::size(reductions)];
   }

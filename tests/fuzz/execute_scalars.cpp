@@ -31,9 +31,10 @@ std::string number_text(std::int64_t x) {
 }
 
 const char* c_type(DType dtype) {
-  constexpr const char* names[] = {"bool",         "std::int8_t",   "std::int16_t",  "std::int32_t",  "std::int64_t",
-                                   "std::uint8_t", "std::uint16_t", "std::uint32_t", "std::uint64_t", "f16",
-                                   "bf16",         "float",         "double",        "c64",           "c128"};
+  constexpr const char* names[] = {
+      "bool",         "std::int8_t",   "std::int16_t",  "std::int32_t",        "std::int64_t",
+      "std::uint8_t", "std::uint16_t", "std::uint32_t", "std::uint64_t",       "f16",
+      "bf16",         "float",         "double",        "std::complex<float>", "std::complex<double>"};
   return names[static_cast<int>(dtype.code())];
 }
 
@@ -48,6 +49,7 @@ Term Executor::of(const Value& value, std::string text) {
 
 Term Executor::cast(const Term& x, DType dtype) {
   if (x.dtype() == dtype && (x.is_array() || !Access::type(*x.value).weak())) return x;
+  if (x.dtype().is_complex() && !dtype.is_complex() && !dtype.is_bool()) return cast(apply(Op::real, {x}), dtype);
   const std::string text = std::string(dtype.is_bool() ? "kiln::bool_" : dtype.name()) + "(" + x.text + ")";
   if (!x.is_array()) return of(dtype(Operand(*x.value)), text);
   if (!affordable(x)) return x;
@@ -73,6 +75,10 @@ void Executor::coerce(Op op, std::vector<Term>& operands) {
     if (number < 0 || number > 100) x = cast(x, i64);
   }
   const Rule rule = ir::row(op).rule;
+  if (rule == Rule::real_not_bool || rule == Rule::real_floating || rule == Rule::real_rounding ||
+      rule == Rule::real_predicate || rule == Rule::from_parts)
+    for (Term& x : operands)
+      if (x.dtype().is_complex()) x = apply(Op::real, {x});
   const auto all_bool = [&] {
     return std::all_of(operands.begin(), operands.end(), [](const Term& x) { return x.dtype().is_bool(); });
   };
@@ -84,9 +90,9 @@ void Executor::coerce(Op op, std::vector<Term>& operands) {
     for (Term& x : operands)
       if (x.dtype().is_bool()) x = cast(x, i16);
   if (rule == Rule::select) operands[0] = boolean(operands[0]);
-  if (rule == Rule::bitwise || rule == Rule::shift) {
+  if (rule == Rule::bitwise || rule == Rule::shift || rule == Rule::integer || rule == Rule::bit_count) {
     for (Term& x : operands)
-      if (x.dtype().is_floating()) x = cast(x, i64);
+      if (x.dtype().is_floating() || x.dtype().is_complex()) x = cast(x, i64);
     if (any_bool() && !all_bool())
       for (Term& x : operands)
         if (x.dtype().is_bool()) x = cast(x, i8);
@@ -157,13 +163,14 @@ Op Executor::any_op(std::uint32_t which, int arity) const {
   static constexpr Op unary[] = {Op::negative, Op::bit_not,  Op::logical_not, Op::abs,   Op::sign,     Op::square,
                                  Op::sqrt,     Op::floor,    Op::ceil,        Op::trunc, Op::round,    Op::isnan,
                                  Op::isinf,    Op::isfinite, Op::signbit,     Op::fabs,  Op::negative, Op::rint,
-                                 Op::exp,      Op::log,      Op::sin,         Op::tanh,  Op::cbrt,     Op::expm1};
+                                 Op::exp,      Op::log,      Op::sin,         Op::tanh,  Op::cbrt,     Op::expm1,
+                                 Op::conj,     Op::imag,     Op::reciprocal,  Op::real,  Op::popcount, Op::spacing};
   static constexpr Op binary[] = {
       Op::add,         Op::add,      Op::subtract,   Op::multiply, Op::multiply,  Op::divide,    Op::mod,
       Op::floordiv,    Op::minimum,  Op::maximum,    Op::bit_and,  Op::bit_or,    Op::bit_xor,   Op::left_shift,
       Op::right_shift, Op::less,     Op::less_equal, Op::greater,  Op::equal,     Op::not_equal, Op::logical_and,
       Op::logical_or,  Op::copysign, Op::fmod,       Op::add,      Op::nextafter, Op::pow,       Op::greater_equal,
-      Op::fmin,        Op::fmax,     Op::atan2,      Op::hypot};
+      Op::fmin,        Op::fmax,     Op::atan2,      Op::hypot,    Op::complex,   Op::gcd,       Op::heaviside};
   if (arity == 1) return unary[which % std::size(unary)];
   if (arity == 2) return binary[which % std::size(binary)];
   return which % 4 == 0 ? Op::fma : Op::select;
@@ -186,6 +193,8 @@ Term Executor::literal(const Node& node) {
 // A strong number, small or at the edge of its dtype.
 Term Executor::constant(DType dtype, std::uint32_t which) {
   const std::string name = dtype.is_bool() ? "kiln::bool_" : dtype.name();
+  if (dtype.is_complex())
+    return apply(Op::complex, {constant(ir::part_dtype(dtype), which), constant(ir::part_dtype(dtype), which / 16)});
   if (dtype.is_floating()) {
     constexpr double reals[] = {1.0,       -2.5, 0.0, -0.0,    1e30,  -1e300, 1e-310, INFINITY,
                                 -INFINITY, NAN,  0.1, 65504.0, 1e-45, 3.0,    -7.0};
@@ -333,7 +342,7 @@ Term Executor::scalar(const Node& node) {
     case Kind::literal_int:
     case Kind::literal_real:
     case Kind::literal_float: return literal(node);
-    case Kind::constant: return constant(DType(static_cast<TypeCode>(node.n[0] % 13)), node.n[1]);
+    case Kind::constant: return constant(DType(static_cast<TypeCode>(node.n[0] % type_code_count)), node.n[1]);
     case Kind::value: return leaf_value(node.n[0]);
     case Kind::variable: {
       std::vector<const NamedVariable*> readable;
@@ -352,7 +361,7 @@ Term Executor::scalar(const Node& node) {
     case Kind::guarded_load: return guarded_load(node);
     case Kind::cast: {
       // Half precision arises here alone.
-      const std::uint32_t code = node.n[0] % 13;
+      const std::uint32_t code = node.n[0] % type_code_count;
       return cast(scalar(node.children[0]), DType(static_cast<TypeCode>(code)));
     }
     case Kind::apply: {

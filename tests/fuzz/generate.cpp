@@ -71,7 +71,7 @@ class Generator {
   }
 
   DType any_dtype() {
-    constexpr DType all[] = {bool_, i8, i16, i32, i64, u8, u16, u32, u64, f32, f64, f32, f64, i32, i64};
+    constexpr DType all[] = {bool_, i8, i16, i32, i64, u8, u16, u32, u64, f32, f64, f32, f64, i32, i64, c64, c128};
     return all[pick(static_cast<int>(std::size(all)))];
   }
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <complex>
 #include <cstring>
 #include <limits>
 
@@ -43,6 +44,17 @@ T number(std::uint64_t h, int spice) {
   }
 }
 
+template <class T>
+T element(std::uint64_t h, int spice) {
+  if constexpr (ComplexNumber<T>) {
+    using Part = typename T::value_type;
+    const Part re = number<Part>(h, spice);
+    return {re, number<Part>(mixed(h), spice)};
+  } else {
+    return number<T>(h, spice);
+  }
+}
+
 template <class F>
 void with_type(DType dtype, F&& f) {
   switch (dtype.code()) {
@@ -56,6 +68,8 @@ void with_type(DType dtype, F&& f) {
     case TypeCode::u32: return f(std::uint32_t{});
     case TypeCode::u64: return f(std::uint64_t{});
     case TypeCode::f32: return f(float{});
+    case TypeCode::c64: return f(std::complex<float>{});
+    case TypeCode::c128: return f(std::complex<double>{});
     default: return f(double{});
   }
 }
@@ -82,7 +96,11 @@ Inputs::Inputs(const Recipe& recipe, int set) {
       continue;
     }
     const std::string name = s.dtype.is_bool() ? "kiln::bool_" : s.dtype.name();
-    if (s.dtype.is_floating())
+    if (s.dtype.is_complex())
+      scalars_.push_back(s.dtype(Operand(std::complex<double>(s.real, s.integer)))),
+          numbers_.push_back(name + "(std::complex<double>(" + number_text(s.real) + ", " + number_text(s.integer) +
+                             "))");
+    else if (s.dtype.is_floating())
       scalars_.push_back(s.dtype(Operand(s.real))), numbers_.push_back(name + "(" + number_text(s.real) + ")");
     else
       scalars_.push_back(s.dtype(Operand(s.integer))), numbers_.push_back(name + "(" + number_text(s.integer) + ")");
@@ -113,7 +131,7 @@ void Inputs::add(const Recipe& recipe, std::size_t number_of_input, const std::i
     memory->bytes.resize(static_cast<std::size_t>(count + 2 * margin) * x.dtype.size());
     with_type(x.dtype, [&](auto zero) {
       for (std::int64_t e = 0; e < count + 2 * margin; ++e) {
-        const auto value = number<decltype(zero)>(mixed(x.seed + static_cast<std::uint64_t>(e)), x.spice);
+        const auto value = element<decltype(zero)>(mixed(x.seed + static_cast<std::uint64_t>(e)), x.spice);
         std::memcpy(memory->bytes.data() + static_cast<std::size_t>(e) * sizeof value, &value, sizeof value);
       }
     });
@@ -186,7 +204,10 @@ std::string Inputs::text() const {
         auto x = zero;
         std::memcpy(&x, fresh_[k].data() + (e + margin) * size, size);
         list += e ? ", " : "";
-        if constexpr (std::is_floating_point_v<decltype(x)>)
+        if constexpr (ComplexNumber<decltype(x)>)
+          list += "{" + number_text(static_cast<double>(x.real())) + ", " + number_text(static_cast<double>(x.imag())) +
+                  "}";
+        else if constexpr (std::is_floating_point_v<decltype(x)>)
           list += number_text(static_cast<double>(x));
         else if constexpr (std::is_same_v<decltype(x), std::uint64_t>)
           list += std::to_string(x) + "u";

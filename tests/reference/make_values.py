@@ -1,8 +1,9 @@
-# The reference values of tests/reference/values, from NumPy 2: python3 tests/reference/make_values.py
+# The reference values of tests/reference/values, from NumPy 2 and mpmath: python3 tests/reference/make_values.py
 #
 # Where Kiln differs on purpose (total integer operations, saturating casts, integer powers with negative exponents) the
 # value is computed here by Kiln's rule. Mathematical functions are evaluated in NumPy's next wider type (longdouble for
-# f64) and rounded once, so that NumPy's own error does not add to the one allowed.
+# f64) and rounded once, so that NumPy's own error does not add to the one allowed; those of complex numbers by mpmath
+# (complex_values.py).
 #
 # A file is a list of tensors: length of the name (u8), name, dtype code (u8), rank (u8), extents (i32 each), elements in
 # C order. tests/conformance/reference.cpp reads it.
@@ -14,17 +15,18 @@ from fractions import Fraction
 
 import numpy as np
 
+import complex_values
+
 np.seterr(all="ignore")
 folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "values")
 os.makedirs(folder, exist_ok=True)
 
-# In the order of Kiln's TypeCode; bf16 and complex are not NumPy's or not yet Kiln's.
-codes = {"bool": 0, "i8": 1, "i16": 2, "i32": 3, "i64": 4, "u8": 5, "u16": 6, "u32": 7, "u64": 8, "f16": 9, "f32": 11, "f64": 12}
-dtypes = {name: np.dtype(name.replace("i", "int").replace("u", "uint").replace("f", "float")) if name != "bool" else np.dtype(bool)
-          for name in codes}
+# In the order of Kiln's TypeCode; bf16 is not NumPy's.
+codes = {"bool": 0, "i8": 1, "i16": 2, "i32": 3, "i64": 4, "u8": 5, "u16": 6, "u32": 7, "u64": 8, "f16": 9, "f32": 11, "f64": 12,
+         "c64": 13, "c128": 14}
 dtypes = {"bool": np.dtype("?"), "i8": np.dtype("i1"), "i16": np.dtype("i2"), "i32": np.dtype("i4"), "i64": np.dtype("i8"),
           "u8": np.dtype("u1"), "u16": np.dtype("u2"), "u32": np.dtype("u4"), "u64": np.dtype("u8"), "f16": np.dtype("f2"),
-          "f32": np.dtype("f4"), "f64": np.dtype("f8")}
+          "f32": np.dtype("f4"), "f64": np.dtype("f8"), "c64": np.dtype("c8"), "c128": np.dtype("c16")}
 names = {dtype: name for name, dtype in dtypes.items()}
 
 
@@ -76,8 +78,14 @@ def limits(dtype):
     return float(f.smallest_subnormal), float(f.tiny), float(f.max)
 
 
+def paired(re, im, dtype):
+    return complex_values.joined(np.array(re, dtype="f8"), np.array(im, dtype="f8"), dtype)
+
+
 def unary_operands(name):
     dtype = dtypes[name]
+    if dtype.kind == "c":
+        return complex_operands(dtype)
     if name == "bool":
         return np.array([False, True])
     if dtype.kind in "iu":
@@ -94,8 +102,38 @@ def unary_operands(name):
     return floats(special + hashed_floats(10, 3, 3, 3) + hashed_floats(6, 4, 12, 12), dtype)
 
 
+# Every pair of special parts, and hashed ones near 0, near 1 and far.
+def complex_operands(dtype):
+    largest = float(np.finfo(dtype).max)
+    special = [0.0, -0.0, 1, -1.5, 0.5, math.inf, -math.inf, math.nan]
+    re = [x for x in special for _ in special] + [1e-30, 1e-3, 3, -2, largest, -20000.5, 30, -90, 1 + 2.0**-20]
+    im = [y for _ in special for y in special] + [1e-30, -2, 1e-3, 2, largest / 2, 10, -1, 40, 2.0**-12]
+    for seed, (low, high) in enumerate([(3, 3), (1, 1), (0, 1), (20, 2), (6, 5)]):
+        re += hashed_floats(12, 100 + seed, low, high)
+        im += hashed_floats(12, 110 + seed, low, high)
+    angles = [h / 2**64 * 2 * math.pi for h in hashed(12, 120)]
+    near_one = [1 + x * 2.0**-10 for x in hashed_floats(12, 121, 20, 0)]
+    re += [r * math.cos(t) for r, t in zip(near_one, angles)]
+    im += [r * math.sin(t) for r, t in zip(near_one, angles)]
+    return paired(re, im, dtype)
+
+
+def complex_pair_operands(dtype, seed):
+    special = [0.0, -0.0, 1, -2, math.inf, math.nan]
+    numbers = [(x, y) for x in special for y in special][::3] + [(0.5, -1.5), (3, 0.0), (-7, 0.0), (1e-20, 1e-20)]
+    pairs = [(a, b) for a in numbers for b in numbers]
+    a, b = [x for x, _ in pairs], [y for _, y in pairs]
+    for low, high in [(3, 3), (1, 1), (20, 2)]:
+        parts = [hashed_floats(10, seed + k, low, high) for k in range(4)]
+        a += list(zip(parts[0], parts[1]))
+        b += list(zip(parts[2], parts[3]))
+    return paired(*zip(*a), dtype), paired(*zip(*b), dtype)
+
+
 def pair_operands(name, seed):
     dtype = dtypes[name]
+    if dtype.kind == "c":
+        return complex_pair_operands(dtype, seed)
     if name == "bool":
         a = np.array([False, False, True, True])
         b = np.array([False, True, False, True])
@@ -160,6 +198,8 @@ def fma(x, y, z):
 def power(x, y):
     if x.dtype.kind == "f":
         return wide(np.power)(x, y)
+    if x.dtype.kind == "c":
+        return complex_values.function("pow", x, y)
     if x.dtype.kind == "b":
         x, y = x.astype("i1"), y.astype("i1")
     out = []
@@ -173,6 +213,8 @@ def power(x, y):
 
 def wide(f):
     def evaluate(*operands):
+        if operands[0].dtype.kind == "c":
+            return complex_values.function(f.__name__, *operands)
         dtype = f(*[np.ones(1, o.dtype) for o in operands]).dtype
         near = [o.astype(dtype) for o in operands]
         return f(*[o.astype(np.longdouble) for o in near]).astype(dtype)
@@ -182,12 +224,39 @@ def wide(f):
 def wide_c(f):
     def evaluate(x):
         dtype = np.sqrt(np.ones(1, x.dtype)).dtype
+        if dtype.kind == "c":
+            raise TypeError("the C library's function takes real numbers")
         return f(x.astype(dtype)).astype(dtype)
     return evaluate
 
 
 def rounding(f):
-    return lambda x: f(x) if x.dtype.kind == "f" else x
+    return lambda x: f(x) if x.dtype.kind in "fc" else x
+
+
+def complex_or(name, f):
+    return lambda *x: complex_values.arithmetic(name, *x) if x[-1].dtype.kind == "c" else f(*x)
+
+
+# 1 / 0 of integers is 0.
+def reciprocal(x):
+    result = np.reciprocal(x)
+    return np.where(x == 0, 0, result).astype(result.dtype) if result.dtype.kind in "iu" else result
+
+
+# Away from zero, for f16 as for the others.
+def spacing(x):
+    dtype = np.spacing(np.ones(1, x.dtype)).dtype
+    if dtype != dtypes["f16"]:
+        return np.spacing(x)
+    x = x.astype("f2")
+    return (np.nextafter(x, np.where(x < 0, -np.inf, np.inf).astype("f2")).astype("f4") - x.astype("f4")).astype("f2")
+
+
+def make_complex(re, im):
+    common = np.arctan2(np.ones(1, re.dtype), np.ones(1, im.dtype)).dtype
+    part = np.dtype("f8") if common == np.dtype("f8") else np.dtype("f4")
+    return complex_values.joined(re.astype(part), im.astype(part), np.result_type(part, np.complex64))
 
 
 # a where a <= b or a is NaN; NumPy's sign of a zero depends on its vector width.
@@ -215,8 +284,11 @@ def next_after(a, b):
 
 
 unary = {
-    "negative": np.negative, "bit_not": np.invert, "logical_not": np.logical_not, "abs": np.absolute, "sign": np.sign,
-    "square": np.square, "sqrt": np.sqrt, "floor": rounding(np.floor), "ceil": rounding(np.ceil), "trunc": rounding(np.trunc),
+    "negative": np.negative, "real": lambda x: np.real(x).copy(), "imag": lambda x: np.imag(x).copy(), "conj": np.conjugate,
+    "angle": lambda x: np.angle(x) if x.dtype.kind != "c" else complex_values.angle(x), "reciprocal": reciprocal,
+    "spacing": spacing, "deg2rad": np.deg2rad, "rad2deg": np.rad2deg, "popcount": np.bitwise_count,
+    "lgamma": wide_c(c_function("lgammal")), "tgamma": wide_c(c_function("tgammal")), "bit_not": np.invert, "logical_not": np.logical_not, "abs": complex_or("abs", np.absolute), "sign": complex_or("sign", np.sign),
+    "square": complex_or("square", np.square), "sqrt": complex_or("sqrt", np.sqrt), "floor": rounding(np.floor), "ceil": rounding(np.ceil), "trunc": rounding(np.trunc),
     "round": rounding(np.rint), "rint": np.rint, "fabs": np.fabs, "isnan": np.isnan, "isinf": np.isinf, "isfinite": np.isfinite, "signbit": np.signbit,
     "erf": wide_c(c_function("erfl")), "erfc": wide_c(c_function("erfcl")),
 }
@@ -226,18 +298,20 @@ for name in ["sin", "cos", "tan", "sinh", "cosh", "tanh"]:
     unary["a" + name if name.endswith("h") else "a" + name] = wide(getattr(np, "arc" + name))
 
 binary = {
-    "add": np.add, "subtract": np.subtract, "multiply": np.multiply, "divide": np.true_divide, "mod": np.remainder,
+    "add": np.add, "subtract": np.subtract, "multiply": complex_or("multiply", np.multiply), "divide": np.true_divide, "mod": np.remainder,
     "bit_and": np.bitwise_and, "bit_or": np.bitwise_or, "bit_xor": np.bitwise_xor, "left_shift": np.left_shift,
     "right_shift": np.right_shift, "less": np.less, "less_equal": np.less_equal, "greater": np.greater,
     "greater_equal": np.greater_equal, "equal": np.equal, "not_equal": np.not_equal, "logical_and": np.logical_and,
     "logical_or": np.logical_or, "floordiv": np.floor_divide, "minimum": smallest, "maximum": largest,
     "fmin": smallest_number, "fmax": largest_number, "nextafter": next_after,
-    "copysign": np.copysign, "fmod": np.fmod, "pow": power, "atan2": wide(np.arctan2), "hypot": wide(np.hypot),
+    "copysign": np.copysign, "fmod": np.fmod, "logical_xor": np.logical_xor, "heaviside": np.heaviside, "gcd": np.gcd,
+    "lcm": np.lcm, "logaddexp": wide(np.logaddexp), "logaddexp2": wide(np.logaddexp2), "complex": make_complex, "pow": power, "atan2": wide(np.arctan2), "hypot": wide(np.hypot),
 }
 
 # The NumPy function whose result dtype is that of the operation for operands of two dtypes.
 promotion = dict(binary)
-promotion.update({"minimum": np.minimum, "maximum": np.maximum, "fmin": np.fmin, "fmax": np.fmax, "nextafter": np.nextafter, "pow": np.power, "atan2": np.arctan2, "hypot": np.hypot})
+del promotion["complex"]  # no ufunc
+promotion.update({"multiply": np.multiply, "logaddexp": np.logaddexp, "logaddexp2": np.logaddexp2, "minimum": np.minimum, "maximum": np.maximum, "fmin": np.fmin, "fmax": np.fmax, "nextafter": np.nextafter, "pow": np.power, "atan2": np.arctan2, "hypot": np.hypot})
 
 
 # Whether NumPy refuses is told from its answer to ones; Kiln refuses a bool compared with a number as well.
@@ -251,7 +325,7 @@ def refused(f, *operands):
 
 # The first operands only where integers become floats: the floats have their own rows.
 def shortened(x, result):
-    return result[:16] if x.dtype.kind != "f" and result.dtype.kind == "f" and result.dtype.itemsize == 8 else result
+    return result[:16] if x.dtype.kind not in "fc" and result.dtype.kind == "f" and result.dtype.itemsize == 8 else result
 
 
 def write_operations():
@@ -283,6 +357,8 @@ def mixed_operand(name, side):
     a, b = pair_operands(name, 10)
     if name == "bool":
         return (a, b)[side]
+    if dtypes[name].kind == "c":
+        return (a, b)[side][[100, 33, 260, 265, 270, 281]]
     picked = [80, 40, 81, 66, 70, 30] if side == 0 else [82, 44, 83, 67, 71, 2]
     return (a, b)[side][picked]
 
@@ -308,7 +384,7 @@ def write_mixed():
         file.add(f"dtype/{op}", table)
     # With a Python int or float, which are weak.
     for op in promotion:
-        for label, weak in {"int": 1, "float": 1.5}.items():
+        for label, weak in {"int": 1, "float": 1.5, "complex": 1.5j}.items():
             column = [255 if refused(promotion[op], np.ones(1, x), weak) else codes[names[promotion[op](np.ones(1, x), weak).dtype]]
                       for x in dtypes.values()]
             file.add(f"weak_{label}/{op}", np.array(column, dtype="u1"))
@@ -320,6 +396,8 @@ def write_mixed():
                 x, y = mixed_operand(left, 0), mixed_operand(right, 1)
                 n = min(len(x), len(y))
                 x, y = x[:n], y[:n]
+                if refused(promotion[op], x, y):
+                    continue
                 if op == "minimum":
                     common = np.result_type(x, y)
                     file.add(f"{op}/{left}/{right}", smallest(x.astype(common), y.astype(common)))
@@ -342,7 +420,7 @@ def cast(x, to):
 def write_casts():
     file = File("casts")
     for left in dtypes:
-        x = unary_operands(left)
+        x = unary_operands(left)[:48] if dtypes[left].kind == "c" else unary_operands(left)
         if dtypes[left].kind == "f":
             edges = [127.5, 128, -128.9, -129, 255.9, 256, -0.9, 32767.9, 65504]
             if left != "f16":
@@ -350,7 +428,8 @@ def write_casts():
             x = np.concatenate([x, floats(edges, dtypes[left])])
         file.add(f"x/{left}", x)
         for right in dtypes:
-            file.add(f"{left}/{right}", cast(x, dtypes[right]))
+            if dtypes[left].kind != "c" or dtypes[right].kind in "bc":  # else Kiln refuses: the imaginary part is lost
+                file.add(f"{left}/{right}", cast(x, dtypes[right]))
     file.write()
 
 
@@ -368,6 +447,8 @@ def reduction_input(name):
         return np.array([h & 7 != 0 for h in hashed(count, 50)]).reshape(shape)
     if dtype.kind in "iu":
         return wrapped(hashed(count, 51), dtype).reshape(shape)
+    if dtype.kind == "c":
+        return paired(hashed_floats(count, 52, 2, 1), hashed_floats(count, 53, 2, 1), dtype).reshape(shape)
     return floats(hashed_floats(count, 52, 2, 1), dtype).reshape(shape)
 
 
@@ -377,23 +458,25 @@ def write_reductions():
         x = reduction_input(name)
         file.add(f"x/{name}", x)
         with_nan = x.copy()
-        if x.dtype.kind == "f":
+        if x.dtype.kind in "fc":
             with_nan[1, 2, 3] = np.nan
             file.add(f"nan/{name}", with_nan)
         for label, axis in axes.items():
-            exact = x.astype(np.longdouble) if x.dtype.kind == "f" else x
+            wider = {"f": np.longdouble, "c": np.clongdouble}.get(x.dtype.kind)
+            double = "c16" if x.dtype.kind == "c" else "f8"
+            exact = x.astype(wider) if wider else x
             total, product = np.sum(exact, axis=axis), np.prod(exact, axis=axis)
-            if x.dtype.kind == "f":
-                total, product = total.astype("f8"), product.astype("f8")
+            if wider:
+                total, product = total.astype(double), product.astype(double)
                 file.add(f"sum_abs/{name}/{label}", np.sum(np.abs(exact), axis=axis).astype("f8"))
             file.add(f"sum/{name}/{label}", total)
             file.add(f"prod/{name}/{label}", product)
-            file.add(f"mean/{name}/{label}", np.mean(x.astype(np.longdouble), axis=axis).astype("f8"))
+            file.add(f"mean/{name}/{label}", np.mean(x.astype(wider or np.longdouble), axis=axis).astype(double))
             file.add(f"min/{name}/{label}", np.min(x, axis=axis))
             file.add(f"max/{name}/{label}", np.max(x, axis=axis))
             file.add(f"any/{name}/{label}", np.any(x, axis=axis))
             file.add(f"all/{name}/{label}", np.all(x, axis=axis))
-            if x.dtype.kind == "f":
+            if wider:
                 file.add(f"nan_min/{name}/{label}", np.min(with_nan, axis=axis))
                 file.add(f"nan_max/{name}/{label}", np.max(with_nan, axis=axis))
     file.write()
@@ -454,7 +537,7 @@ def write_functions():
         file.add(f"m/{name}", m)
         for label, x in {"whole": m, "transposed": m.T, "slices": m[::-2, 1::2]}.items():
             file.add(f"diagonal/{name}/{label}", np.diagonal(x))
-            file.add(f"trace/{name}/{label}", np.trace(x.astype("g")).astype("f8") if dtype.kind == "f" else np.trace(x))
+            file.add(f"trace/{name}/{label}", np.trace(x.astype("g")).astype("f8") if dtype.kind == "f" else np.trace(x.astype("G")).astype("c16") if dtype.kind == "c" else np.trace(x))
         fortran = np.asfortranarray(m)
         file.add(f"reshape/{name}/fortran", fortran.reshape(7, 12))
         file.add(f"reshape/{name}/transposed", fortran.T.reshape(4, 3, 7))

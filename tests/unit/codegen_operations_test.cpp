@@ -30,7 +30,7 @@ void check_operations(DType dtype, bool parallel) {
     if (infer(op, operands, row(op).arity, types, reason) && (types.operand.dtype == dtype))
       operations.push_back({op, types.result.dtype});
   }
-  for (const DType to : real_dtypes) operations.push_back({Op::convert, to});
+  for (const DType to : all_dtypes) operations.push_back({Op::convert, to});
   ASSERT_GE(operations.size(), dtype.is_floating() ? 60u : dtype.is_bool() ? 25u : 40u);
   std::vector<RootId> out;
   for (const Made& made : operations) {
@@ -68,11 +68,11 @@ void check_operations(DType dtype, bool parallel) {
 }
 
 TEST(Codegen, EveryOperationInLanes) {
-  for (const DType dtype : real_dtypes) check_operations(dtype, true);
+  for (const DType dtype : all_dtypes) check_operations(dtype, true);
 }
 
 TEST(Codegen, EveryOperationOnNumbers) {
-  for (const DType dtype : real_dtypes) check_operations(dtype, false);
+  for (const DType dtype : all_dtypes) check_operations(dtype, false);
 }
 
 }  // namespace

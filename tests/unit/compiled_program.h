@@ -100,6 +100,10 @@ inline Outcome run(const Program& program, const std::vector<Data>& data, const 
 
 inline bool same(const std::byte* a, const std::byte* b, DType dtype) {
   if (std::memcmp(a, b, dtype.size()) == 0) return true;
+  if (dtype.is_complex()) {
+    const DType part = part_dtype(dtype);
+    return same(a, b, part) && same(a + part.size(), b + part.size(), part);
+  }
   if (!dtype.is_floating()) return false;
   return std::isnan(read_element(a, dtype).re) && std::isnan(read_element(b, dtype).re);
 }
@@ -113,9 +117,10 @@ inline void expect_same(const std::vector<std::byte>& a, const std::vector<std::
     if (same(x, y, dtype)) continue;
     ++shown;
     const detail::Number16 got = read_element(x, dtype), expected = read_element(y, dtype);
-    ADD_FAILURE() << what << ", element " << k << ": got "
-                  << (dtype.is_floating() ? got.re : static_cast<double>(got.i)) << ", expected "
-                  << (dtype.is_floating() ? expected.re : static_cast<double>(expected.i));
+    const bool whole = dtype.is_bool() || dtype.is_integer();
+    ADD_FAILURE() << what << ", element " << k << ": got " << (whole ? static_cast<double>(got.i) : got.re) << " "
+                  << got.im << "i, expected " << (whole ? static_cast<double>(expected.i) : expected.re) << " "
+                  << expected.im << "i";
   }
 }
 
@@ -162,7 +167,12 @@ inline void check(Program program, const std::vector<Data>& data, const std::vec
           const DType dtype = program[program.results[k].value].type.dtype;
           const auto *a = reinterpret_cast<const std::byte*>(&got.results[k].number),
                      *b = reinterpret_cast<const std::byte*>(&expected.results[k].number);
-          expect_same({a, a + 8}, {b, b + 8}, dtype.is_floating() ? f64 : i64, way + ", result " + std::to_string(k));
+          const auto size = static_cast<std::ptrdiff_t>(dtype.is_complex() ? 16 : 8);
+          expect_same({a, a + size}, {b, b + size},
+                      dtype.is_complex()    ? c128
+                      : dtype.is_floating() ? f64
+                                            : i64,
+                      way + ", result " + std::to_string(k));
         }
         if (::testing::Test::HasFailure()) return;
       }
@@ -194,11 +204,19 @@ inline detail::Number16 whole_number(std::int64_t x) {
   return number;
 }
 
-inline constexpr DType real_dtypes[] = {bool_, i8, i16, i32, i64, u8, u16, u32, u64, f16, bf16, f32, f64};
+inline constexpr DType all_dtypes[] = {bool_, i8, i16, i32, i64, u8, u16, u32, u64, f16, bf16, f32, f64, c64, c128};
 
 // Numbers that are special for the dtype, and others.
 inline std::vector<detail::Number16> numbers_of(DType dtype, std::size_t count) {
   std::vector<detail::Number16> numbers;
+  if (dtype.is_complex()) {
+    const auto re = numbers_of(part_dtype(dtype), count), im = numbers_of(part_dtype(dtype), count);
+    for (std::size_t k = 0; k < count; ++k) {
+      numbers.push_back(re[k]);
+      numbers.back().im = im[k].re;
+    }
+    return numbers;
+  }
   std::uniform_real_distribution<double> uniform(-8, 8);
   for (std::size_t k = 0; k < count; ++k) {
     detail::Number16 x;

@@ -108,7 +108,13 @@ TEST(Ops, RefusalsSayAWayOut) {
   expect_refused(Op::less, {s(bool_), weak_int}, "(a < b < c?)");
   expect_refused(Op::left_shift, {s(f32), weak_int}, "integers");
   expect_refused(Op::select, {s(i32), s(f32), s(f32)}, "condition");
-  expect_refused(Op::add, {s(c64), s(f32)}, "complex numbers are not supported by this operation yet");
+  expect_refused(Op::floor, {s(c64)}, "round rounds both parts");
+  expect_refused(Op::mod, {s(c64), s(f32)}, "real(z)");
+  expect_refused(Op::atan2, {s(f32), s(c128)}, "angle(z)");
+  expect_refused(Op::hypot, {s(c64), s(c64)}, "abs(z)");
+  expect_refused(Op::complex, {s(c64), s(f32)}, "of two real ones");
+  expect_refused(Op::bit_and, {s(c64), weak_int}, "does not take complex numbers");
+  expect_refused(Op::gcd, {s(f32), weak_int}, "it takes integers");
 }
 
 }  // namespace

@@ -33,7 +33,10 @@ class KILN_API Value {
  public:
   template <Number T>
   Value(T x) : type_(type_of_number<T>()) {
-    if constexpr (std::is_floating_point_v<T>)
+    if constexpr (ComplexNumber<T>) {
+      number_.re = x.real();
+      number_.im = x.imag();
+    } else if constexpr (std::is_floating_point_v<T>)
       number_.re = static_cast<double>(x);
     else
       number_.i = static_cast<std::int64_t>(x);
@@ -44,12 +47,16 @@ class KILN_API Value {
 
   DType dtype() const { return type_.dtype; }
 
-  /// The number, outside a traced function. Throws UsageError inside one, where there is no number yet.
+  /// The number, outside a traced function. Throws UsageError inside one, where there is no number yet, and DTypeError
+  /// where a complex number becomes a real one.
   template <Number T>
     requires(!std::same_as<T, bool>)
   explicit operator T() const {
     // A conversion cannot take the caller's line: an error names the newest line known.
-    if constexpr (std::is_floating_point_v<T>)
+    if constexpr (ComplexNumber<T>) {
+      const detail::Number16 z = as_complex(Location());
+      return T(static_cast<typename T::value_type>(z.re), static_cast<typename T::value_type>(z.im));
+    } else if constexpr (std::is_floating_point_v<T>)
       return static_cast<T>(as_double(Location()));
     else
       return static_cast<T>(as_integer(Location()));
@@ -61,6 +68,7 @@ class KILN_API Value {
  protected:
   friend detail::Access;
   Value() = default;
+  detail::Number16 as_complex(Location where) const;
 
   Type type_{i64, Strength::weak};
   bool traced_ = false;
