@@ -52,7 +52,7 @@ endfunction()
 
 # A user's file that includes Kiln sees no header of LLVM, spdlog or fmt, and none of the slow standard ones.
 function(check_headers)
-  string(JOIN "|" slow algorithm any atomic chrono condition_variable deque filesystem format fstream functional future
+  string(JOIN "|" slow algorithm any atomic chrono complex condition_variable deque filesystem format fstream functional future
     iomanip iostream istream list locale map memory mutex optional ostream queue random ranges regex set shared_mutex
     sstream stack stdexcept streambuf string thread unordered_map unordered_set valarray variant)
   file(GLOB headers "${ROOT}/core/include/kiln/*.h")

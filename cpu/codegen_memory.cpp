@@ -304,19 +304,19 @@ void Generator::update_address(const Statement& s, Value* address, Value* number
     }
   }
   constexpr auto order = llvm::AtomicOrdering::Monotonic;
-  if (dtype.is_complex() && s.op == Op::add) {
+  if (dtype == c128 && s.op == Op::add) {
     for (unsigned which : {0u, 1u})
       builder_.CreateAtomicRMW(Operation::FAdd, part_addresses(dtype, address, which), part(number, which),
                                alignment(dtype), order);
     return;
   }
-  if (dtype.is_complex())
+  if (dtype == c128)
     refuse(text("'",
                 s.op == Op::multiply  ? "*="
                 : s.op == Op::minimum ? ".min"
                                       : ".max",
-                "' of an element of ", dtype,
-                " array at an index that iterations of a prange may share is not compiled: += and -= are, whose parts "
+                "' of an element of ", dtype, " array of rank ", int{program_.roots[s.target].rank},
+                " at an index that iterations of a prange may share is not compiled: += and -= are, whose parts "
                 "add apart; or use range, or update real and imaginary parts in arrays of floats"),
            s.location);
   if (operation != Operation::BAD_BINOP) {
@@ -324,7 +324,21 @@ void Generator::update_address(const Statement& s, Value* address, Value* number
     return;
   }
   Type* bits = llvm::IntegerType::get(context_, static_cast<unsigned>(dtype.size() * 8));
-  llvm::LoadInst* first = builder_.CreateAlignedLoad(bits, address, alignment(dtype));
+  auto* halves = llvm::FixedVectorType::get(f32_, 2);  // of a c64
+  const auto number_of = [&](Value* x) -> Value* {
+    if (!dtype.is_complex()) return from_memory(builder_.CreateBitCast(x, element), dtype);
+    Value* both = builder_.CreateBitCast(x, halves);
+    return pair(builder_.CreateExtractElement(both, std::uint64_t{0}),
+                builder_.CreateExtractElement(both, std::uint64_t{1}));
+  };
+  const auto bits_of = [&](Value* x) {
+    if (!dtype.is_complex()) return builder_.CreateBitCast(to_memory(x, dtype), bits);
+    Value* first = builder_.CreateInsertElement(llvm::PoisonValue::get(halves), part(x, 0), std::uint64_t{0});
+    return builder_.CreateBitCast(builder_.CreateInsertElement(first, part(x, 1), std::uint64_t{1}), bits);
+  };
+  // The processor takes any address; LLVM would call a function for one it does not know to be aligned.
+  const llvm::Align align(dtype.size());
+  llvm::LoadInst* first = builder_.CreateAlignedLoad(bits, address, align);
   first->setAtomic(order);
   Block* before = builder_.GetInsertBlock();
   Block* attempt = new_block("update");
@@ -333,11 +347,10 @@ void Generator::update_address(const Statement& s, Value* address, Value* number
   builder_.SetInsertPoint(attempt);
   llvm::PHINode* seen = builder_.CreatePHI(bits, 2);
   seen->addIncoming(first, before);
-  Value* old = from_memory(builder_.CreateBitCast(seen, element), dtype);
-  Value* wanted = builder_.CreateBitCast(to_memory(combine(s.op, dtype, old, number), dtype), bits);
-  Value* pair = builder_.CreateAtomicCmpXchg(address, seen, wanted, alignment(dtype), order, order);
-  seen->addIncoming(builder_.CreateExtractValue(pair, 0), builder_.GetInsertBlock());
-  builder_.CreateCondBr(builder_.CreateExtractValue(pair, 1), done, attempt);
+  Value* wanted = bits_of(combine(s.op, dtype, number_of(seen), number));
+  Value* exchange = builder_.CreateAtomicCmpXchg(address, seen, wanted, align, order, order);
+  seen->addIncoming(builder_.CreateExtractValue(exchange, 0), builder_.GetInsertBlock());
+  builder_.CreateCondBr(builder_.CreateExtractValue(exchange, 1), done, attempt);
   builder_.SetInsertPoint(done);
 }
 

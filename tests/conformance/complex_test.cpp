@@ -270,6 +270,23 @@ TEST(Complex, UpdatesOfElements) {
   }
 }
 
+// Powers of i multiply exactly, and extremes do not depend on an order.
+TEST(Complex, UpdatesOfSharedElementsInOnePiece) {
+  static const auto f = jit([](Array z, Array bins, Array products, Array largest) {
+    for (Value i : prange(z.shape(0))) {
+      products(bins(i)) *= pow(1.0i, real(round(z(i))));
+      largest(bins(i)).max(z(i));
+    }
+  });
+  everywhere(f, [&](const auto& g) {
+    const Array z = hashed_array(6000, c64, 20), bins = empty({6000}, i64);
+    const Array products = ones({7}, c64), largest = zeros({7}, c64);
+    for (int k = 0; k < 6000; ++k) bins(k) = static_cast<std::int64_t>(hashed(static_cast<std::uint64_t>(k), 21) % 7);
+    g(z, bins, products, largest);
+    return results(products + 0.0, largest);
+  });
+}
+
 TEST(Complex, VectorizedFunctions) {
   static const auto f = vectorize([](Value z, Value w) { return where(abs(z) < abs(w), z / w, w / z); });
   for (const DType dtype : complex_dtypes)

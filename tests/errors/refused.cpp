@@ -37,7 +37,7 @@ TEST(Refused, ProductOfComplexElementsThatIterationsShare) {
       out(where(i)) *= z(i);
     }
   });
-  expect_refused<decltype(f)>(f, {"'*='", {"c128"}, {"array"}, "+= and -= are", {"prange"}},
+  expect_refused<decltype(f)>(f, {"'*='", {"c128"}, {"rank 1"}, "+= and -= are", {"prange"}},
                               [](const auto& g) { g(ones(3, c128), zeros(64, i64), ones(64, c128)); });
 }
 

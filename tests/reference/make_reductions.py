@@ -8,6 +8,7 @@ import warnings
 
 import numpy as np
 
+from complex_values import part_dtype
 from make_values import File, dtypes, hashed
 
 warnings.simplefilter("ignore")
@@ -22,8 +23,8 @@ masks = {
     "none": np.zeros(shape, dtype=bool),
 }
 INITIAL = 3
-option_dtypes = {"sum": ["bool", "u8", "i32", "i64", "f16", "f32", "f64"], "mean": ["i32", "f16", "f32", "f64"],
-                 "variance": ["f16", "f32", "f64"]}
+option_dtypes = {"sum": ["bool", "u8", "i32", "i64", "f16", "f32", "f64", "c64", "c128"],
+                 "mean": ["i32", "f16", "f32", "f64", "c64", "c128"], "variance": ["f16", "f32", "f64", "c64", "c128"]}
 option_dtypes["prod"] = option_dtypes["sum"]
 option_dtypes["stddev"] = option_dtypes["variance"]
 
@@ -38,8 +39,10 @@ def operand(name, nan):
         x = h
     elif dtype.kind == "i":
         x = h - 16
-    else:
+    elif dtype.kind == "f":
         x = (h - 16) / 4
+    else:
+        x = (h % 9 - 4) / 4 + 1j * np.array([h % 33 for h in hashed(84, 75)]) / 4
     x = x.astype(dtype).reshape(shape)
     if nan:
         x.reshape(-1)[[2, 17, 40, 41, 66]] = np.nan
@@ -57,8 +60,10 @@ def factors(name, nan):
     x = np.where(h == 1, 2, 1).astype(np.float64)
     if dtype.kind == "i":
         x = np.where(h == 2, -1, x)
-    if dtype.kind == "f":
+    if dtype.kind in "fc":
         x = np.where(h == 2, -0.5, np.where(h == 3, 0.5, x))
+    if dtype.kind == "c":
+        x = np.where(h == 4, 1j, np.where(h == 5, -2j, x))
     x = x.astype(dtype).reshape(shape)
     if nan:
         x[1, 2, :] = np.nan
@@ -67,40 +72,44 @@ def factors(name, nan):
 
 
 def result_of_mean(x, given):
-    return given if given is not None else x.dtype if x.dtype.kind == "f" else np.dtype("f8")
+    return given if given is not None else x.dtype if x.dtype.kind in "fc" else np.dtype("f8")
+
+
+def longest(dtype):
+    return np.clongdouble if dtype.kind == "c" else np.longdouble
 
 
 def mean(x, axis, dtype=None, where=True, nan=False):
     result = result_of_mean(x, dtype)
-    if result.kind != "f":
+    if result.kind not in "fc":
         return np.mean(x, axis=axis, dtype=dtype, where=where)
-    wide = x.astype(result).astype(np.longdouble)
+    wide = x.astype(result).astype(longest(result))
     where = np.broadcast_to(where, x.shape)
     if nan:
-        where = where & ~np.isnan(x.astype(np.float64))
+        where = where & ~np.isnan(x)
     return (np.sum(wide, axis=axis, where=where) / np.sum(where, axis=axis)).astype(result)
 
 
 def variance(x, axis, dtype=None, where=True, ddof=0, nan=False):
     result = result_of_mean(x, dtype)
-    wide = x.astype(result).astype(np.longdouble)
+    wide = x.astype(result).astype(longest(result))
     where = np.broadcast_to(where, x.shape)
     if nan:
-        where = where & ~np.isnan(x.astype(np.float64))
+        where = where & ~np.isnan(x)
     n = np.sum(where, axis=axis)
     middle = np.sum(wide, axis=axis, where=where, keepdims=True) / np.sum(where, axis=axis, keepdims=True)
-    squares = np.sum((wide - middle) ** 2, axis=axis, where=where)
+    squares = np.sum((wide - middle).real ** 2 + (wide - middle).imag ** 2, axis=axis, where=where)
     found = squares / np.maximum(n - ddof, 0)
-    if nan and x.dtype.kind == "f":
+    if nan and x.dtype.kind in "fc":
         found = np.where(n - ddof <= 0, np.nan, found)
-    return found.astype(result)
+    return found.astype(part_dtype(result) if result in (np.dtype("c8"), np.dtype("c16")) else result.type(0).real.dtype)
 
 
 def stddev(x, axis, dtype=None, nan=False, **options):
     result = result_of_mean(x, dtype)
-    wide = variance(x.astype(result).astype(np.longdouble), axis, dtype=np.dtype(np.longdouble),
-                    nan=nan and x.dtype.kind == "f", **options)
-    return np.sqrt(wide).astype(result)
+    wide = variance(x.astype(result).astype(longest(result)), axis, dtype=np.dtype(longest(result)),
+                    nan=nan and x.dtype.kind in "fc", **options)
+    return np.sqrt(wide).astype(part_dtype(result) if result.kind == "c" else result)
 
 
 def position(f, ignores):
@@ -108,6 +117,8 @@ def position(f, ignores):
         if not ignores:
             return f(x, axis=axis)
         fill = np.inf if f is np.argmin else -np.inf
+        if x.dtype.kind == "c":
+            fill = complex(fill, fill)
         is_nan = np.isnan(x)
         # The first element that is one where all are infinite: none of the operands has infinities.
         found = f(np.where(is_nan, fill, x), axis=axis)
@@ -119,20 +130,20 @@ def position(f, ignores):
 def total(f, nan):
     def compute(x, axis, dtype=None, where=True, initial=None):
         y = x if dtype is None else x.astype(dtype)
-        if nan and x.dtype.kind == "f":
+        if nan and x.dtype.kind in "fc":
             where = np.broadcast_to(where, x.shape) & ~np.isnan(x)
         result = f(y[:1], axis=None).dtype if dtype is None else np.dtype(dtype)
-        if result.kind == "f":
-            y = y.astype(np.float64)
+        wide = {"f": np.dtype("f8"), "c": np.dtype("c16")}.get(result.kind)
+        if wide:
+            y = y.astype(wide)
         options = {} if initial is None else {"initial": initial}
-        return f(y, axis=axis, where=where, dtype=np.dtype("f8") if result.kind == "f" else result,
-                 **options).astype(result)
+        return f(y, axis=axis, where=where, dtype=wide or result, **options).astype(result)
     return compute
 
 
 def extreme(f, ignoring, nan):
     def compute(x, axis, where=True, initial=None):
-        g = ignoring if nan and x.dtype.kind == "f" else f
+        g = ignoring if nan and x.dtype.kind in "fc" else f
         options = {} if initial is None else {"initial": x.dtype.type(initial)}
         return g.reduce(x, axis=axis, where=where, **options)
     return compute
@@ -180,9 +191,10 @@ def cases(function, name):
 
 for nan in (False, True):
     for name in dtypes:
-        if nan and dtypes[name].kind != "f" and name != "i32":
+        inexact = dtypes[name].kind in "fc"
+        if nan and not inexact and name != "i32":
             continue
-        plain, product = operand(name, nan and dtypes[name].kind == "f"), factors(name, nan and dtypes[name].kind == "f")
+        plain, product = operand(name, nan and inexact), factors(name, nan and inexact)
         prefix = "nan" if nan else ""
         file.add(f"{prefix}x/{name}", plain)
         file.add(f"{prefix}factors/{name}", product)
@@ -195,12 +207,15 @@ for nan in (False, True):
                     if axis_label == "02":
                         continue
                     axis = None if axis_label == "all" else axis[0]
-                    if nan and dtypes[name].kind != "f":
+                    if nan and not inexact:
                         compute = position(np.argmin if function == "argmin" else np.argmax, False)
                 for suffix, options in cases(function, name):
                     # A NaN has no integer; NumPy's cast of it depends on the machine.
                     given = options.get("dtype")
-                    if given is not None and given.kind != "f" and x.dtype.kind == "f" and (nan or given.kind == "u"):
+                    if given is not None and given.kind not in "fc" and x.dtype.kind == "f" and (nan or given.kind == "u"):
+                        continue
+                    # Nor has a complex number a real one.
+                    if given is not None and given.kind != "c" and x.dtype.kind == "c":
                         continue
                     # Of booleans initial 3 is true.
                     if "initial" in options and name == "bool" and function in ("min", "max"):
@@ -208,7 +223,7 @@ for nan in (False, True):
                     file.add(f"{prefix}{function}/{name}/{axis_label}{suffix}", compute(x, axis=axis, **options))
     # NaN wins in extremes and their positions.
     if not nan:
-        for name in ("f16", "f32", "f64"):
+        for name in ("f16", "f32", "f64", "c64", "c128"):
             x = operand(name, True)
             for function in ("min", "max", "argmin", "argmax", "ptp", "sum", "mean", "any", "count_nonzero"):
                 for axis_label, axis in axes.items():

@@ -28,6 +28,7 @@ dtypes = {"bool": np.dtype("?"), "i8": np.dtype("i1"), "i16": np.dtype("i2"), "i
           "u8": np.dtype("u1"), "u16": np.dtype("u2"), "u32": np.dtype("u4"), "u64": np.dtype("u8"), "f16": np.dtype("f2"),
           "f32": np.dtype("f4"), "f64": np.dtype("f8"), "c64": np.dtype("c8"), "c128": np.dtype("c16")}
 names = {dtype: name for name, dtype in dtypes.items()}
+real_dtypes = {name: dtype for name, dtype in dtypes.items() if dtype.kind != "c"}
 
 
 class File:

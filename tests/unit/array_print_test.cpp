@@ -141,7 +141,7 @@ TEST(Print, Scalars) {
   EXPECT_EQ(printed(Value(nan)), "nan");
   EXPECT_EQ(printed(Value(-infinity)), "-inf");
   EXPECT_EQ(printed(Value(true)), "True");
-  EXPECT_EQ(printed(Access::make({c64, Strength::strong}, Number16{.re = 0.5, .im = -2})), "(0.5-2.0j)");
+  EXPECT_EQ(printed(Access::make({c64, Strength::strong}, Number16{.re = 0.5, .im = -2})), "(0.5-2j)");
 }
 
 TEST(Print, NothingIsPrintedInsideATrace) {
