@@ -280,6 +280,24 @@ TEST(Codegen, StreamingStores) {
   }
 }
 
+TEST(Codegen, StreamingStoresOfComplexNumbers) {
+  for (const DType dtype : {c64, c128})
+    for (const std::int64_t offset : {0, 1, 3, 7}) {
+      MadeProgram p;
+      const RootId a = p.parameter(dtype, 1), out = p.parameter(dtype, 1);
+      for (Root& root : p.roots) root.unit_strides = 1;
+      p.loop(true, {p.range(p.extent(a, 0))}, [&](LoopId loop) {
+        const NodeId i = p.index(loop), x = p.load(a, {i});
+        p.store(out, {i}, p.op(Op::multiply, dtype, {x, x}));
+      });
+      p.loops[0].streaming = true;
+      const Compiled compiled(p, 256, true);
+      EXPECT_NE(compiled.result.assembly.find("movnt"), std::string::npos) << dtype;
+      check(p, {data_of(dtype, numbers_of(dtype, 300)),
+                Data::of(dtype, std::vector<std::uint8_t>(310 * dtype.size()), {300}, {1}, offset)});
+    }
+}
+
 // ---- memory and control in scalar code
 // --------------------------------------------------------------------------------
 
