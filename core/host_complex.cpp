@@ -57,8 +57,8 @@ struct Real {
 
  private:
   static Real library(Op op, Real x, Real y) {
-    const double result = vector_math(op, sizeof(T) == 8, static_cast<double>(x.value), static_cast<double>(y.value),
-                                      precise);
+    const double result =
+        vector_math(op, sizeof(T) == 8, static_cast<double>(x.value), static_cast<double>(y.value), precise);
     return {static_cast<T>(result)};
   }
 };
