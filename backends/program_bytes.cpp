@@ -85,10 +85,12 @@ void add_statement(Bytes& b, const ir::Statement& s) {
   b.add(s.kind);
   b.add(s.op);
   b.add(s.flat);
+  b.add(s.sharing);
   b.add(s.target);
   b.add(s.other);
   b.add(s.value);
   b.add(s.condition);
+  b.add(s.expected);
   b.add(s.loop);
   b.add(s.first_index);
   b.add(s.index_count);

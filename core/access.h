@@ -82,6 +82,14 @@ struct Access {
   /// Makes `a` another name for `b` without the check of traced scopes.
   static void rebind(Array& a, const Array& b);
 
+  /// a(items…).
+  static Array view(const Array& a, const IndexItem* const* items, int count) { return a.view(items, count); }
+  static Array picked(const Array& a, std::span<const IndexItem> items) {
+    const IndexItem* list[max_rank];
+    for (std::size_t k = 0; k < items.size(); ++k) list[k] = &items[k];
+    return a.select(list, static_cast<int>(items.size()));
+  }
+
   // ---- Element
   static Element make_element(const Value& v, DType stored, bool read_only, std::byte* address, std::uint32_t element) {
     Element e;
@@ -96,6 +104,14 @@ struct Access {
   static std::uint32_t element(const Element& e) { return e.element_; }
   static bool read_only(const Element& e) { return e.read_only_; }
   static DType stored(const Element& e) { return e.stored_; }
+
+  // ---- Selection
+  static const Array& base(const Selection& s) { return s.base_; }
+  static const Array& index(const Selection& s, int k) { return s.indices_[k]; }
+  static int axis(const Selection& s, int k) { return s.axes_[k]; }
+  static int index_count(const Selection& s) { return s.count_; }
+  static int first_axis(const Selection& s) { return s.first_axis_; }
+  static Array& selected(Selection& s) { return s.value_; }
 
   // ---- Shape
   static Shape empty_shape(const Location& where) {

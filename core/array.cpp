@@ -217,12 +217,6 @@ Array& Array::operator=(Array&& other) & { return *this = static_cast<const Arra
 
 namespace {
 
-int checked_axis(const char* operation, int axis, const Array& a, const Location& l) {
-  const int rank = a.rank(), k = axis < 0 ? axis + rank : axis;
-  if (k < 0 || k >= rank) throw detail::no_such_axis(operation, axis, a, l);
-  return k;
-}
-
 // The array as numbers in memory; throws what is wrong with it otherwise, such as a trace that would freeze them.
 const Array& concrete(const Array& a, const char* what, const Location& l,
                       const char* way_out = "read it after the call") {
@@ -245,7 +239,7 @@ int Array::rank() const { return rank_; }
 
 Value Array::shape(int axis, Location l) const {
   if (state_ == State::undefined) throw detail::no_elements("shape()", l);
-  const int k = checked_axis("shape()", axis, *this, l);
+  const int k = detail::checked_axis("shape()", axis, *this, l);
   if (state_ == State::traced) {
     Tracing& t = Tracing::required("a traced Array", l);
     return t.value_of(t.symbol_of(*this, l).extents[k]);
@@ -271,11 +265,11 @@ Value Array::size(Location l) const {
 
 std::int64_t Array::extent(int axis, Location l) const {
   return concrete(*this, "extent()", l, "write shape(axis), a Value")
-      .layout_.extents[checked_axis("extent()", axis, *this, l)];
+      .layout_.extents[detail::checked_axis("extent()", axis, *this, l)];
 }
 
 std::int64_t Array::stride(int axis, Location l) const {
-  return concrete(*this, "stride()", l).layout_.strides[checked_axis("stride()", axis, *this, l)];
+  return concrete(*this, "stride()", l).layout_.strides[detail::checked_axis("stride()", axis, *this, l)];
 }
 
 std::int64_t Array::host_size() const { return detail::element_count(Access::extents(*this)); }
@@ -430,6 +424,7 @@ View Array::view(const IndexItem* const* items, int count) const {
       case IndexItem::Kind::rest:
         for (int n = rank_ - named; n > 0; --n, ++axis) keep(layout_.extents[axis], layout_.strides[axis]);
         break;
+      case IndexItem::Kind::array: throw detail::too_many_index_arrays(*this, item.where);
       case IndexItem::Kind::slice: {
         const Range3 r = slice_axis(item.item, axis, *this, item.where);
         if (r.extent > 0) advance(r.first * layout_.strides[axis]);
@@ -449,56 +444,8 @@ View Array::view(const IndexItem* const* items, int count) const {
   return Access::make_view(Access::make_array(storage_, dtype_, rank, l, read_only_));
 }
 
-// ---- Storing to elements --------------------------------------------------------------------------------------------
-
-namespace {
-
-// e = x outside a trace; `operation` as the user wrote it.
-void store_number(const Element& e, std::string_view operation, const Operand& x) {
-  const DType dtype = Access::stored(e);
-  if (Access::read_only(e))
-    throw UsageError(
-        text("'", operation, "' writes an element (", dtype, " scalar) of a read-only array; copy() it first"),
-        x.where);
-  if (Access::traced(x.value))
-    throw UsageError(text("'", operation, "' stores a traced ", x.value.dtype(), " scalar into an element (", dtype,
-                          " scalar) of a concrete array: pass the array as a parameter"),
-                     x.where);
-  detail::check_fits(x.value, dtype, operation, text(dtype, " scalar"), x.where);
-  write_element(Access::address(e), dtype, detail::number_as(x.value, dtype, x.where));
-}
-
-void store(const Element& e, const Operand& x) {
-  if (Access::traced(e))
-    return Tracing::required("a traced element", x.where).store_element(Access::element(e), "=", x.value, x.where);
-  store_number(e, "=", x);
-}
-
-void update(const Element& e, ir::Op op, const Operand& x) {
-  if (Access::traced(e))
-    return Tracing::required("a traced element", x.where).update_element(Access::element(e), op, x.value, x.where);
-  const std::string name = detail::update_name(op);
-  const Operand both[2] = {Operand(e, x.where), x};
-  store_number(e, name, Operand(detail::apply(op, both, 2, name), x.where));
-}
-
-}  // namespace
-
-void Element::operator=(const Operand& x) && { store(*this, x); }
-void Element::operator+=(const Operand& x) && { update(*this, ir::Op::add, x); }
-void Element::operator-=(const Operand& x) && { update(*this, ir::Op::subtract, x); }
-void Element::operator*=(const Operand& x) && { update(*this, ir::Op::multiply, x); }
-void Element::operator/=(const Operand& x) && { update(*this, ir::Op::divide, x); }
-void Element::operator%=(const Operand& x) && { update(*this, ir::Op::mod, x); }
-void Element::operator&=(const Operand& x) && { update(*this, ir::Op::bit_and, x); }
-void Element::operator|=(const Operand& x) && { update(*this, ir::Op::bit_or, x); }
-void Element::operator^=(const Operand& x) && { update(*this, ir::Op::bit_xor, x); }
-void Element::operator<<=(const Operand& x) && { update(*this, ir::Op::left_shift, x); }
-void Element::operator>>=(const Operand& x) && { update(*this, ir::Op::right_shift, x); }
-void Element::operator++() && { update(*this, ir::Op::add, detail::one()); }
-void Element::operator--() && { update(*this, ir::Op::subtract, detail::one()); }
-void Element::min(const Operand& x) && { update(*this, ir::Op::minimum, x); }
-void Element::max(const Operand& x) && { update(*this, ir::Op::maximum, x); }
+// ---- The whole array
+// -------------------------------------------------------------------------------------------------
 
 Value Array::item(Location l) const {
   if (state_ == State::traced) {

@@ -59,6 +59,13 @@ IndexError rest_twice(const Array& a, const Location& where) {
   return {text("a view of ", described(a), " names rest twice in one index list; it may stand once"), where};
 }
 
+IndexError too_many_index_arrays(const Array& a, const Location& where) {
+  return {
+      text("indexing ", described(a),
+           " with an array in a list of more than four positions; index some axes first, as in a(2, rest)(indices)"),
+      where};
+}
+
 UsageError step_of_zero(const Array& a, const Location& where) {
   return {text("a slice of ", described(a), ": the step must be a C++ integer other than 0"), where};
 }
@@ -68,6 +75,19 @@ IndexError no_such_axis(std::string_view operation, int axis, const Array& a, co
   return {text(operation, " of ", described(a), ": there is no axis ", axis, "; ",
                rank == 0 ? "it has none" : text("axes are ", -rank, " to ", rank - 1)),
           where};
+}
+
+void check_matrix(std::string_view name, const ArrayOperand& a) {
+  if (Access::state(a.array) == Access::State::undefined) throw no_elements(name, a.where);
+  if (Access::rank(a.array) == 2) return;
+  throw ShapeError(text(name, " of ", described(a.array), ": it needs rank 2; index the other axes, as in a(i, _, _)"),
+                   a.where);
+}
+
+int checked_axis(std::string_view operation, int axis, const Array& a, const Location& where) {
+  const int rank = Access::rank(a), k = axis < 0 ? axis + rank : axis;
+  if (k < 0 || k >= rank) throw no_such_axis(operation, axis, a, where);
+  return k;
 }
 
 ShapeError negative_extent(DType dtype, std::span<const std::int64_t> extents, const Location& where) {

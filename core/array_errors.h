@@ -26,6 +26,11 @@ UsageError no_elements(std::string_view operation, const Location& where);
 IndexError wrong_index_count(const Array& a, int count, const Location& where);
 IndexError wrong_item_count(const Array& a, int count, const Location& where);
 IndexError rest_twice(const Array& a, const Location& where);
+IndexError too_many_index_arrays(const Array& a, const Location& where);
+/// Throws where an array is undefined or has another rank than 2.
+void check_matrix(std::string_view name, const ArrayOperand& a);
+/// An axis as it is counted from the first. Throws no_such_axis.
+int checked_axis(std::string_view operation, int axis, const Array& a, const Location& where);
 UsageError step_of_zero(const Array& a, const Location& where);
 IndexError no_such_axis(std::string_view operation, int axis, const Array& a, const Location& where);
 ShapeError negative_extent(DType dtype, std::span<const std::int64_t> extents, const Location& where);

@@ -205,6 +205,7 @@ class Checks {
   void access(const Statement& statement) {
     if (statement.kind == Kind::store || statement.kind == Kind::update) {
       if (statement.flat) return;
+      from_end_ = statement.from_end;
       const std::uint8_t open =
           check(statement.target, statement.first_index, statement.index_count, statement.location);
       const Place& here = path_.back();
@@ -213,6 +214,7 @@ class Checks {
       const Node load = program_[statement.value];
       if (load.flat) return;
       tentative_ = load.tentative;
+      from_end_ = load.from_end;
       const std::uint8_t open = load.operands[0] == none ? check(load.id, load.axis, load.count, load.location)
                                                          : unknown(load.id, load.axis, load.count);
       tentative_ = false;
@@ -535,7 +537,9 @@ class Checks {
     Message message;
     message.kind = Message::Kind::index;
     message.text = "index out of bounds: ";
-    message.append(program_, build_.select(too_low, low, high));
+    // What was written from the end is shown so.
+    const NodeId index = build_.select(too_low, low, high);
+    message.append(program_, (from_end_ >> axis & 1) != 0 ? build_.sub(index, extent) : index);
     message.text += " on axis " + std::to_string(axis) + " of " + name(root) + " (";
     NodeId extents[max_rank];
     const Root& memory = program_.roots[root];
@@ -582,6 +586,7 @@ class Checks {
   std::vector<Fact> nonnegative_;      // what guards found to be 0 or more
   std::set<std::pair<BlockId, NodeId>> seen_;
   std::map<NodeId, std::size_t> evaluated_;  // loads and reads passed, with the level of `path_` they stand at
+  unsigned from_end_ = 0;                    // of the access at hand: axes whose index was written from the end
   bool tentative_ = false;  // the load at hand may be one too many: an index read from memory is no error yet
   // By block, root, axis, index, tentative: whether it could be.
   std::map<std::array<std::uint32_t, 5>, bool> checked_;

@@ -50,6 +50,7 @@ class Liveness {
     std::erase_if(statements, [&](const Statement& s) { return !is_live(s, in_live_loop); });
     for (std::size_t k = 0; k < program_.blocks[id].statements.size(); ++k) {
       Statement& s = program_.blocks[id].statements[k];
+      if (s.kind == Kind::update && !asks_for_old(s)) s.other = none;
       BlockId blocks[2];
       const bool loops = s.kind == Kind::loop || s.kind == Kind::while_;
       for (int b = 0, count = nested_blocks(s, blocks); b < count; ++b) sweep(blocks[b], loops || in_live_loop);
@@ -93,13 +94,18 @@ class Liveness {
     shared_[united_[root]] = changed_ = true;
   }
 
+  // Whether what an update found is used.
+  bool asks_for_old(const Statement& s) const {
+    return s.kind == Kind::update && s.other != none && variables_[s.other];
+  }
+
   bool is_live(const Statement& s, bool in_live_loop) const {
     switch (s.kind) {
       case Kind::evaluate: return nodes_[s.value] || program_[s.value].checked != 0;  // it may be an error
       case Kind::assign:
       case Kind::reduce: return variables_[s.target];
       case Kind::store:
-      case Kind::update: return shared_[united_[s.target]] || s.checked != 0;
+      case Kind::update: return shared_[united_[s.target]] || s.checked != 0 || asks_for_old(s);
       case Kind::allocate: return shared_[united_[s.target]];
       case Kind::swap: return shared_[united_[s.target]] || shared_[united_[s.other]];
       case Kind::guard: return true;
@@ -123,7 +129,7 @@ class Liveness {
       const Statement& s = statements[k];
       if (!is_live(s, in_live_loop)) continue;
       for_each_mention(program_, s, [&](NodeId node) { need(node); });
-      if (s.kind == Kind::swap || s.checked != 0) need_root(s.target);
+      if (s.kind == Kind::swap || s.checked != 0 || asks_for_old(s)) need_root(s.target);
       if (s.kind == Kind::evaluate) need(s.value);
       const bool loops = s.kind == Kind::loop || s.kind == Kind::while_;
       if (s.otherwise != none) block(s.otherwise, loops || in_live_loop);
@@ -232,6 +238,7 @@ class Compactor {
       for_each_mention(program_, s, [&](NodeId& node) { mark(node); });
       if (s.kind == Kind::evaluate) mark(s.value);
       if (names_variable(s)) mark_variable(s.target);
+      if (s.kind == Kind::update && s.other != none) mark_variable(s.other);
       if (names_root(s)) mark_root(s.target);
       if (s.kind == Kind::swap) mark_root(s.other);
       if (s.kind == Kind::loop) loops_.mark(s.target);
@@ -302,10 +309,12 @@ class Compactor {
     if (names_variable(s)) variables_.apply(s.target);
     if (names_root(s)) roots_.apply(s.target);
     if (s.kind == Kind::swap) roots_.apply(s.other);
+    if (s.kind == Kind::update) variables_.apply(s.other);
     if (s.kind == Kind::loop) loops_.apply(s.target);
     loops_.apply(s.loop);
     nodes_.apply(s.value);
     nodes_.apply(s.condition);
+    nodes_.apply(s.expected);
     blocks_.apply(s.body);
     blocks_.apply(s.otherwise);
     s.first_index = s.index_count > 0 ? moved_indices(s.first_index, s.index_count) : 0;

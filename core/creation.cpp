@@ -74,6 +74,22 @@ Array from_index(const Value& count, DType dtype, const Location& l, F&& f) {
   return a;
 }
 
+// Of integers that the distance between the ends may not fit: counted in a dtype that has it.
+Array arange_counted(const Operand& begin, const Operand& end, const Operand& step, DType dtype) {
+  const Location& l = begin.where;
+  const auto at = [&](const Value& x) { return Operand(x, l); };
+  if (dtype == u64) {
+    const Operand first = at(u64(begin)), last = at(u64(end)), by = at(u64(step)), one = at(u64(Operand(1, l)));
+    const Value turns = floordiv(at(at(last - first) - one), by);
+    const Value count = where(at(first < last), at(i64(at(at(turns) + one))), Operand(0, l));
+    return from_index(count, dtype, l, [&](const Operand& i) { return first + at(at(u64(i)) * by); });
+  }
+  const Operand first = at(i64(begin)), last = at(i64(end)), by = at(i64(step));
+  const Value up = -at(floordiv(at(-at(last - first)), by));
+  return from_index(maximum(at(up), Operand(0, l)), dtype, l,
+                    [&](const Operand& i) { return first + at(at(i64(i)) * by); });
+}
+
 Array arange_of(const Operand& begin, const Operand& end, const Operand& step) {
   const Location& l = begin.where;
   const Type type = promote(promote(Access::type(begin.value), Access::type(end.value)), Access::type(step.value));
@@ -82,6 +98,7 @@ Array arange_of(const Operand& begin, const Operand& end, const Operand& step) {
   if (!Access::traced(step.value) && step.value.as_double() == 0)
     throw UsageError(
         text("arange of ", type.dtype, " scalars with a step of 0 never ends: the step must be other than 0"), l);
+  if (type.dtype.is_integer() && type.dtype != i64) return arange_counted(begin, end, step, type.dtype);
   const Operand span = Operand(end - begin, l);
   Value count = 0;
   if (type.dtype.is_integer()) {

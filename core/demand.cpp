@@ -268,7 +268,10 @@ class Guards {
     switch (statement.kind) {
       case Kind::store:
       case Kind::update:
-      case Kind::allocate: found = is_load && may_alias(program_, statement.target, read.id); break;
+      case Kind::allocate:
+        found = is_load ? may_alias(program_, statement.target, read.id)
+                        : statement.kind == Kind::update && statement.other == read.id;
+        break;
       case Kind::swap:
         found = is_load &&
                 (may_alias(program_, statement.target, read.id) || may_alias(program_, statement.other, read.id));

@@ -203,7 +203,9 @@ void run_serially(Frame* frame, std::uint32_t, LoopBody body, void* captures, st
   body(frame, captures, 0, count, 0);
 }
 
-constexpr RuntimeServices services{&allocate, &allocate_again, &allocate, &run_serially};
+std::int64_t one_thread(Frame*) noexcept { return 1; }
+
+constexpr RuntimeServices services{&allocate, &allocate_again, &allocate, &run_serially, &one_thread};
 
 [[noreturn]] void raise(const Variant& v, const Frame& frame, std::int32_t status, const Location& where) {
   const ir::Program& program = v.program();

@@ -74,6 +74,22 @@ void trace_builtin(Tracing& tracing, const Argument* arguments) {
           tracing, traced_allclose(ArrayOperand(*operands[0].array, where), ArrayOperand(*operands[1].array, where),
                                    Operand(scalar(operands[2]), where), Operand(scalar(operands[3]), where)));
     case Builtin::reduction: return trace_reduction(tracing, constant, operands, where);
+    case Builtin::gather:
+    case Builtin::scatter: {
+      Picked p;
+      unpack(constant, p);
+      p.base = operands[0].array;
+      for (int k = 0; k < p.count; ++k) p.indices[k] = operands[1 + k].array;
+      if (which == Builtin::gather) return trace_result(tracing, tracing.gather(p, where));
+      const Argument& x = operands[1 + p.count];
+      return tracing.scatter(p, {x.array, x.scalar}, "=", where);
+    }
+    case Builtin::store_masked:
+      return tracing.store_masked(*operands[0].array, *operands[1].array, {operands[2].array, operands[2].scalar}, "=",
+                                  where);
+    case Builtin::matmul:
+      return trace_result(tracing,
+                          matmul(ArrayOperand(*operands[0].array, where), ArrayOperand(*operands[1].array, where)));
   }
 }
 
@@ -84,7 +100,7 @@ Function& builtin_function() {
 
 void call_builtin(Builtin which, std::span<const std::int64_t> constants, std::span<const Argument> operands,
                   Results& results, const Location& where) {
-  Argument list[8];
+  Argument list[constant_count + 1 + 4 + 1];  // an array, four index arrays and what is stored
   int n = 0;
   list[n++] = {Argument::Kind::constant, nullptr, nullptr, static_cast<std::int64_t>(which)};
   list[n++] = {Argument::Kind::constant, nullptr, nullptr, constants.empty() ? 0 : constants[0]};
@@ -112,6 +128,12 @@ Array eager_array(Builtin which, std::span<const std::int64_t> constants, std::s
   Results results;
   call_builtin(which, constants, operands, results, where);
   return static_cast<Array&&>(results.array(0));
+}
+
+void eager_call(Builtin which, std::span<const std::int64_t> constants, std::span<const Argument> operands,
+                const Location& where) {
+  Results results;
+  call_builtin(which, constants, operands, results, where);
 }
 
 Value eager_value(Builtin which, std::span<const std::int64_t> constants, std::span<const Argument> operands,

@@ -11,7 +11,20 @@
 
 namespace kiln::detail {
 
-enum class Builtin : std::int64_t { elementwise, reduction, trace, dot, allclose, array_equal };
+struct Picked;
+
+enum class Builtin : std::int64_t {
+  elementwise,
+  reduction,
+  trace,
+  dot,
+  allclose,
+  array_equal,
+  gather,
+  scatter,
+  store_masked,
+  matmul
+};
 
 /// Runs a builtin on arrays and scalars: `constants` are part of its key (the operation, axes …).
 Array eager_array(Builtin which, std::span<const std::int64_t> constants, std::span<const Argument> operands,
@@ -22,6 +35,15 @@ Value eager_value(Builtin which, std::span<const std::int64_t> constants, std::s
 /// Runs a reduction: what kind of options it has is part of the key; the mask and the numbers among them are arguments.
 Array eager_array(const Reduction& reduction, const Array& a, const Location& where);
 Value eager_value(const Reduction& reduction, const Array& a, const Location& where);
+
+/// A builtin without a result.
+void eager_call(Builtin which, std::span<const std::int64_t> constants, std::span<const Argument> operands,
+                const Location& where);
+
+/// The picking that a selection stands for; its numbers as one constant, and back.
+Picked picked(const Selection& s);
+std::int64_t packed(const Picked& picked);
+void unpack(std::int64_t bits, Picked& picked);
 
 Value traced_allclose(const ArrayOperand& a, const ArrayOperand& b, const Operand& rtol, const Operand& atol);
 Value traced_array_equal(const ArrayOperand& a, const ArrayOperand& b);

@@ -37,7 +37,10 @@ class Collector {
         append_new(effects_.reduced, s.loop);
         break;
       case Kind::store: access(s, false); break;
-      case Kind::update: access(s, true); break;
+      case Kind::update:
+        access(s, true);
+        if (s.other != none) append_new(effects_.variables_written, s.other);
+        break;
       case Kind::allocate: whole(s.target); break;
       case Kind::swap:
         whole(s.target);

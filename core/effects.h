@@ -78,6 +78,7 @@ void for_each_mention(Program& program, AnyStatement& statement, Visit&& visit) 
       statement.kind == Kind::update)
     visit(statement.value);
   if (statement.condition != none) visit(statement.condition);
+  if (statement.expected != none) visit(statement.expected);
   for (std::uint32_t k = 0; k < statement.index_count; ++k) visit(program.indices[statement.first_index + k]);
   if (statement.kind == Kind::loop)
     for (LoopDimension& dimension : program.loops[statement.target].dimensions) {

@@ -85,6 +85,7 @@ class Forwarder {
         return true;
       case Kind::update:
         s.checked = not_compared(s.target, s.first_index, s.checked, none, known);
+        if (s.other != none) forget_variable(s.other, known);
         forget_memory(s.target, known);
         return true;
       case Kind::allocate: forget_memory(s.target, known); return true;

@@ -32,6 +32,8 @@ struct RuntimeServices {
   /// its units cost before.
   void (*parallel)(Frame* frame, std::uint32_t loop, LoopBody body, void* captures, std::int64_t count,
                    std::int64_t items) noexcept;
+  /// How many threads a loop may run on from now on: `thread` of a LoopBody is less.
+  std::int64_t (*threads)(Frame* frame) noexcept;
   /// Says that the call ends with `status`, found in iteration `position` of a distributed loop (0 outside of one), and
   /// what its error shows. Of several the least position counts, whichever thread comes first.
   void (*fail)(Frame* frame, std::int64_t position, std::int32_t status, const std::int64_t* values,

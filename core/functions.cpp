@@ -312,14 +312,6 @@ void swap(Array& a, Array& b, Location l) {
 
 namespace {
 
-void check_matrix(const char* name, const ArrayOperand& a) {
-  if (Access::state(a.array) == Access::State::undefined) throw detail::no_elements(name, a.where);
-  if (Access::rank(a.array) != 2)
-    throw ShapeError(
-        text(name, " of ", detail::described(a.array), ": it needs rank 2; index the other axes, as in a(i, _, _)"),
-        a.where);
-}
-
 // For functions made of others: throws, under the function's own name, what `op` would say.
 void check_operands(Op op, const ArrayOperand& a, const ArrayOperand& b, const char* name) {
   const MixedOperand operands[] = {mixed(a), mixed(b)};
@@ -335,7 +327,7 @@ void check_defined(const ArrayOperand& a, const ArrayOperand& b, const char* nam
 }  // namespace
 
 Value trace(const ArrayOperand& a) {
-  check_matrix("trace", a);
+  detail::check_matrix("trace", a);
   if (Tracing::checked()) {
     const Array d = diagonal(a);
     return sum(ArrayOperand(d, a.where));
@@ -357,6 +349,21 @@ Value dot(const ArrayOperand& a, const ArrayOperand& b) {
   }
   const Argument operands[] = {detail::argument(a.array), detail::argument(b.array)};
   return detail::eager_value(Builtin::dot, {}, operands, a.where);
+}
+
+Array matmul(const ArrayOperand& a, const ArrayOperand& b) {
+  check_operands(Op::multiply, a, b, "matmul");
+  const int left = Access::rank(a.array), right = Access::rank(b.array);
+  if (left < 1 || left > 2 || right < 1 || right > 2)
+    throw ShapeError(text("matmul of ", detail::described(a.array), " and ", detail::described(b.array),
+                          ": both must have rank 1 or 2; index the other axes in a loop"),
+                     a.where);
+  Tracing* const t = Tracing::checked();
+  if (!t) {
+    const Argument operands[] = {detail::argument(a.array), detail::argument(b.array)};
+    return detail::eager_array(Builtin::matmul, {}, operands, a.where);
+  }
+  return t->matmul(a.array, b.array, a.where);
 }
 
 Value allclose(const ArrayOperand& a, const ArrayOperand& b, double rtol, double atol) {
@@ -396,139 +403,5 @@ Array convert_array(const Array& a, DType dtype, const Location& where) {
 Array Array::astype(DType dtype, Location l) const { return convert_array(*this, dtype, l); }
 Array Array::copy(Location l) const { return convert_array(*this, dtype_, l); }
 Array DType::operator()(const ArrayOperand& x) const { return convert_array(x.array, *this, x.where); }
-
-// ---- Shape ----------------------------------------------------------------------------------------------------------
-
-Array Array::reshape(const Shape& shape, Location l) const {
-  if (state_ == State::undefined) throw detail::no_elements("reshape", l);
-  if (Tracing* t = Tracing::checked()) return t->reshape(*this, shape, l);
-  const std::int64_t count = host_size();
-  std::int64_t extents[max_rank], product = 1;
-  int unknown = -1;
-  for (int k = 0; k < shape.rank(); ++k) {
-    extents[k] = shape[k].as_integer();
-    if (extents[k] != -1) {
-      product *= extents[k];
-      continue;
-    }
-    if (unknown >= 0) throw detail::two_unknown_extents(*this, l);
-    unknown = k;
-  }
-  if (unknown >= 0) extents[unknown] = product > 0 ? count / product : 0;
-  const std::span<const std::int64_t> all{extents, static_cast<std::size_t>(shape.rank())};
-  bool is_shape = true;  // (-2, -5) would be ten elements too
-  for (std::int64_t extent : all) is_shape = is_shape && extent >= 0;
-  if (!is_shape) throw detail::negative_extent(dtype_, all, l);
-  if (detail::element_count(all) != count)
-    throw ShapeError(text("reshape of ", detail::described(*this), " to ", all, ": ", count, " elements do not become ",
-                          detail::element_count(all),
-                          ": the number of elements must stay; one extent may be -1, none else negative"),
-                     l);
-  const Array source = detail::is_contiguous(*this) ? *this : copy(l);
-  detail::Layout layout;
-  layout.data = Access::layout(source).data;
-  std::int64_t stride = 1;
-  for (int k = shape.rank(); k-- > 0;) {
-    layout.extents[k] = extents[k];
-    layout.strides[k] = stride;
-    stride *= extents[k];
-  }
-  detail::retain(Access::storage(source));
-  return Access::make_array(Access::storage(source), dtype_, shape.rank(), layout, read_only_);
-}
-
-Array Array::ravel(Location l) const {
-  Shape s = Access::empty_shape(l);
-  Access::append(s, Operand(size(l), l));
-  return reshape(s, l);
-}
-
-namespace {
-
-Array permuted(const Array& a, const int* axes, const Location& where) {
-  if (Access::state(a) == Access::State::undefined) throw detail::no_elements("transpose", where);
-  if (Tracing* t = Tracing::checked()) return t->transpose(a, axes, where);
-  detail::Layout l = Access::layout(a);
-  for (int k = 0; k < Access::rank(a); ++k) {
-    l.extents[k] = Access::layout(a).extents[axes[k]];
-    l.strides[k] = Access::layout(a).strides[axes[k]];
-  }
-  detail::retain(Access::storage(a));
-  return Access::make_array(Access::storage(a), a.dtype(), Access::rank(a), l, Access::read_only(a));
-}
-
-}  // namespace
-
-Array Array::transpose(Location l) const {
-  int axes[max_rank];
-  for (int k = 0; k < rank_; ++k) axes[k] = rank_ - 1 - k;
-  return permuted(*this, axes, l);
-}
-
-Array Array::transpose(std::initializer_list<int> list, Location l) const {
-  const auto wrong_axes = [&] {
-    std::string axes;
-    for (int axis : list) axes += text(axes.empty() ? "" : ", ", axis);
-    return IndexError(text("transpose of ", detail::described(*this), " to the axes {", axes,
-                           "}: give each of its axes once, as in a.transpose({1, 0})"),
-                      l);
-  };
-  int axes[max_rank];
-  unsigned seen = 0;
-  int n = 0;
-  for (int given : list) {
-    const int axis = given < 0 ? given + rank_ : given;
-    if (axis < 0 || axis >= rank_ || (seen >> axis & 1) || n >= rank_) throw wrong_axes();
-    seen |= 1u << axis;
-    axes[n++] = axis;
-  }
-  if (n != rank_) throw wrong_axes();
-  return permuted(*this, axes, l);
-}
-
-Array Array::broadcast_to(const Shape& shape, Location l) const {
-  if (state_ == State::undefined) throw detail::no_elements("broadcast_to", l);
-  if (Tracing* t = Tracing::checked()) {
-    ir::NodeId extents[max_rank];
-    for (int k = 0; k < shape.rank(); ++k) extents[k] = t->integer_of(shape[k], "an extent", l);
-    return t->broadcast(*this, extents, shape.rank(), l);
-  }
-  detail::Layout to;
-  to.data = layout_.data;
-  const int shift = shape.rank() - rank_;
-  for (int k = 0; k < shape.rank(); ++k) {
-    to.extents[k] = shape[k].as_integer();
-    const int own = k - shift;
-    const bool repeats = own < 0 || (layout_.extents[own] == 1 && to.extents[k] != 1);
-    if (shift < 0 || to.extents[k] < 0 || (!repeats && layout_.extents[own] != to.extents[k])) {
-      std::int64_t wanted[max_rank];
-      for (int j = 0; j < shape.rank(); ++j) wanted[j] = shape[j].as_integer();
-      throw ShapeError(
-          text("broadcast_to of ", detail::described(*this), " to ",
-               std::span<const std::int64_t>(wanted, static_cast<std::size_t>(shape.rank())),
-               ": extents must be equal, or 1 in the array, counted from the last axis, and none negative"),
-          l);
-    }
-    to.strides[k] = repeats ? 0 : layout_.strides[own];
-  }
-  detail::retain(storage_);
-  return Access::make_array(storage_, dtype_, shape.rank(), to, true);
-}
-
-Array diagonal(const ArrayOperand& a) {
-  check_matrix("diagonal", a);
-  if (Tracing* t = Tracing::checked()) return t->diagonal(a.array, a.where);
-  const detail::Layout& from = Access::layout(a.array);
-  detail::Layout l;
-  l.data = from.data;
-  l.extents[0] = std::min(from.extents[0], from.extents[1]);
-  l.strides[0] = from.strides[0] + from.strides[1];
-  detail::retain(Access::storage(a.array));
-  return Access::make_array(Access::storage(a.array), a.array.dtype(), 1, l, Access::read_only(a.array));
-}
-
-Array transpose(const ArrayOperand& a) { return a.array.transpose(a.where); }
-Array reshape(const ArrayOperand& a, const Shape& shape) { return a.array.reshape(shape, a.where); }
-Array broadcast_to(const ArrayOperand& a, const Shape& shape) { return a.array.broadcast_to(shape, a.where); }
 
 }  // namespace kiln

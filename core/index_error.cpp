@@ -18,7 +18,8 @@ void raise_index_error(const ir::Program& program, const OutsideAccess& access, 
   std::int64_t extent = 1;
   if (!access.flat) extent = extents[access.axis];
   for (std::size_t k = 0; access.flat && k < extents.size(); ++k) extent *= extents[k];
-  std::string what = text("index out of bounds: ", access.index, " on ",
+  const bool from_end = (access.from_end >> access.axis & 1) != 0;
+  std::string what = text("index out of bounds: ", from_end ? access.index - extent : access.index, " on ",
                           access.flat ? text("the elements of ") : text("axis ", access.axis, " of "));
   if (of.kind == Kind::alias) what += "a reshape of ";
   if (memory.kind == Kind::parameter)

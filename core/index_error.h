@@ -13,6 +13,7 @@ struct OutsideAccess {
   std::int64_t index = 0;
   const std::int64_t* extents = nullptr;  // of the root, as many as its rank
   std::uint32_t location = 0;
+  std::uint8_t from_end = 0;  // as Node::from_end
 };
 
 /// Throws the IndexError with the line of the access; with `otherwise` where the Program has no line for it.

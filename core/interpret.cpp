@@ -340,6 +340,7 @@ std::byte* Interpreter::written_element(const Statement& s) {
   OutsideAccess outside;
   if (std::byte* const address = element(s.target, s.flat, indices, outside)) return address;
   outside.location = s.location;
+  outside.from_end = s.from_end;
   raise(outside);
 }
 
@@ -408,6 +409,7 @@ Evaluated Interpreter::load(NodeId id, const Node& node) {
   const std::byte* const address = element(node.id, node.flat, indices, outside);
   if (address) return {read_element(address, program_.roots[node.id].dtype)};
   outside.location = node.location;
+  outside.from_end = node.from_end;
   outside_[id] = outside;
   return {{}, id};
 }
@@ -423,7 +425,13 @@ void Interpreter::update(const Statement& s) {
   const Number16 x = number(s.value);
   std::byte* address = written_element(s);
   const Number16 operands[] = {read_element(address, dtype), x};
-  write_element(address, dtype, evaluate(s.op, dtype, dtype, operands));
+  bool changes = true;
+  if (s.expected != none) {
+    const Number16 both[] = {operands[0], number(s.expected)};
+    changes = evaluate(Op::equal, dtype, bool_, both).i != 0;
+  }
+  if (changes) write_element(address, dtype, s.op == Op::select ? x : evaluate(s.op, dtype, dtype, operands));
+  if (s.other != none) variables_[s.other] = operands[0];
 }
 
 // Number of steps from begin until end is reached; unsigned, for they may be further apart than an i64 says.

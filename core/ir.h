@@ -28,6 +28,7 @@ struct Node {
   bool flat = false;                        // load: one linear element index into a C-contiguous root
   bool tentative = false;                   // load: may take place where nothing asks for its value
   std::uint8_t checked = 0;                 // load: axes (bit k: axis k) whose index is compared as it takes place
+  std::uint8_t from_end = 0;                // load: axes whose index was written from the end, for errors
   NodeId operands[3] = {none, none, none};  // load: operands[0] is the guard (bool; none: always), false gives 0
   std::uint32_t id = none;     // scalar_argument: its number; extent, stride, load: root; index: loop; read_variable
   std::uint32_t axis = 0;      // extent, stride: axis; index: dimension; load: first of its indices in Program::indices
@@ -91,13 +92,20 @@ struct Loop {
   std::uint32_t location = 0;
 };
 
+/// What keeps the iterations of a parallel loop from losing each other's updates of an element; set by `schedule`.
+enum class Sharing : std::uint8_t {
+  shared,    // several may update one element: atomically
+  own,       // no other iteration reaches the element
+  private_,  // integers, few of them: each thread updates a copy, which are put together behind the loop
+};
+
 struct Statement {
   enum class Kind : std::uint8_t {
     evaluate,   // `value`, a load or read_variable, takes place here
     assign,     // variable `target` = `value`
     reduce,     // variable `target` `op`= `value`, a reduction over loop `loop` in that loop's order
     store,      // root `target` [indices] = `value`
-    update,     // root `target` [indices] `op`= `value`, never a race
+    update,     // root `target` [indices] `op`= `value`, never a race; variable `other`, if any, = what was there
     loop,       // loop `target` with `body`
     while_,     // evaluate `body`, then while `condition` run `otherwise` and `body` again
     branch,     // if `condition` run `body`, else `otherwise` (none: nothing)
@@ -109,11 +117,14 @@ struct Statement {
   };
   Kind kind = Kind::evaluate;
   Op op = Op::add;
-  bool flat = false;         // store, update: as Node::flat
-  std::uint8_t checked = 0;  // store, update: as Node::checked
+  bool flat = false;                  // store, update: as Node::flat
+  std::uint8_t checked = 0;           // store, update: as Node::checked
+  Sharing sharing = Sharing::shared;  // update
+  std::uint8_t from_end = 0;          // store, update: as Node::from_end
   std::uint32_t location = 0;
   std::uint32_t target = none, other = none;
   NodeId value = none, condition = none;
+  NodeId expected = none;  // update by `select`, which puts `value` there: only where the element equals this, if given
   LoopId loop = none;
   std::uint32_t first_index = 0, index_count = 0;
   BlockId body = none, otherwise = none;

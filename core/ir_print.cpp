@@ -203,7 +203,7 @@ class Printer {
         const std::string place = element(s.target, s.flat, s.first_index, s.index_count, s.checked);
         const std::string value = expression(s.value);
         if (s.kind == Kind::store) return line(text(place, " = ", value));
-        return line(text("update ", place, combination(s.op), value));
+        return update(s, place, value);
       }
       case Kind::loop: return loop(s);
       case Kind::while_: return while_loop(s);
@@ -227,6 +227,15 @@ class Printer {
       }
       case Kind::guard: return guard(s);
     }
+  }
+
+  void update(const Statement& s, const std::string& place, const std::string& value) {
+    std::string out = text("update ", place, s.op == Op::select ? " = " : combination(s.op), value);
+    if (s.expected != none) out += text(" where it equals ", expression(s.expected));
+    if (s.other != none) out += text(", ", variable_name(s.other), " = what was there");
+    if (s.sharing == Sharing::own) out += "  [own]";
+    if (s.sharing == Sharing::private_) out += "  [private]";
+    line(out);
   }
 
   static std::string combination(Op op) {

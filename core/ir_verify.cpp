@@ -204,8 +204,8 @@ class Verifier {
       case Kind::evaluate: return evaluate(s);
       case Kind::assign: return assign(s, in);
       case Kind::reduce: return reduce(s);
-      case Kind::store:
-      case Kind::update: return store(s);
+      case Kind::store: return store(s);
+      case Kind::update: return update(s, in);
       case Kind::loop: return loop(s);
       case Kind::while_: return while_loop(s);
       case Kind::branch: {
@@ -245,14 +245,17 @@ class Verifier {
 
   void assign(const Statement& s, BlockId in) {
     in_range(s.target, program_.variables, "variable");
-    const Variable& variable = program_.variables[s.target];
     value(s.value);
-    check(dtype(s.value) == variable.type.dtype, "variable ", s.target, " of ", variable.type.dtype, " is assigned ",
-          dtype(s.value));
-    if (declared_[s.target] != none) return;
-    check(variable.block == in, "variable ", s.target, " is assigned where it is not declared");
-    declared_[s.target] = depth_;
-    scoped_.push_back({false, s.target});
+    assigned(s.target, dtype(s.value), in);
+  }
+  // The first assignment declares a variable.
+  void assigned(VariableId id, DType given, BlockId in) {
+    const Variable& variable = program_.variables[id];
+    check(given == variable.type.dtype, "variable ", id, " of ", variable.type.dtype, " is assigned ", given);
+    if (declared_[id] != none) return;
+    check(variable.block == in, "variable ", id, " is assigned where it is not declared");
+    declared_[id] = depth_;
+    scoped_.push_back({false, id});
   }
 
   void reduce(const Statement& s) {
@@ -276,7 +279,20 @@ class Verifier {
     const Root& root = program_.roots[s.target];
     check(dtype(s.value) == root.dtype, "root ", s.target, " of ", root.dtype, " is given ", dtype(s.value));
     check(!root.read_only, "root ", s.target, " is read-only but written to");
-    if (s.kind == Kind::update) check(row(s.op).arity == 2, "an update by ", row(s.op).name);
+  }
+
+  void update(const Statement& s, BlockId in) {
+    store(s);
+    const DType of = program_.roots[s.target].dtype;
+    check(s.op == Op::select || row(s.op).arity == 2, "an update by ", row(s.op).name);
+    if (s.expected != none) {
+      check(s.op == Op::select, "an update by ", row(s.op).name, " that expects an element");
+      value(s.expected);
+      check(dtype(s.expected) == of, "an update of ", of, " expects ", dtype(s.expected));
+    }
+    if (s.other == none) return;
+    in_range(s.other, program_.variables, "variable");
+    assigned(s.other, of, in);
   }
 
   void loop(const Statement& s) {

@@ -48,6 +48,8 @@ class Reductions {
         uses_[node.id].push_back({Kind::evaluate, Op::add, block, none, node.location});
       } else if (statement.kind == Kind::assign || statement.kind == Kind::reduce) {
         uses_[statement.target].push_back({statement.kind, statement.op, block, statement.loop, statement.location});
+      } else if (statement.kind == Kind::update && statement.other != none) {
+        uses_[statement.other].push_back({Kind::assign, statement.op, block, none, statement.location});
       }
       for_each_block(statement, [&](BlockId inner) { collect(inner); });
     }

@@ -67,8 +67,10 @@ class Dependences {
             read_.emplace(node.id, s.location);
           break;
         }
-        case Kind::store:
         case Kind::update:
+          if (s.other != none) assigned_.emplace(s.other, s.location);
+          [[fallthrough]];
+        case Kind::store:
           accesses_.push_back({true, s.flat, s.target, s.first_index, s.index_count, s.location});
           break;
         case Kind::assign: assigned_.emplace(s.target, s.location); break;

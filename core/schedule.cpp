@@ -3,9 +3,11 @@
 
 #include "core/layout.h"
 #include "core/nest.h"
+#include "core/sharing.h"
 #include "core/visit.h"
 
 #include <algorithm>
+#include <optional>
 
 namespace kiln::ir {
 
@@ -22,6 +24,10 @@ constexpr std::size_t few_roots = 3;
 
 // Of a reduction down the columns: a row of accumulators is loaded and stored once for so many rows.
 constexpr std::uint8_t rows_at_once = 4;
+
+// Arrays that an iteration makes are kept once per lane up to so many bytes of them together, and loops over their
+// elements run in each lane up to so many turns.
+constexpr std::int64_t most_local_bytes = 2048, most_local_turns = 256;
 
 constexpr int least_cost_of_a_call = 10;  // an operation that costs more is a function of a library
 
@@ -43,6 +49,12 @@ class Scheduler {
     std::sort(loaded_.begin(), loaded_.end());
   }
 
+  void run() {
+    block(0, {});
+    share(program_, layouts_);
+  }
+
+ private:
   void block(BlockId id, Around around) {
     for (std::size_t k = 0; k < program_.blocks[id].statements.size(); ++k) {
       Statement& s = program_.blocks[id].statements[k];
@@ -58,22 +70,18 @@ class Scheduler {
     }
   }
 
- private:
   void loop(Statement& s, const Around& around) {
     if (!program_.loops[s.target].parallel) {
       program_.loops[s.target].role = Role::sequential;
       return;
     }
-    const Effects does = effects(program_, s);
-    const bool has_parallel = std::any_of(does.loops.begin(), does.loops.end(), [&](LoopId inner) {
-      return inner != s.target && program_.loops[inner].parallel;
-    });
-    if (!has_parallel) shape(s, around.equalities);
+    const bool is_outer = !has_lanes(s, around);
+    if (!is_outer) shape(s, around.equalities);
     Loop& chosen = program_.loops[s.target];  // shaping may have made another loop of it
-    chosen.role = has_parallel ? Role::outer : Role::lanes;
+    chosen.role = is_outer ? Role::outer : Role::lanes;
     chosen.distribute = !around.parallel;
     if (chosen.distribute && reduces_rows(s)) chosen.role = Role::rows;
-    if (has_parallel) return;
+    if (is_outer) return;
     Nest nest(builder_, s);
     const bool unit_stores = ask_strides(nest);
     Loop& l = program_.loops[s.target];
@@ -157,6 +165,47 @@ class Scheduler {
     bool pure = true;
     for_each_operand(program_, id, [&](NodeId operand) { pure = pure && is_pure_throughout(operand); });
     return pure;
+  }
+
+  /// Whether the loop's own iterations go across lanes: no parallel loop is inside that could, nor an array that is not
+  /// small enough for each lane to have one. Loops over such small arrays run in the lanes, turn by turn.
+  bool has_lanes(const Statement& s, const Around& around) {
+    const Effects does = effects(program_, s);
+    std::vector<LoopId> inner;
+    for (const LoopId loop : does.loops)
+      if (loop != s.target && program_.loops[loop].parallel) inner.push_back(loop);
+    std::int64_t bytes = 0;
+    bool makes = false;
+    for_each_statement(program_, s.body, [&](const Statement& each) {
+      if (each.kind != Kind::allocate) return;
+      makes = true;
+      const Root& root = program_.roots[each.target];
+      std::int64_t size = root.dtype.is_complex() ? most_local_bytes + 1 : static_cast<std::int64_t>(root.dtype.size());
+      for (int axis = 0; axis < root.rank; ++axis)
+        size = small_product(size, builder_.constant_value(root.extents[axis]));
+      bytes += size;
+    });
+    if (!makes) return inner.empty();
+    if (bytes > most_local_bytes || around.parallel) return false;
+    for (const LoopId loop : inner) {
+      std::int64_t turns = 1;
+      for (const LoopDimension& d : program_.loops[loop].dimensions) {
+        if (builder_.constant_value(d.begin) != 0 || builder_.constant_value(d.step) != 1) return false;
+        turns = small_product(turns, builder_.constant_value(d.end));
+      }
+      // The order of a reduction is that of a parallel loop.
+      const bool reduces = std::find(does.reduced.begin(), does.reduced.end(), loop) != does.reduced.end();
+      if (turns > most_local_turns || reduces) return false;
+    }
+    for (const LoopId loop : inner) program_.loops[loop].parallel = false;
+    return true;
+  }
+
+  /// The product of small numbers, or more than any that counts as small.
+  static std::int64_t small_product(std::int64_t a, std::optional<std::int64_t> b) {
+    constexpr std::int64_t large = 1 << 20;
+    if (!b || a > large || *b > large) return large + 1;
+    return a * std::max<std::int64_t>(*b, 0);
   }
 
   /// Chooses the last dimension and merges dimensions.
@@ -288,6 +337,6 @@ class Scheduler {
 
 }  // namespace
 
-void schedule(Program& program, const ScheduleOptions& options) { Scheduler(program, options).block(0, {}); }
+void schedule(Program& program, const ScheduleOptions& options) { Scheduler(program, options).run(); }
 
 }  // namespace kiln::ir

@@ -364,18 +364,25 @@ Value apply(ir::Op op, const Operand* operands, int count, std::string_view name
 // ---- Vars -----------------------------------------------------------------------------------------------------------
 
 std::uint32_t Tracing::declare(const Value& start, const Location& where, const DType* fixed) {
-  const auto id = static_cast<std::uint32_t>(program_.variables.size());
+  const std::size_t next = program_.variables.size();
   ir::Variable v;
-  v.type = fixed ? Type{*fixed, Strength::strong} : id < assumed_.size() ? assumed_[id] : Access::type(start);
+  v.type = fixed ? Type{*fixed, Strength::strong} : next < assumed_.size() ? assumed_[next] : Access::type(start);
   v.fixed = fixed != nullptr;
+  const std::uint32_t id = declare(v, where);
+  if (!fixed) joined_[id] = Access::type(start);
+  assign(id, start, where);
+  return id;
+}
+
+// A variable of this scope that is not assigned yet.
+std::uint32_t Tracing::declare(ir::Variable v, const Location& where) {
   v.block = scopes_.back().block;
   v.location = location(where);
   program_.variables.push_back(v);
   variable_scopes_.push_back(scopes_.back().id);
-  joined_.push_back(fixed ? v.type : Access::type(start));
+  joined_.push_back(v.type);
   fixed_.push_back(v.fixed);
-  assign(id, start, where);
-  return id;
+  return static_cast<std::uint32_t>(program_.variables.size() - 1);
 }
 
 void Tracing::assign(std::uint32_t variable, const Value& x, const Location& where, std::string_view operation) {

@@ -21,6 +21,7 @@ struct AxisMap {
   ir::NodeId base = ir::none;
   int axis = -1;
   ir::NodeId step = ir::none;
+  bool from_end = false;  // base was written as a negative number
 };
 
 /// A traced array: a view of a root.
@@ -40,10 +41,29 @@ struct MixedOperand {
   const Value* scalar = nullptr;
 };
 
+/// What a(indices) names: the array, and for each of these axes the array that indexes it; the indices' own axes come
+/// at `first_axis` of the result.
+struct Picked {
+  const Array* base = nullptr;
+  const Array* indices[max_rank] = {};
+  int axes[max_rank] = {};
+  int count = 0, first_axis = 0;
+};
+
 /// An elementwise operation that involves an array, traced or eager. Errors speak of `name`: what the user wrote.
 Array elementwise(ir::Op op, const MixedOperand* operands, std::string_view name, const Location& where);
 
 struct Reduction;
+
+/// atomic_add and its kin: the element becomes itself `op` `value`; by `select` `value`, where it equals `expected`, if
+/// that is given.
+struct Exchange {
+  ir::Op op;
+  std::string_view name;
+  Value value;
+  const Value* expected = nullptr;
+  Location where;
+};
 
 class Tracing {
  public:
@@ -101,11 +121,14 @@ class Tracing {
   Array make(const Symbol& symbol, const Location& where);
   Array parameter(std::uint32_t argument, DType dtype, int rank, bool read_only, const Location& where);
   Array allocate(DType dtype, const ir::NodeId* extents, int rank, const Location& where);
-  Value load(const Symbol& symbol, const ir::NodeId* indices, const Location& where);
+  /// `from_end`: the axes (bit k: axis k) whose index was written as a negative number.
+  Value load(const Symbol& symbol, const ir::NodeId* indices, const Location& where, unsigned from_end = 0);
   void store(const Symbol& symbol, const ir::NodeId* indices, ir::NodeId value, const Location& where);
   Element element(const Array& a, const Operand* const* indices, int count, const Location& where);
   void store_element(std::uint32_t element, std::string_view operation, const Value& x, const Location& where);
   void update_element(std::uint32_t element, ir::Op op, const Value& x, const Location& where);
+  /// Returns what the element was.
+  Value exchange_element(std::uint32_t element, const Exchange& exchange);
   Array view(const Array& a, const IndexItem* const* items, int count);
   Array elementwise(ir::Op op, const MixedOperand* operands, int count, const Location& where,
                     std::string_view name = {});
@@ -121,6 +144,11 @@ class Tracing {
   void check_stored(const Symbol& to, const Symbol& from, std::string_view operation, const Location& where);
   /// Throws where the array is read-only, and notes which arguments may overlap it.
   void written(const Symbol& s, std::string_view operation, const Location& where);
+  /// a(indices) as a value; stored to, where of an index that comes twice the last one stays; a(mask) stored to.
+  Array gather(const Picked& picked, const Location& where);
+  void scatter(const Picked& picked, const MixedOperand& x, std::string_view name, const Location& where);
+  void store_masked(const Array& to, const Array& mask, const MixedOperand& x, std::string_view name,
+                    const Location& where);
   Array cast(const Array& a, DType dtype, const Location& where);
   Array reshape(const Array& a, const Shape& shape, const Location& where);
   Array transpose(const Array& a, const int* axes, const Location& where);
@@ -133,6 +161,11 @@ class Tracing {
   Array reduce(const Reduction& reduction, const Array& a, const Location& where);
   /// Checks that no extent of a new array is negative, or known too late.
   void check_extents(DType dtype, const ir::NodeId* extents, int rank, const Location& where);
+  /// Checks that both have one extent along an axis, that an axis has extent 1, that it falls into equal parts.
+  void check_same_extent(const char* name, const Array& a, const Array& b, int axis, const Location& where);
+  void check_one(const Array& a, int axis, const Location& where);
+  void check_parts(const Array& a, int axis, int parts, const Location& where);
+  Array matmul(const Array& a, const Array& b, const Location& where);
   /// Checks that both arrays of a dot have as many elements.
   void check_dot(const Array& a, const Array& b, const Location& where);
   void swap(Array& a, Array& b, const Location& where);
@@ -177,12 +210,23 @@ class Tracing {
     std::uint32_t scope;
     std::vector<ir::NodeId> indices;
     int rank;  // of the array it is an element of, for messages
+    std::uint8_t from_end;
     bool read_only;
   };
   // A loop over an array's elements, opened by an array operation.
   struct ElementLoop {
     ir::LoopId loop;
     ir::NodeId indices[max_rank];
+  };
+
+  // What a(indices) picks from what, and the shape of that.
+  struct Picking {
+    Symbol base, indices[max_rank];
+    int axes[max_rank] = {}, count = 0;       // the axes that are indexed
+    int kept[max_rank] = {}, kept_count = 0;  // and the others
+    ir::NodeId index_extents[max_rank] = {}, extents[max_rank] = {};
+    int index_rank = 0, rank = 0, first = 0;  // where the indices' axes are in the result
+    int place_of_kept(int k) const { return k < first ? k : k + index_rank; }
   };
 
   // What an array multiplied here was made from. Its sums become fma where `contract` asks for it, in the scope it was
@@ -194,6 +238,14 @@ class Tracing {
     bool reads(const ir::Program& program, ir::RootId root) const;
   };
 
+  /// Whether a prange is around.
+  bool in_prange() const;
+  /// The view of a root that is the whole root.
+  Symbol whole(ir::RootId root);
+  Symbol target_of(const ElementAccess& access);
+  ir::NodeId update_operand(const Symbol& s, ir::Op op, const Value& x, std::string_view name, const Location& where);
+  ir::Statement& emit_update(const ElementAccess& access, ir::Op op, ir::NodeId value, const Location& where);
+  std::uint32_t declare(ir::Variable variable, const Location& where);
   ir::Block& block() { return program_.blocks[scopes_.back().block]; }
   ir::Statement& emit(ir::Statement::Kind kind, const Location& where);
   void open_scope(Scope::Kind kind, ir::BlockId block, ir::LoopId loop, const Location& where);
@@ -203,11 +255,20 @@ class Tracing {
   void close_elements() { scopes_.pop_back(); }
   /// Index of each axis of the root for an element of the view.
   void root_indices(const Symbol& s, const ir::NodeId* indices, ir::NodeId* out);
+  /// The axes of the root (bit k: axis k) whose index is one from the end of a view's axes `from_end`.
+  std::uint8_t root_axes_from_end(const Symbol& s, unsigned from_end);
+  bool is_whole_axis(const Symbol& s, int root_axis);
   /// The element of `s` that a loop over broadcast `rank` axes is at.
   ir::NodeId load_broadcast(const Symbol& s, const ElementLoop& loop, const ir::NodeId* extents, int rank,
                             const Location& where);
   /// Whether the view is a whole root whose elements lie one after the other; asks the facts of a parameter.
   bool is_contiguous(const Symbol& s);
+  ir::NodeId as_index(ir::NodeId element);
+  void check_picking(const Symbol& base, const Symbol& index, int axis, const Location& where);
+  Picking pick(const Picked& picked, std::string_view name, const Location& where);
+  void picked_indices(const Picking& p, const ElementLoop& loop, ir::NodeId* out, const Location& where);
+  ElementLoop open_turns(ir::NodeId extent, const Location& where);
+  Array read_before(const Array& a, const Symbol& target, const Location& where);
   ir::Message reshape_message(const Symbol& from, const ir::NodeId* extents, int rank, const Location& where);
   ir::RootId base(ir::RootId root) const;
   /// Whether a number depends on what the iterations of a prange around read from arrays or Vars.

@@ -1,4 +1,4 @@
-// Tracing: arrays as views of roots: elements, slices, other shapes.
+// Tracing: arrays as views of roots: slices, other shapes.
 #include "core/access.h"
 #include "core/apply.h"
 #include "core/array_errors.h"
@@ -47,24 +47,20 @@ Array Tracing::make(const Symbol& symbol, const Location& where) {
                              symbol.read_only, where);
 }
 
-namespace {
-
 // The view of a root that is the whole root.
-Symbol whole(ir::Builder& build, RootId root) {
-  const ir::Root& r = build.program().roots[root];
+Symbol Tracing::whole(RootId root) {
+  const ir::Root& r = program_.roots[root];
   Symbol s;
   s.root = root;
   s.dtype = r.dtype;
   s.rank = r.rank;
   s.read_only = r.read_only;
   for (int axis = 0; axis < r.rank; ++axis) {
-    s.extents[axis] = build.extent(root, static_cast<std::uint32_t>(axis));
-    s.maps[axis] = {build.integer(0), axis, build.integer(1)};
+    s.extents[axis] = build_.extent(root, static_cast<std::uint32_t>(axis));
+    s.maps[axis] = {build_.integer(0), axis, build_.integer(1)};
   }
   return s;
 }
-
-}  // namespace
 
 Array Tracing::parameter(std::uint32_t argument, DType dtype, int rank, bool read_only, const Location& where) {
   ir::Root root;
@@ -81,7 +77,7 @@ Array Tracing::parameter(std::uint32_t argument, DType dtype, int rank, bool rea
     const NodeId extent = build_.extent(id, static_cast<std::uint32_t>(axis));
     program_.roots[id].extents[axis] = extent;
   }
-  return make(whole(build_, id), where);
+  return make(whole(id), where);
 }
 
 Array Tracing::allocate(DType dtype, const NodeId* extents, int rank, const Location& where) {
@@ -96,7 +92,7 @@ Array Tracing::allocate(DType dtype, const NodeId* extents, int rank, const Loca
   const auto id = static_cast<RootId>(program_.roots.size());
   program_.roots.push_back(root);
   emit(Statement::Kind::allocate, where).target = id;
-  return make(whole(build_, id), where);
+  return make(whole(id), where);
 }
 
 RootId Tracing::base(RootId root) const {
@@ -108,149 +104,6 @@ NodeId Tracing::element_count(const Symbol& s) {
   NodeId n = build_.integer(1);
   for (int axis = 0; axis < s.rank; ++axis) n = build_.mul(n, s.extents[axis]);
   return n;
-}
-
-// ---- Elements -------------------------------------------------------------------------------------------------------
-
-void Tracing::root_indices(const Symbol& s, const NodeId* indices, NodeId* out) {
-  for (int axis = 0; axis < program_.roots[s.root].rank; ++axis) {
-    const AxisMap& map = s.maps[axis];
-    out[axis] = map.axis < 0 ? map.base : build_.add(map.base, build_.mul(map.step, indices[map.axis]));
-  }
-}
-
-Value Tracing::load(const Symbol& s, const NodeId* indices, const Location& where) {
-  NodeId at[max_rank];
-  build_.at(location(where));
-  root_indices(s, indices, at);
-  ir::Node n;
-  n.op = ir::Op::load;
-  n.type = {s.dtype, Strength::strong};
-  n.id = s.root;
-  n.axis = static_cast<std::uint32_t>(program_.indices.size());
-  n.count = program_.roots[s.root].rank;
-  n.location = location(where);
-  program_.indices.insert(program_.indices.end(), at, at + n.count);
-  const NodeId node = program_.append(n);
-  emit(Statement::Kind::evaluate, where).value = node;
-  return value_of(node);
-}
-
-void Tracing::written(const Symbol& s, std::string_view operation, const Location& where) {
-  if (s.read_only)
-    throw UsageError(text("'", operation, "' writes into a read-only array (", s.dtype, " array of rank ", s.rank,
-                          "); copy() it first"),
-                     where);
-  const RootId target = base(s.root);
-  std::erase_if(products_,
-                [&](const Product& p) { return base(symbols_[p.symbol].root) == target || p.reads(program_, target); });
-  if (program_.roots[target].kind != ir::Root::Kind::parameter) return;
-  const std::uint32_t argument = program_.roots[target].argument;
-  for (ir::Root& other : program_.roots) {
-    if (other.kind != ir::Root::Kind::parameter || other.argument == argument) continue;
-    if (facts_.overlap(static_cast<int>(std::min(argument, other.argument)),
-                       static_cast<int>(std::max(argument, other.argument)))) {
-      other.may_overlap = true;
-      program_.roots[target].may_overlap = true;
-    }
-  }
-}
-
-void Tracing::store(const Symbol& s, const NodeId* indices, NodeId value, const Location& where) {
-  written(s, "=", where);
-  NodeId at[max_rank];
-  build_.at(location(where));
-  root_indices(s, indices, at);
-  const auto first = static_cast<std::uint32_t>(program_.indices.size());
-  const std::uint32_t count = program_.roots[s.root].rank;
-  program_.indices.insert(program_.indices.end(), at, at + count);
-  Statement& st = emit(Statement::Kind::store, where);
-  st.target = s.root;
-  st.value = value;
-  st.first_index = first;
-  st.index_count = count;
-}
-
-Element Tracing::element(const Array& a, const Operand* const* operands, int count, const Location& where) {
-  const Symbol s = symbol_of(a, where);
-  if (count != s.rank) throw wrong_index_count(a, count, where);
-  NodeId indices[max_rank];
-  for (int k = 0; k < count; ++k) {
-    indices[k] = integer_of(operands[k]->value, "an index", operands[k]->where, &a);
-    // Only literal indices count from the end: a run-time test in every access would cost more than it gives.
-    if (const auto known = build_.constant_value(indices[k]); known && *known < 0)
-      indices[k] = build_.add(s.extents[k], indices[k]);
-  }
-  const Value v = load(s, indices, where);
-  ElementAccess access{s.root, scopes_.back().id, {}, s.rank, s.read_only};
-  const ir::Node& n = program_[Access::node(v)];
-  access.indices.assign(program_.indices.begin() + n.axis, program_.indices.begin() + n.axis + n.count);
-  elements_.push_back(std::move(access));
-  return Access::make_element(v, s.dtype, s.read_only, nullptr, static_cast<std::uint32_t>(elements_.size() - 1));
-}
-
-void Tracing::store_element(std::uint32_t element, std::string_view operation, const Value& x, const Location& where) {
-  const ElementAccess access = elements_[element];
-  Symbol s = whole(build_, access.root);
-  s.rank = access.rank;
-  s.read_only = access.read_only;
-  written(s, operation, where);
-  check_fits(x, s.dtype, operation, text(s.dtype, " array of rank ", s.rank), where);
-  const NodeId value = converted(x, s.dtype, where);
-  const auto first = static_cast<std::uint32_t>(program_.indices.size());
-  program_.indices.insert(program_.indices.end(), access.indices.begin(), access.indices.end());
-  Statement& st = emit(Statement::Kind::store, where);
-  st.target = access.root;
-  st.value = value;
-  st.first_index = first;
-  st.index_count = static_cast<std::uint32_t>(access.indices.size());
-}
-
-void Tracing::update_element(std::uint32_t element, ir::Op op, const Value& x, const Location& where) {
-  const ElementAccess access = elements_[element];
-  const DType dtype = program_.roots[access.root].dtype;
-  bool in_parallel = false;
-  for (const Scope& scope : scopes_) in_parallel |= scope.kind == Scope::Kind::parallel;
-  // x -= y adds -y, which is the same number, so that it is an update that never races too.
-  const bool adds_negative = op == ir::Op::subtract;
-  const bool can_update = adds_negative || op == ir::Op::add || op == ir::Op::multiply || op == ir::Op::minimum ||
-                          op == ir::Op::maximum || op == ir::Op::bit_and || op == ir::Op::bit_or ||
-                          op == ir::Op::bit_xor;
-  Symbol s = whole(build_, access.root);
-  s.rank = access.rank;
-  s.read_only = access.read_only;
-  const std::string name = update_name(op);
-  const Operand both[2] = {Operand(Access::make({dtype, Strength::strong}, {}), where), Operand(x, where)};
-  const auto is_read = [&](NodeId index) { return is_read_in_prange(index); };
-  if (in_parallel && !can_update && std::any_of(access.indices.begin(), access.indices.end(), is_read))
-    throw UsageError(text("'", name, "' of an element of ", dtype, " array of rank ", s.rank,
-                          " inside prange, at an index that the iteration reads: others may update the same element at "
-                          "the same time; use range, or +=, -=, *=, .min or .max, which never race"),
-                     where);
-  if (!in_parallel || !can_update) {
-    const Operand operands[2] = {Operand(load(s, access.indices.data(), where), where), both[1]};
-    return store_element(element, name, apply(op, operands, 2, name), where);
-  }
-  Type in[2] = {{dtype, Strength::strong}, Access::type(x)};
-  ir::OpTypes types{};
-  std::string_view reason;
-  if (!ir::infer(op, in, 2, types, reason) || types.result.dtype != dtype)
-    throw DTypeError(text("'", name, "' of an element of ", dtype, " array of rank ", s.rank, " and ", in[1].dtype,
-                          " scalar", reason.empty() ? text(" would not stay ", dtype) : text(": ", reason),
-                          "; cast the right side, as in ", dtype, "(x)"),
-                     where);
-  written(s, name, where);
-  check_fits(x, dtype, name, text(dtype, " array of rank ", s.rank), where);
-  NodeId value = converted(x, dtype, where);
-  if (adds_negative) value = build_.node(ir::Op::negative, {dtype, Strength::strong}, {value});
-  const auto first = static_cast<std::uint32_t>(program_.indices.size());
-  program_.indices.insert(program_.indices.end(), access.indices.begin(), access.indices.end());
-  Statement& st = emit(Statement::Kind::update, where);
-  st.target = access.root;
-  st.op = adds_negative ? ir::Op::add : op;
-  st.value = value;
-  st.first_index = first;
-  st.index_count = static_cast<std::uint32_t>(access.indices.size());
 }
 
 // ---- Views ----------------------------------------------------------------------------------------------------------
@@ -349,6 +202,7 @@ Array Tracing::view(const Array& a, const IndexItem* const* items, int count) {
       case IndexItem::Kind::rest:
         for (int n = from.rank - named; n > 0; --n) keep(build_.integer(0), from.extents[axis], 1);
         break;
+      case IndexItem::Kind::array: throw too_many_index_arrays(a, item.where);
       case IndexItem::Kind::slice: {
         const Bounds b = slice_bounds(*this, a, from.extents[axis], item);
         keep(b.first, b.extent, b.step);
@@ -356,9 +210,12 @@ Array Tracing::view(const Array& a, const IndexItem* const* items, int count) {
       }
       case IndexItem::Kind::scalar: {
         NodeId index = integer_of(item.item.lo.value, "an index", item.where, &a);
-        if (const auto known = build_.constant_value(index); known && *known < 0)
-          index = build_.add(from.extents[axis], index);
+        const auto known = build_.constant_value(index);
+        const bool from_end = known && *known < 0;
+        if (from_end) index = build_.add(from.extents[axis], index);
         remap(build_, s, from, axis, index, build_.integer(0), -1);
+        for (int r = 0; r < program_.roots[s.root].rank; ++r)
+          if (from.maps[r].axis == axis) s.maps[r].from_end = from_end && is_whole_axis(from, r);
         ++axis;
         break;
       }
@@ -511,7 +368,7 @@ Array Tracing::reshape(const Array& a, const Shape& shape, const Location& where
   if (alias.rank > 0) alias.unit_strides = static_cast<std::uint8_t>(1u << (alias.rank - 1));
   for (int k = 0; k < shape.rank(); ++k) alias.extents[k] = extents[k];
   program_.roots.push_back(alias);
-  return make(whole(build_, static_cast<RootId>(program_.roots.size() - 1)), where);
+  return make(whole(static_cast<RootId>(program_.roots.size() - 1)), where);
 }
 
 void Tracing::check_dot(const Array& a, const Array& b, const Location& where) {

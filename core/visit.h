@@ -44,6 +44,7 @@ void for_each_use(const Program& program, const Statement& statement, F&& f) {
   using enum Statement::Kind;
   if (statement.value != none && statement.kind != evaluate) f(statement.value);
   if (statement.condition != none) f(statement.condition);
+  if (statement.expected != none) f(statement.expected);
   if (statement.kind == store || statement.kind == update) {
     for (std::uint32_t k = 0; k < statement.index_count; ++k) f(program.indices[statement.first_index + k]);
   }

@@ -52,7 +52,8 @@ Generator::Generator(const ir::Program& program, const Target& target, llvm::Mod
       extents_(program.roots.size() * max_rank),
       per_thread_(program.roots.size()),
       layouts_(program.array_arguments),
-      variables_(program.variables.size()) {
+      variables_(program.variables.size()),
+      copies_(program.roots.size()) {
   std::uint32_t dimensions = 0;
   for (const ir::Loop& loop : program.loops) {
     index_base_.push_back(dimensions);

@@ -69,9 +69,10 @@ struct Lanes {
   ir::LoopId loop = ir::none;
   const Varying* varying = nullptr;
   int width = 0;
-  int bits = 32;                // of a mask's element: the widest computed type's
-  int level = 0;                // the scope around: values for all lanes are made there at the earliest
-  llvm::Value* mask = nullptr;  // active lanes, all ones or zero; null: all
+  int bits = 32;                 // of a mask's element: the widest computed type's
+  int level = 0;                 // the scope around: values for all lanes are made there at the earliest
+  llvm::Value* mask = nullptr;   // active lanes, all ones or zero; null: all
+  llvm::Value* whole = nullptr;  // those that have an iteration
 };
 
 /// An outlined body of a distributed loop; the entry function is one too, with nothing around it.
@@ -84,6 +85,15 @@ struct FunctionContext {
   int level = 0;                // its first scope
   std::vector<llvm::Value*> captured;
   std::map<llvm::Value*, llvm::Value*> inside;
+};
+
+/// The threads' copies of a root that a distributed loop counts in, while that is generated.
+struct Copies {
+  llvm::Value *base = nullptr, *distance = nullptr;  // of the first, and bytes from one to the next: the root and 0
+                                                     // where there are none
+  llvm::Value* plain = nullptr;                      // whether no two threads have one
+  llvm::Value* wanted = nullptr;                     // whether there are copies
+  llvm::Value *threads = nullptr, *elements = nullptr;
 };
 
 /// A memory access in lanes.
@@ -128,9 +138,11 @@ class Generator {
   Slot stride(ir::RootId root, int axis);
   Slot extent(ir::RootId root, int axis);
   bool unit_axis(ir::RootId root, int axis) const;
+  Value* extent_of(ir::RootId root, int axis);
   Value* bytes_of(ir::RootId root);
   Value* call_allocate(std::size_t service, std::uint32_t root, Value* bytes);
   void allocate(const ir::Statement& statement);
+  void allocate_in_lanes(const ir::Statement& statement);
   void allocate_per_thread(ir::BlockId block);
   bool fits_on_stack(ir::RootId root) const;
   bool is_known(ir::NodeId id) const;
@@ -232,9 +244,10 @@ class Generator {
   Value* fold_step(ir::Op op, DType dtype, Value* a, Value* b);  // a reduction's
   Value* each_lane(Value* const* x, int arity, const std::function<Value*(Value* const*)>& body);
 
-  // codegen_memory.cpp: loads, stores, updates
+  // codegen_memory.cpp: loads, stores
   Slot address_slot(ir::RootId root, bool flat, std::uint32_t first, std::uint32_t count, bool linear_only);
   Access access(ir::RootId root, bool flat, std::uint32_t first, std::uint32_t count);
+  Access local_access(ir::RootId root, bool flat, std::uint32_t first, std::uint32_t count);
   void load(ir::NodeId id);
   Value* load_lanes(ir::NodeId id);
   Value* load_scalar(ir::NodeId id, Value* condition);
@@ -244,11 +257,6 @@ class Generator {
   Value* lane_data(ir::NodeId id);
   void store(const ir::Statement& statement);
   void store_lanes(const ir::Statement& statement);
-  void update(const ir::Statement& statement);
-  void update_address(const ir::Statement& statement, Value* address, Value* value, bool atomic);
-  void update_lanes(const ir::Statement& statement);
-  void for_each_active_lane(const std::function<void(Value* lane)>& body);
-  bool own_element(const ir::Statement& statement) const;
   llvm::Align alignment(DType dtype) const;
 
   // codegen_checks.cpp: guards, and indices that are compared where they are used
@@ -261,6 +269,19 @@ class Generator {
   void stop_behind_failure(Value* position);
   void return_failure();
   bool may_fail(ir::BlockId block) const;
+  // codegen_updates.cpp: updates of elements
+  void update(const ir::Statement& statement);
+  void update_lanes(const ir::Statement& statement);
+  void as_shared(const ir::Statement& statement, const std::function<void(bool atomic)>& emit);
+  Value* updated(const ir::Statement& statement, Value* old, Value* number, Value* expected);
+  Value* update_element(const ir::Statement& statement, Value* address, Value* number, Value* expected, bool atomic);
+  Value* update_parts(const ir::Statement& statement, Value* address, Value* number);
+  void for_each_active_lane(const std::function<void(Value* lane)>& body);
+  void find_copied(ir::BlockId block, std::vector<const ir::Statement*>& found) const;
+  std::vector<const ir::Statement*> make_copies(const ir::Statement& loop, Value* items);
+  void fill_copies(const ir::Statement& statement, Value* memory, Value* bytes);
+  void use_copies(const std::vector<const ir::Statement*>& copied);
+  void join_copies(const std::vector<const ir::Statement*>& copied);
 
   // codegen_statements.cpp: blocks, variables, control flow, masks
   void statements(ir::BlockId block);
@@ -285,6 +306,8 @@ class Generator {
   void loop(const ir::Statement& statement);
   void sequential_loop(const ir::Statement& statement);
   void sequential_lanes(const ir::Statement& statement);
+  bool is_unrolled(const ir::Statement& statement) const;
+  void unrolled(const ir::Statement& statement, std::size_t dimension);
   void parallel_loop(const ir::Statement& statement);
   void lanes_loop(const ir::Statement& statement, const Varying& varying, const std::vector<Value*>& trips);
   void distributed(const ir::Statement& statement, const Varying* varying, const std::vector<Value*>& trips,
@@ -408,8 +431,9 @@ class Generator {
   Lanes* lanes_ = nullptr;
   std::vector<const ir::Statement*> streamed_;  // stores that bypass the cache, in code where they are aligned
   llvm::Align streamed_alignment_;
-  std::vector<ir::LoopId> parallel_;  // parallel loops being generated
   Value* position_ = nullptr;  // the iteration of a distributed loop, as `fail` is told it; null: the lanes' first
+  std::vector<ir::LoopId> parallel_;  // parallel loops being generated
+  std::vector<Copies> copies_;        // by root
   std::vector<ir::VariableId> lane_variables_;
   std::vector<Turn> turns_;
   std::vector<std::vector<Reduction>*> reductions_;  // of the loops being generated

@@ -21,14 +21,23 @@ constexpr std::uint64_t thread_alignment = 128;
 
 }  // namespace
 
+// 0 where it is negative.
+Value* Generator::extent_of(ir::RootId id, int axis) {
+  const Root& root = program_.roots[id];
+  if (root.kind != Root::Kind::parameter)
+    return builder_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, scalar(root.extents[axis]), builder_.getInt64(0));
+  const auto field = static_cast<unsigned>(offsetof(detail::Layout, extents)) + 8 * static_cast<unsigned>(axis);
+  return builder_.CreateLoad(
+      i64_, builder_.CreateConstInBoundsGEP1_64(i8_, here(layout_of(root.argument).value), field), "extent");
+}
+
 // The size of a root's memory; the greatest number, which no memory has, where it is even larger.
 Value* Generator::bytes_of(ir::RootId id) {
   const Root& root = program_.roots[id];
   Value* bytes = builder_.getInt64(root.dtype.size());
   Value* overflow = builder_.getFalse();
   for (int axis = 0; axis < root.rank; ++axis) {
-    Value* extent =
-        builder_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, scalar(root.extents[axis]), builder_.getInt64(0));
+    Value* extent = extent_of(id, axis);
     Value* pair = builder_.CreateIntrinsic(llvm::Intrinsic::smul_with_overflow, {i64_}, {bytes, extent});
     bytes = builder_.CreateExtractValue(pair, 0);
     overflow = builder_.CreateOr(overflow, builder_.CreateExtractValue(pair, 1));
@@ -96,13 +105,26 @@ void Generator::allocate_per_thread(ir::BlockId block) {
   }
 }
 
+// One array for each lane, of every element the lanes' values side by side.
+void Generator::allocate_in_lanes(const Statement& s) {
+  const Root& root = program_.roots[s.target];
+  if (!fits_on_stack(s.target) || swap_class_[s.target] != ir::none)
+    refuse(text("a new ", root.dtype, " array of rank ", int{root.rank},
+                " in the vector lanes of a prange must be small: make it before the loop, with an axis more"),
+           s.location);
+  std::uint64_t elements = 1;
+  for (int axis = 0; axis < root.rank; ++axis)
+    elements *= static_cast<std::uint64_t>(std::max<std::int64_t>(program_[root.extents[axis]].number.i, 0));
+  auto* lanes = llvm::FixedVectorType::get(memory_type(root.dtype), static_cast<unsigned>(lanes_->width));
+  Value* memory = alloca_at_entry(llvm::ArrayType::get(lanes, std::max<std::uint64_t>(elements, 1)), "local");
+  llvm::cast<llvm::AllocaInst>(memory)->setAlignment(llvm::Align(64));
+  define(pointers_[s.target], memory, level());
+}
+
 void Generator::allocate(const Statement& s) {
   const Root& root = program_.roots[s.target];
   Value* memory = nullptr;
-  if (lanes_ != nullptr)
-    refuse(text("a new ", root.dtype, " array of rank ", int{root.rank},
-                " in the vector lanes of a prange is not compiled yet: make it before the loop, with an axis more"),
-           s.location);
+  if (lanes_ != nullptr) return allocate_in_lanes(s);
   if (body_ == nullptr) {
     Value* bytes = bytes_of(s.target);
     // What a swap may have given to another root is not free in the next turn.

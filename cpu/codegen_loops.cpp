@@ -135,8 +135,7 @@ bool Generator::has_allocate(BlockId block) const {
 
 bool Generator::runs_in_lanes(const Statement& s) const {
   const Role role = program_.loops[s.target].role;
-  if (has_allocate(s.body)) return false;  // an iteration's own array is one, not one per lane
-  return role == Role::lanes || (role == Role::sequential && !has_parallel(s.body));
+  return role == Role::lanes || (role == Role::sequential && !has_parallel(s.body) && !has_allocate(s.body));
 }
 
 int Generator::native_lanes(const Varying& varying, int vector_bits) const {
@@ -168,9 +167,45 @@ std::vector<Reduction> Generator::reductions_of(const Statement& s) const {
 
 // ---- sequential loops -----------------------------------------------------------------------------------------------
 
+// A few turns over the elements of the lanes' own arrays are written out: indexed by constants these become registers.
+bool Generator::is_unrolled(const Statement& s) const {
+  constexpr std::int64_t most_turns = 8;
+  if (lanes_ == nullptr || lanes_->varying->escapes(s.body)) return false;
+  std::int64_t turns = 1;
+  for (const ir::LoopDimension& d : program_.loops[s.target].dimensions) {
+    if (!program_.is_constant(d.begin) || !program_.is_constant(d.end) || !program_.is_constant(d.step)) return false;
+    if (program_[d.begin].number.i != 0 || program_[d.step].number.i != 1) return false;
+    turns *= std::clamp<std::int64_t>(program_[d.end].number.i, 0, most_turns + 1);
+    if (turns > most_turns) return false;
+  }
+  bool touches = false;
+  for (const Statement& each : program_.blocks[s.body].statements) {
+    if (each.kind == Kind::loop || each.kind == Kind::while_ || each.kind == Kind::branch) return false;
+    if (each.kind == Kind::store || each.kind == Kind::update) touches |= lanes_->varying->local(each.target);
+    if (each.kind == Kind::evaluate && program_[each.value].op == ir::Op::load)
+      touches |= lanes_->varying->local(program_[each.value].id);
+  }
+  return touches;
+}
+
+void Generator::unrolled(const Statement& s, std::size_t dimension) {
+  const ir::Loop& l = program_.loops[s.target];
+  if (dimension == l.dimensions.size()) return statements(s.body);
+  for (std::int64_t k = 0; k < program_[l.dimensions[dimension].end].number.i; ++k) {
+    Block* turn = new_block("turn");
+    builder_.CreateBr(turn);
+    push_scope(false, s.body);
+    builder_.SetInsertPoint(turn);
+    set_index(s.target, static_cast<std::uint32_t>(dimension), builder_.getInt64(static_cast<std::uint64_t>(k)));
+    unrolled(s, dimension + 1);
+    pop_scope();
+  }
+}
+
 void Generator::sequential_loop(const Statement& s) {
   const ir::Loop& l = program_.loops[s.target];
   std::vector<Reduction> found = reductions_of(s);
+  if (found.empty() && is_unrolled(s)) return unrolled(s, 0);
   if (l.dimensions.size() != 1) {
     if (!found.empty() || l.has_break)
       refuse(
@@ -399,6 +434,7 @@ std::vector<const Statement*> Generator::streamed_stores(const Statement& loop, 
 // Whether neighbouring iterations of the lanes store to neighbouring elements.
 bool Generator::fills_vectors(const Statement& s, const Varying& varying) const {
   int moving = 0;
+  if (varying.local(s.target)) return false;
   for (std::uint32_t k = 0; k < s.index_count; ++k) {
     const auto coefficient = varying.lane_coefficient(program_.indices[s.first_index + k]);
     if (coefficient == 0) continue;
@@ -463,7 +499,7 @@ void Generator::lane_body(const Statement& s, const Varying& varying, Value* k, 
         builder_.CreateICmpSLT(iota(element, width), builder_.CreateVectorSplat(static_cast<unsigned>(width), count));
     lanes.mask = builder_.CreateSExt(inside, mask_type());
   }
-  Value* whole_mask = lanes.mask;
+  Value* whole_mask = lanes.whole = lanes.mask;
   const auto dimension = static_cast<std::uint32_t>(program_.loops[s.target].dimensions.size() - 1);
   set_index(s.target, dimension, k);
   if (!body) begin_terms(*reductions_.back(), true);
@@ -508,6 +544,7 @@ void Generator::distributed(const Statement& s, const Varying* varying, const st
     Value* tiles = units_of(trips.back(), tile_elements);
     count = builder_.CreateMul(product(trips, trips.size() - 1), tiles);
   }
+  const std::vector<const Statement*> copied = make_copies(s, items);
   auto* type = llvm::FunctionType::get(void_, {pointer_, pointer_, i64_, i64_, i32_}, false);
   llvm::Function* function = llvm::Function::Create(type, llvm::Function::InternalLinkage, "loop", module_);
   const auto before = builder_.saveIP();
@@ -518,6 +555,7 @@ void Generator::distributed(const Statement& s, const Varying* varying, const st
   body_ = &body;
   std::vector<Turn> turns;
   turns.swap(turns_);
+  use_copies(copied);
   run_units(s, varying, trips, found, function->getArg(2), function->getArg(3));
   position_ = nullptr;
   end_streaming(s);
@@ -529,6 +567,7 @@ void Generator::distributed(const Statement& s, const Varying* varying, const st
   builder_.SetInsertPoint(before.getBlock());
   call_body(s, body, count, items);
   if (may_fail(s.body)) return_failure();
+  join_copies(copied);
   fold_partials(found, items, terms);
 }
 

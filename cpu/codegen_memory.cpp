@@ -1,4 +1,4 @@
-// Addresses, loads, stores and updates.
+// Addresses, loads and stores.
 #include "cpu/codegen.h"
 
 #include "core/error_text.h"
@@ -48,6 +48,35 @@ Slot Generator::address_slot(RootId root, bool flat, std::uint32_t first, std::u
   return address;
 }
 
+// An array of which each lane has its own: of every element the lanes' values side by side.
+Access Generator::local_access(RootId root, bool flat, std::uint32_t first, std::uint32_t count) {
+  const auto width = static_cast<unsigned>(lanes_->width);
+  Type* element = memory_type(program_.roots[root].dtype);
+  Value *same = builder_.getInt64(0), *different = nullptr;
+  for (std::uint32_t k = 0; k < count; ++k) {
+    const NodeId id = program_.indices[first + k];
+    Value* step = flat ? builder_.getInt64(1) : here(stride(root, static_cast<int>(k)).value);
+    if (!varies(id)) {
+      same = builder_.CreateAdd(same, builder_.CreateMul(scalar(id), step));
+      continue;
+    }
+    Value* steps = builder_.CreateMul(lane_data(id), builder_.CreateVectorSplat(width, step));
+    different = different == nullptr ? steps : builder_.CreateAdd(different, steps);
+  }
+  Access result;
+  Value* base = here(pointer(root).value);
+  if (different == nullptr) {
+    result.kind = Access::Kind::unit;
+    result.address = builder_.CreateGEP(element, base, builder_.CreateMul(same, builder_.getInt64(width)));
+    return result;
+  }
+  Value* elements = builder_.CreateAdd(different, builder_.CreateVectorSplat(width, same));
+  elements = builder_.CreateMul(elements, builder_.CreateVectorSplat(width, builder_.getInt64(width)));
+  result.kind = Access::Kind::scattered;
+  result.address = builder_.CreateGEP(element, base, builder_.CreateAdd(elements, iota(i64_, lanes_->width)));
+  return result;
+}
+
 Access Generator::access(RootId root, bool flat, std::uint32_t first, std::uint32_t count) {
   const ir::Root& r = program_.roots[root];
   if (r.kind == ir::Root::Kind::alias &&
@@ -56,6 +85,7 @@ Access Generator::access(RootId root, bool flat, std::uint32_t first, std::uint3
                 " whose shape differs between the iterations of a prange is not compiled yet: use range, or index the "
                 "array as it is"),
            r.location);
+  if (lanes_->varying->local(root)) return local_access(root, flat, first, count);
   Access result;
   bool linear = true;
   int moving = 0;
@@ -161,6 +191,8 @@ llvm::Value* Generator::load_lanes(NodeId id) {
     if (mask == nullptr) return spread;
     return choose(mask, spread, llvm::Constant::getNullValue(spread->getType()));
   }
+  // The lanes' own arrays are there for all lanes.
+  if (lanes_->varying->local(node.id) && where.kind == Access::Kind::unit && mask == lanes_->whole) mask = nullptr;
   return from_memory(load_access(node.id, where, mask), dtype);
 }
 
@@ -213,7 +245,9 @@ void Generator::store_lanes(const Statement& s) {
   }
   Value* stored = to_memory(lane_data(s.value), dtype);
   const bool streamed = std::find(streamed_.begin(), streamed_.end(), &s) != streamed_.end();
-  if (!streamed || lanes_->mask != nullptr) return store_access(s.target, where, stored, lanes_->mask);
+  const bool fills_own = lanes_->varying->local(s.target) && where.kind == Access::Kind::unit;
+  Value* mask = fills_own && lanes_->mask == lanes_->whole ? nullptr : lanes_->mask;
+  if (!streamed || mask != nullptr) return store_access(s.target, where, stored, mask);
   if (dtype.is_complex()) stored = pairs_of_parts(stored);
   llvm::StoreInst* past_the_cache = builder_.CreateAlignedStore(stored, where.address, streamed_alignment_);
   past_the_cache->setMetadata(llvm::LLVMContext::MD_nontemporal,
@@ -244,146 +278,6 @@ void Generator::store_access(RootId root, const Access& a, Value* value, Value* 
                                                mask != nullptr ? truth(mask) : nullptr);
   }
   annotate(instruction, root);
-}
-
-// ---- updates --------------------------------------------------------------------------------------------------------
-
-// Whether each iteration of the parallel loops around has an element of its own: every one of their indices stands
-// alone in some axis.
-bool Generator::own_element(const Statement& s) const {
-  for (const ir::LoopId loop : parallel_) {
-    for (std::uint32_t dimension = 0; dimension < program_.loops[loop].dimensions.size(); ++dimension) {
-      bool found = false;
-      for (std::uint32_t k = 0; k < s.index_count && !found; ++k) {
-        NodeId id = program_.indices[s.first_index + k];
-        while (program_[id].op == Op::add || program_[id].op == Op::subtract) {
-          const Node& sum = program_[id];
-          if (program_.is_constant(sum.operands[1]))
-            id = sum.operands[0];
-          else if (program_.is_constant(sum.operands[0]))
-            id = sum.operands[1];
-          else
-            break;
-        }
-        found = program_[id].op == Op::index && program_[id].id == loop && program_[id].axis == dimension;
-      }
-      if (!found) return false;
-    }
-  }
-  return true;
-}
-
-void Generator::update(const Statement& s) {
-  check_indices(s.target, s.checked, s.first_index, s.location, lanes_ != nullptr ? lanes_->mask : nullptr);
-  if (lanes_ != nullptr) return update_lanes(s);
-  Value* number = scalar(s.value);
-  Value* address = here(address_slot(s.target, s.flat, s.first_index, s.index_count, false).value);
-  update_address(s, address, number, body_ != nullptr && !own_element(s));
-}
-
-void Generator::update_address(const Statement& s, Value* address, Value* number, bool atomic) {
-  const DType dtype = program_.roots[s.target].dtype;
-  Type* element = memory_type(dtype);
-  if (!atomic) {
-    Value* old = from_memory(builder_.CreateAlignedLoad(element, address, alignment(dtype)), dtype);
-    builder_.CreateAlignedStore(to_memory(combine(s.op, dtype, old, number), dtype), address, alignment(dtype));
-    return;
-  }
-  using Operation = llvm::AtomicRMWInst::BinOp;
-  const bool is_signed = dtype.kind() == TypeKind::signed_integer;
-  Operation operation = Operation::BAD_BINOP;
-  if (dtype.is_integer()) {
-    switch (s.op) {
-      case Op::add: operation = Operation::Add; break;
-      case Op::bit_and: operation = Operation::And; break;
-      case Op::bit_or: operation = Operation::Or; break;
-      case Op::bit_xor: operation = Operation::Xor; break;
-      case Op::minimum: operation = is_signed ? Operation::Min : Operation::UMin; break;
-      case Op::maximum: operation = is_signed ? Operation::Max : Operation::UMax; break;
-      default: break;
-    }
-  }
-  constexpr auto order = llvm::AtomicOrdering::Monotonic;
-  if (dtype == c128 && s.op == Op::add) {
-    for (unsigned which : {0u, 1u})
-      builder_.CreateAtomicRMW(Operation::FAdd, part_addresses(dtype, address, which), part(number, which),
-                               alignment(dtype), order);
-    return;
-  }
-  if (dtype == c128)
-    refuse(text("'",
-                s.op == Op::multiply  ? "*="
-                : s.op == Op::minimum ? ".min"
-                                      : ".max",
-                "' of an element of ", dtype, " array of rank ", int{program_.roots[s.target].rank},
-                " at an index that iterations of a prange may share is not compiled: += and -= are, whose parts "
-                "add apart; or use range, or update real and imaginary parts in arrays of floats"),
-           s.location);
-  if (operation != Operation::BAD_BINOP) {
-    builder_.CreateAtomicRMW(operation, address, number, alignment(dtype), order);
-    return;
-  }
-  Type* bits = llvm::IntegerType::get(context_, static_cast<unsigned>(dtype.size() * 8));
-  auto* halves = llvm::FixedVectorType::get(f32_, 2);  // of a c64
-  const auto number_of = [&](Value* x) -> Value* {
-    if (!dtype.is_complex()) return from_memory(builder_.CreateBitCast(x, element), dtype);
-    Value* both = builder_.CreateBitCast(x, halves);
-    return pair(builder_.CreateExtractElement(both, std::uint64_t{0}),
-                builder_.CreateExtractElement(both, std::uint64_t{1}));
-  };
-  const auto bits_of = [&](Value* x) {
-    if (!dtype.is_complex()) return builder_.CreateBitCast(to_memory(x, dtype), bits);
-    Value* first = builder_.CreateInsertElement(llvm::PoisonValue::get(halves), part(x, 0), std::uint64_t{0});
-    return builder_.CreateBitCast(builder_.CreateInsertElement(first, part(x, 1), std::uint64_t{1}), bits);
-  };
-  // The processor takes any address; LLVM would call a function for one it does not know to be aligned.
-  const llvm::Align align(dtype.size());
-  llvm::LoadInst* first = builder_.CreateAlignedLoad(bits, address, align);
-  first->setAtomic(order);
-  Block* before = builder_.GetInsertBlock();
-  Block* attempt = new_block("update");
-  Block* done = new_block("updated");
-  builder_.CreateBr(attempt);
-  builder_.SetInsertPoint(attempt);
-  llvm::PHINode* seen = builder_.CreatePHI(bits, 2);
-  seen->addIncoming(first, before);
-  Value* wanted = bits_of(combine(s.op, dtype, number_of(seen), number));
-  Value* exchange = builder_.CreateAtomicCmpXchg(address, seen, wanted, align, order, order);
-  seen->addIncoming(builder_.CreateExtractValue(exchange, 0), builder_.GetInsertBlock());
-  builder_.CreateCondBr(builder_.CreateExtractValue(exchange, 1), done, attempt);
-  builder_.SetInsertPoint(done);
-}
-
-void Generator::update_lanes(const Statement& s) {
-  const DType dtype = program_.roots[s.target].dtype;
-  const Access where = access(s.target, s.flat, s.first_index, s.index_count);
-  const bool own = own_element(s);
-  Value* numbers = lane_data(s.value);
-  if (own && where.kind != Access::Kind::uniform && where.kind != Access::Kind::scattered) {
-    Value* old = from_memory(load_access(s.target, where, lanes_->mask), dtype);
-    store_access(s.target, where, to_memory(combine(s.op, dtype, old, numbers), dtype), lanes_->mask);
-    return;
-  }
-  Value* addresses = where.kind == Access::Kind::uniform ? nullptr : lane_addresses(s.target, where);
-  for_each_active_lane([&](Value* lane) {
-    Value* address = addresses == nullptr ? where.address : builder_.CreateExtractElement(addresses, lane);
-    Value* number = lane_of(numbers, lane);
-    if (dtype.is_bool()) number = builder_.CreateIsNotNull(number);
-    update_address(s, address, number, body_ != nullptr && !own);
-  });
-}
-
-void Generator::for_each_active_lane(const std::function<void(Value* lane)>& body) {
-  Value* mask = lanes_->mask;
-  counted(builder_.getInt64(0), builder_.getInt64(static_cast<std::uint64_t>(lanes_->width)), 1, "lane",
-          [&](Value* lane, Block* next, Block*) {
-            if (mask != nullptr) {
-              Block* active = new_block("active_lane");
-              builder_.CreateCondBr(builder_.CreateIsNotNull(builder_.CreateExtractElement(mask, lane)), active, next);
-              builder_.SetInsertPoint(active);
-            }
-            body(lane);
-          });
 }
 
 }  // namespace kiln::cpu

@@ -58,6 +58,8 @@ Varying::Varying(const ir::Program& program, const Statement& loop)
       nodes_(program.nodes.size(), State::unknown),
       inside_(program.nodes.size()),
       variables_(program.variables.size()),
+      taken_(program.variables.size()),
+      local_(program.roots.size()),
       masked_(program.blocks.size()),
       narrow_(program.nodes.size()),
       narrow_variables_(program.variables.size()),
@@ -81,6 +83,10 @@ void Varying::enter(BlockId block, BlockId parent, BlockId loop_body) {
     switch (s.kind) {
       case Kind::assign:
       case Kind::reduce: assigns_.emplace_back(block, &s); break;
+      case Kind::update:
+        if (s.other != none) taken_[s.other] = true;
+        break;
+      case Kind::allocate: local_[s.target] = true; break;
       case Kind::evaluate:
         reads_.emplace_back(block, &s);
         inside_[s.value] = true;
@@ -135,6 +141,9 @@ void Varying::visit(BlockId block, BlockId loop_body) {
       case Kind::reduce:
         if (evaluate(s.value) || controlled(program_.variables[s.target].block, block)) mark_variable(s.target);
         break;
+      case Kind::update:
+        if (s.other != none) mark_variable(s.other);
+        break;
       case Kind::loop: visit_loop(s); break;
       case Kind::while_:
         visit(s.body, s.otherwise);
@@ -167,7 +176,7 @@ void Varying::visit_loop(const Statement& s) {
 }
 
 bool Varying::load_varies(const Node& node) {
-  bool varies = node.operands[0] != none && evaluate(node.operands[0]);
+  bool varies = (node.operands[0] != none && evaluate(node.operands[0])) || local(node.id);
   for (std::uint32_t k = 0; k < node.count; ++k) varies = evaluate(program_.indices[node.axis + k]) || varies;
   return varies;
 }
@@ -201,6 +210,11 @@ bool Varying::evaluate(NodeId id) {
   }
   nodes_[id] = varies ? State::varying : State::uniform;
   return varies;
+}
+
+bool Varying::local(ir::RootId root) const {
+  while (program_.roots[root].kind == ir::Root::Kind::alias) root = program_.roots[root].of;
+  return local_[root];
 }
 
 bool Varying::keeps_inactive(VariableId id, BlockId where) const {
@@ -346,8 +360,9 @@ std::optional<std::int64_t> Varying::bound_in(NodeId condition, VariableId id, c
   if (small.op != Op::read_variable || small.id != id || large.op != Op::constant || !large.type.dtype.is_integer())
     return std::nullopt;
   // A value from before the loop, or one that the condition's own block replaces, bounds nothing.
-  const bool changed = std::any_of(assigns_.begin(), assigns_.end(),
-                                   [&](const auto& a) { return a.first == loop.body && a.second->target == id; });
+  const bool changed = taken_[id] || std::any_of(assigns_.begin(), assigns_.end(), [&](const auto& a) {
+                         return a.first == loop.body && a.second->target == id;
+                       });
   if (changed || !read_within(read, loop.otherwise)) return std::nullopt;
   const bool strict = node.op == Op::less || node.op == Op::greater;
   if (strict && large.number.i == INT64_MIN) return std::nullopt;
@@ -376,6 +391,7 @@ bool Varying::bounded_increment(VariableId id, const Statement& assign, BlockId 
 
 Interval Varying::variable_interval(VariableId id, int depth) {
   const DType dtype = program_.variables[id].type.dtype;
+  if (taken_[id]) return range_of(dtype);
   if (variable_state_[id] == 2) return variable_intervals_[id];
   if (variable_state_[id] == 1 || parents_[program_.variables[id].block] == none) {
     if (program_.variables[id].block != loop_.body) return range_of(dtype);  // declared outside the loop
@@ -452,6 +468,7 @@ void Varying::find_widest() {
     for (const Statement& s : program_.blocks[block].statements) {
       if (s.kind != Kind::evaluate) use_as_data(s.value, seen);
       use_as_data(s.condition, seen);
+      use_as_data(s.expected, seen);
       if (s.kind == Kind::store || s.kind == Kind::update)
         widest_ = std::max(widest_, static_cast<int>(ir::part_dtype(program_.roots[s.target].dtype).size()));
       // Terms may be the same number in all lanes; their sums differ.

@@ -23,6 +23,8 @@ class Varying {
   // A node that may differ between lanes.
   bool node(ir::NodeId id) const { return nodes_[id] == State::varying; }
   bool variable(ir::VariableId id) const { return variables_[id]; }
+  // An array that the iterations make, so that each lane has its own.
+  bool local(ir::RootId root) const;
   // A block entered by some lanes only: a branch's arm, the body of a while or of a sequential loop.
   bool masked(ir::BlockId id) const { return masked_[id]; }
   // A varying i64 value that is kept in 32 bits.
@@ -66,8 +68,10 @@ class Varying {
   const ir::Program& program_;
   const ir::Statement& loop_;
   std::vector<State> nodes_;
-  std::vector<bool> inside_;  // loads and reads that take place in the loop
-  std::vector<bool> variables_, masked_, narrow_, narrow_variables_, escapes_;
+  std::vector<bool> inside_;             // loads and reads that take place in the loop
+  std::vector<bool> variables_, taken_;  // taken_: an update puts there what it found
+  std::vector<bool> local_;              // by root
+  std::vector<bool> masked_, narrow_, narrow_variables_, escapes_;
   std::vector<ir::BlockId> parents_;      // block around a block, none outside the loop
   std::vector<ir::BlockId> loop_bodies_;  // body of the innermost loop around a block
   std::vector<ir::BlockId> blocks_;       // all blocks of the loop

@@ -130,6 +130,11 @@ std::byte* allocate_per_thread(Frame* frame, std::uint32_t root, std::int64_t by
   return s.allocate_again(frame, root, all);
 }
 
+std::int64_t threads(Frame* frame) noexcept {
+  LaunchServices& s = services_of(frame);
+  return s.thread_limit = thread_limit(s);
+}
+
 void parallel(Frame* frame, std::uint32_t loop, LoopBody body, void* captures, std::int64_t units,
               std::int64_t) noexcept {
   LaunchServices& s = services_of(frame);
@@ -207,11 +212,11 @@ LoopCost::Sample& LoopCost::at(std::int64_t units) {
 
 std::int32_t launch(EntryPoint entry, Frame& frame, LaunchOptions options, LaunchCosts& costs,
                     LaunchReport* report) noexcept {
-  LaunchServices services{
-      {frame.services->allocate, frame.services->allocate_again, &allocate_per_thread, &parallel, frame.services->fail},
-      options,
-      &costs,
-      {}};
+  LaunchServices services{{frame.services->allocate, frame.services->allocate_again, &allocate_per_thread, &parallel,
+                           &threads, frame.services->fail},
+                          options,
+                          &costs,
+                          {}};
   services.report.reason = "nothing to share among threads";
   frame.services = &services;
   std::int32_t status;

@@ -11,6 +11,7 @@
 #include <llvm/IR/DiagnosticInfo.h>
 #include <llvm/IR/DiagnosticPrinter.h>
 #include <llvm/IR/Dominators.h>
+#include <llvm/IR/Instructions.h>
 #include <llvm/IR/LLVMContext.h>
 #include <llvm/IR/LegacyPassManager.h>
 #include <llvm/IR/Module.h>
@@ -23,6 +24,7 @@
 #include <llvm/Support/raw_ostream.h>
 #include <llvm/Target/TargetMachine.h>
 #include <llvm/Transforms/Scalar/EarlyCSE.h>
+#include <llvm/Transforms/Scalar/SROA.h>
 #include <llvm/Transforms/Scalar/SimplifyCFG.h>
 #include <llvm/Transforms/Utils/Cloning.h>
 #include <llvm/Transforms/Utils/Mem2Reg.h>
@@ -151,12 +153,13 @@ class CollectErrors {
 // The analyses these passes ask for, registered by hand: PassBuilder would pull every pass of LLVM into the plug-in.
 // No pass here may change a floating-point value, and none does: no flag on any instruction allows it.
 struct Passes {
-  explicit Passes(llvm::TargetMachine& machine) {
+  Passes(llvm::TargetMachine& machine, bool has_arrays) {
     analyses.registerPass([] { return llvm::PassInstrumentationAnalysis(); });
     analyses.registerPass([] { return llvm::DominatorTreeAnalysis(); });
     analyses.registerPass([] { return llvm::AssumptionAnalysis(); });
     analyses.registerPass([] { return llvm::TargetLibraryAnalysis(); });
     analyses.registerPass([&machine] { return machine.getTargetIRAnalysis(); });
+    if (has_arrays) pipeline.addPass(llvm::SROAPass(llvm::SROAOptions::PreserveCFG));
     pipeline.addPass(llvm::PromotePass());
     pipeline.addPass(llvm::EarlyCSEPass());
     pipeline.addPass(llvm::SimplifyCFGPass());
@@ -166,8 +169,20 @@ struct Passes {
   llvm::FunctionPassManager pipeline;
 };
 
+// Whether a function has arrays of vectors of its own, whose elements may become registers.
+bool has_arrays(const llvm::Module& module) {
+  for (const llvm::Function& function : module) {
+    if (function.isDeclaration()) continue;
+    for (const llvm::Instruction& instruction : function.getEntryBlock())
+      if (const auto* local = llvm::dyn_cast<llvm::AllocaInst>(&instruction))
+        if (local->getAllocatedType()->isArrayTy() && local->getAllocatedType()->getArrayElementType()->isVectorTy())
+          return true;
+  }
+  return false;
+}
+
 void run_passes(llvm::Module& module, llvm::TargetMachine& machine) {
-  auto passes = std::make_unique<Passes>(machine);
+  auto passes = std::make_unique<Passes>(machine, has_arrays(module));
   Passes* const running = passes.release();  // on a fatal error it is leaked
   for (llvm::Function& function : module)
     if (!function.isDeclaration()) running->pipeline.run(function, running->analyses);

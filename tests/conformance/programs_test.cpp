@@ -89,13 +89,13 @@ TEST(Programs, BlackScholes) {
   everywhere(call_price, [&](const auto& f) { return results(f(f32(array(S)), 40.0, 2.0, 0.02, 0.3)); });
 }
 
-// Sums of integers through data-dependent indices: any order gives the same.
+// Sums of whole numbers through data-dependent indices: any order gives the same.
 TEST(Programs, KMeans) {
   static const auto kmeans = jit([](Array points, Array centres, Value iterations) {
     Value n = points.shape(0), d = points.shape(1), k = centres.shape(0);
     Array label = empty({n}, i64);
     for ([[maybe_unused]] Value t : range(iterations)) {
-      Array total = zeros({k, d}, i64), count = zeros({k}, i64);
+      Array total = zeros({k, d}), count = zeros({k}, i64);
       for (Value i : prange(n)) {
         Var best = 0, best_distance = 1e300;
         for (Value c : range(k)) {
@@ -360,17 +360,13 @@ TEST(Programs, Search) {
 // The number of turns depends on the data: the condition is read back each time.
 TEST(Programs, JacobiUntilItStands) {
   static const auto solve = jit([](Array A, Array b, Value tolerance, Value limit) {
-    Array x = zeros_like(b), d = diagonal(A), next = empty_like(b);
+    Array x = zeros_like(b), d = A(arange(A.shape(0)), arange(A.shape(0)));
     Var change = 1.0, turns = 0;
     while_([&] { return change > tolerance && turns < limit; },
            [&] {
-             for (Value i : prange(b.size())) {
-               Var s = 0.0;
-               for (Value j : range(b.size())) s += A(i, j) * x(j);
-               next(i) = (b(i) - s + d(i) * x(i)) / d(i);
-             }
+             Array next = (b - matmul(A, x) + d * x) / d;
              change = max(abs(next - x));
-             x(rest) = next;
+             x(_) = next;
              turns += 1;
            });
     return std::tuple(x, turns, change);

@@ -324,8 +324,18 @@ TEST(Indices, LiteralIndexFromTheEnd) {
     a(-5) = 1;
   });
   expect_index_error<decltype(f)>(
-      f, {"index", {"f64"}, {"(4,)"}, "allowed are", {"out of bounds", "-1", "has 4 elements"}},
+      f, {"index", {"f64"}, {"(4,)"}, "allowed are", {"out of bounds: -5 on", "has 4 elements"}},
       [](const auto& g) { g(zeros(4)); });
+}
+
+TEST(Indices, LiteralRowFromTheEnd) {
+  static auto f = jit([](Array a) {
+    next_line_is_wrong();
+    a(-5, _) += 1;
+  });
+  expect_index_error<decltype(f)>(
+      f, {"index", {"f64"}, {"(4, 3)"}, "allowed are", {"out of bounds: -5 on axis 0", "has 4 elements"}},
+      [](const auto& g) { g(zeros({4, 3})); });
 }
 
 TEST(Indices, RuntimeScalarIndex) {

@@ -234,7 +234,8 @@ constexpr auto allocate = [](Frame* frame, std::uint32_t, std::int64_t bytes) no
 };
 constexpr RuntimeServices services{allocate, allocate, allocate,
                                    [](Frame* frame, std::uint32_t, LoopBody body, void* captures, std::int64_t count,
-                                      std::int64_t) noexcept { body(frame, captures, 0, count, 0); }};
+                                      std::int64_t) noexcept { body(frame, captures, 0, count, 0); },
+                                   [](Frame*) noexcept -> std::int64_t { return 1; }};
 
 template <class Run>
 Outcome outcome_of(const ir::Program& program, const detail::GatheredCall& call, Inputs& inputs, unsigned char rubbish,

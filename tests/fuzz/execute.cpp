@@ -244,6 +244,8 @@ void Executor::store_view(const Node& node, bool is_update) {
   std::vector<Term> tamed{x};
   coerce(Op::add, tamed);
   x = tamed[0];
+  if (node.n[1] % 16 >= 12 && static_cast<int>(target.extents.size()) == target.array->rank())
+    return store_selected(node, target, x, is_update);
   View place = (*target.array)(rest);
   const std::string left = target.text + "(rest)";
   if (!is_update) {
@@ -275,6 +277,26 @@ void Executor::store_view(const Node& node, bool is_update) {
     apply_to(ArrayOperand(*x.array));
   else
     apply_to(Operand(*x.value));
+}
+
+// The same where the elements are greater than some number, or by indices of the first axis.
+void Executor::store_selected(const Node& node, const Term& target, const Term& x, bool is_update) {
+  const bool masks = scope_.in_prange || node.n[1] % 32 >= 16;
+  const Term by = masks ? apply(Op::greater, {target, leaf_value(node.n[3] >> 8)}) : indices(target, node.n[3] >> 8);
+  if (!by.is_array() || by.extents.size() != (masks ? target.extents.size() : 1)) return;
+  const std::string left = target.text + "(" + by.text + ")";
+  if (is_update) {
+    if (x.is_array())
+      (*target.array)(*by.array) += ArrayOperand(*x.array);
+    else
+      (*target.array)(*by.array) += Operand(*x.value);
+    return line(left + " += " + x.text + ";");
+  }
+  if (x.is_array())
+    (*target.array)(*by.array) = ArrayOperand(*x.array);
+  else
+    (*target.array)(*by.array) = Operand(*x.value);
+  line(left + " = " + x.text + ";");
 }
 
 void Executor::name_array(const Node& node) {

@@ -101,10 +101,12 @@ class Executor {
   void assign_variable(const Node& node);
   void store_element(const Node& node, bool update);
   void store_view(const Node& node, bool update);
+  void store_selected(const Node& node, const Term& target, const Term& x, bool update);
   void name_array(const Node& node);
   void range_loop(const Node& node);
   void prange_loop(const Node& node);
   void while_loop(const Node& node);
+  void make_local(std::uint32_t which);
   void branch(const Node& node);
   void leave(const Node& node);
   void swap_arrays(const Node& node);
@@ -141,6 +143,8 @@ class Executor {
   Term any_array(std::uint32_t which, const Term* like);
   Term whole(const NamedArray& array);
   Term view(const Term& x, std::uint32_t which);
+  Term indices(const Term& x, std::uint32_t which);
+  Term gathered(const Term& x, std::uint32_t which);
   Term map(const Node& node, const Term* like);
   Term made(const Node& node);
   Term reduce_axes(const Node& node);

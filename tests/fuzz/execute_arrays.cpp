@@ -108,8 +108,27 @@ ExtentName sliced(ExtentName e, int less, int step) {
 
 }  // namespace
 
+// Indices of the first axis, all of them inside it: some more than once, some from the end.
+Term Executor::indices(const Term& x, std::uint32_t which) {
+  const Term n = extent(x, 0);
+  const int step = 1 + static_cast<int>(which % 5), first = static_cast<int>(which / 5 % 7);
+  const Operand count(*n.value);
+  Array at = (arange(count) * step + first) % maximum(count, 1);
+  std::string text = "(arange(" + n.text + ") * " + std::to_string(step) + " + " + std::to_string(first) +
+                     ") % maximum(" + n.text + ", 1)";
+  if (which % 2 == 0) return of(at, text, {x.extents[0]}, -1, true);
+  return of(at - count, text + " - " + n.text, {x.extents[0]}, -1, true);
+}
+
+Term Executor::gathered(const Term& x, std::uint32_t which) {
+  const Term at = indices(x, which);
+  return of(Array((*x.array)(*at.array)), "Array(" + x.text + "(" + at.text + "))", x.extents, -1, true);
+}
+
 Term Executor::view(const Term& x, std::uint32_t which) {
   if (!x.is_array() || x.extents.empty()) return x;
+  // The check of indices is not made inside a prange.
+  if (which % 16 == 12 && !scope_.in_prange && x.extents.size() <= 3 && affordable(x)) return gathered(x, which >> 4);
   Term out = x;
   const std::uint32_t form = which % 8;
   which >>= 3;

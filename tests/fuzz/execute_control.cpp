@@ -210,6 +210,7 @@ void Executor::prange_loop(const Node& node) {
       for (const IndexName& index : indices) scope_.indices.push_back(index);
       scope_.turns *= turns;
       enter_prange(target, axes, indices, node);
+      if (node.n[3] % 3 == 0) make_local(node.n[3] >> 8);
       block(node.children[0]);
     });
   };
@@ -233,6 +234,19 @@ void Executor::prange_loop(const Node& node) {
     }
   }
   line("}");
+}
+
+// A small array of the iteration's own.
+void Executor::make_local(std::uint32_t which) {
+  constexpr DType dtypes[] = {f64, f32, i64, i32, u8, i16};
+  const DType dtype = dtypes[which % std::size(dtypes)];
+  const int n = which / 8 % 2 == 0 ? 3 : 5;
+  NamedArray a;
+  const std::string name = fresh("t"), count = std::to_string(n);
+  a.term = of(zeros(n, dtype), name, {{count, 0, 1, static_cast<double>(n)}}, groups_++, true);
+  a.whole = true;
+  line("Array " + name + " = zeros(" + count + ", " + dtype.name() + ");");
+  scope_.arrays.push_back(std::move(a));
 }
 
 void Executor::while_loop(const Node& node) {

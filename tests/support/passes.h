@@ -134,7 +134,7 @@ inline Outcome outcome(const Program& program, std::int64_t n) {
   constexpr auto allocate = [](Frame*, std::uint32_t, std::int64_t bytes) noexcept {
     return memory.emplace_back(new std::byte[static_cast<std::size_t>(bytes) + 64]).get();
   };
-  static const RuntimeServices services{allocate, allocate, allocate, nullptr};
+  static const RuntimeServices services{allocate, allocate, allocate, nullptr, nullptr};
   memory.clear();
   std::mt19937 random(7);
   std::uniform_real_distribution<double> uniform(-2, 2);

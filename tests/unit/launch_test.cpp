@@ -43,7 +43,7 @@ class LaunchTest : public testing::Test {
     for (const Loop& loop : loops) visits_.emplace_back(static_cast<std::size_t>(loop.units));
     for (auto& here : present_)
       for (auto& thread : here) thread = false;
-    const RuntimeServices services{nullptr, &allocate_again, nullptr, nullptr};
+    const RuntimeServices services{nullptr, &allocate_again, nullptr, nullptr, nullptr};
     Frame frame{};
     frame.services = &services;
     frame.owner = this;

@@ -193,7 +193,7 @@ struct Call {
   std::vector<ResultSlot> results;
   std::vector<std::unique_ptr<std::byte[]>> memory;
   std::int64_t refuse_above = 1 << 30;
-  RuntimeServices services{allocate, allocate, allocate_per_thread, nullptr};
+  RuntimeServices services{allocate, allocate, allocate_per_thread, nullptr, count_threads};
   std::vector<const detail::Layout*> pointers;
   Frame frame{};
 
@@ -240,6 +240,7 @@ struct Call {
   static std::byte* allocate_per_thread(Frame* frame, std::uint32_t root, std::int64_t bytes) noexcept {
     return allocate(frame, root, threads * bytes);
   }
+  static std::int64_t count_threads(Frame*) noexcept { return threads; }
 };
 
 }  // namespace kiln::testing

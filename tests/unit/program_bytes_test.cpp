@@ -86,7 +86,7 @@ TEST(ProgramBytes, EveryFieldOfANode) {
     for (const std::size_t k : {0, 2}) all.expect(what, [&](Program& p) { f(p.nodes[k]); });
   };
   with("op", [](Node& n) {
-    auto& [op, type, flat, tentative, checked, operands, id, axis, count, location, number] = n;
+    auto& [op, type, flat, tentative, checked, from_end, operands, id, axis, count, location, number] = n;
     change(op);
   });
   with("dtype", [](Node& n) { change(n.type.dtype); });
@@ -181,17 +181,19 @@ TEST(ProgramBytes, EveryFieldOfAStatement) {
     for (const std::size_t k : {0, 1}) all.expect(what, [&](Program& p) { f(p.blocks[1].statements[k]); });
   };
   with("kind", [](Statement& s) {
-    auto& [kind, op, flat, checked, location, target, other, value, condition, loop, first_index, index_count, body,
-           otherwise, message] = s;
+    auto& [kind, op, flat, checked, sharing, from_end, location, target, other, value, condition, expected, loop,
+           first_index, index_count, body, otherwise, message] = s;
     change(kind);
   });
   with("op", [](Statement& s) { change(s.op); });
   with("flat", [](Statement& s) { change(s.flat); });
   with("checked", [](Statement& s) { change(s.checked); });
+  with("sharing", [](Statement& s) { change(s.sharing); });
   with("target", [](Statement& s) { change(s.target); });
   with("other", [](Statement& s) { change(s.other); });
   with("value", [](Statement& s) { change(s.value); });
   with("condition", [](Statement& s) { change(s.condition); });
+  with("expected", [](Statement& s) { change(s.expected); });
   with("loop", [](Statement& s) { change(s.loop); });
   with("first_index", [](Statement& s) { change(s.first_index); });
   with("index_count", [](Statement& s) { change(s.index_count); });

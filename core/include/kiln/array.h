@@ -10,8 +10,10 @@ namespace kiln {
 
 inline constexpr int max_rank = 8;
 
+class Array;
 class View;
 class Element;
+class Selection;
 
 // ---- What indexes an array ------------------------------------------------------------------------------------------
 
@@ -45,11 +47,12 @@ inline Slice slice(const Bound& lo, const Bound& hi, const Bound& step = 1) { re
 
 /// One position of an index list that is not all scalars.
 struct IndexItem {
-  enum class Kind : std::uint8_t { scalar, all, slice, newaxis, rest };
+  enum class Kind : std::uint8_t { scalar, all, slice, newaxis, rest, array };
 
   Kind kind;
   Location where;
-  Slice item{_, _, 1};  // a scalar stands in item.lo
+  Slice item{_, _, 1};           // a scalar stands in item.lo
+  const Array* array = nullptr;  // indices, or a mask
 
   IndexItem(All, Location l = Location::current()) : kind(Kind::all), where(l) {}
   IndexItem(NewAxis, Location l = Location::current()) : kind(Kind::newaxis), where(l) {}
@@ -59,7 +62,11 @@ struct IndexItem {
   IndexItem(const Var& x, Location l = Location::current()) : kind(Kind::scalar), where(l), item{Value(x, l), _, 1} {}
   template <Number T>
   IndexItem(T x, Location l = Location::current()) : kind(Kind::scalar), where(l), item{Value(x), _, 1} {}
+  IndexItem(const Array& a, Location l = Location::current()) : kind(Kind::array), where(l), array(&a) {}
 };
+
+template <class T>
+concept IndexArray = std::derived_from<T, Array>;
 
 /// The extents of an array: numbers and Values, `{n, m + 1, 3}`.
 class KILN_API Shape {
@@ -189,6 +196,24 @@ class KILN_API Array {
   View operator()(const IndexItem& a, const IndexItem& b, const IndexItem& c, const IndexItem& d, const IndexItem& e,
                   const IndexItem& f, const IndexItem& g, const IndexItem& h) const;
 
+  /// Elements picked by arrays of integers or by a mask (an array of bools): as a value a copy of them, to be stored
+  /// to and updated as a temporary. `a(indices)` picks along the first axis, `a(_, indices)` along another; several
+  /// index arrays broadcast together and pick one element of these axes each; axes not named stay whole. Negative
+  /// indices count from the end; one outside its axis is an IndexError before anything is read or written. The shape
+  /// is NumPy's: the index arrays' in place of the axes they index, in front where these are not neighbours.
+  template <class A>
+    requires(IndexArray<A>)
+  Selection operator()(const A& a, Location l = Location::current()) const;
+  template <class A, class B>
+    requires(IndexArray<A> || IndexArray<B>)
+  Selection operator()(const A& a, const B& b, Location l = Location::current()) const;
+  template <class A, class B, class C>
+    requires(IndexArray<A> || IndexArray<B> || IndexArray<C>)
+  Selection operator()(const A& a, const B& b, const C& c, Location l = Location::current()) const;
+  template <class A, class B, class C, class D>
+    requires(IndexArray<A> || IndexArray<B> || IndexArray<C> || IndexArray<D>)
+  Selection operator()(const A& a, const B& b, const C& c, const D& d, Location l = Location::current()) const;
+
   Array reshape(const Shape& shape, Location l = Location::current()) const;
   Array transpose(Location l = Location::current()) const;
   Array transpose(std::initializer_list<int> axes, Location l = Location::current()) const;
@@ -196,7 +221,17 @@ class KILN_API Array {
   Array broadcast_to(const Shape& shape, Location l = Location::current()) const;
   Array astype(DType dtype, Location l = Location::current()) const;
   Array copy(Location l = Location::current()) const;
+  /// One axis of all elements, C order: a view where the array is contiguous, else a copy.
   Array ravel(Location l = Location::current()) const;
+  /// The same, always a copy.
+  Array flatten(Location l = Location::current()) const;
+  /// Without axes of extent 1: these, or (outside a traced function) all there are. A view.
+  Array squeeze(Location l = Location::current()) const;
+  Array squeeze(std::initializer_list<int> axes, Location l = Location::current()) const;
+  Array squeeze(int axis, Location l = Location::current()) const { return squeeze({axis}, l); }
+  /// With new axes of extent 1 at these places of the result. A view.
+  Array expand_dims(std::initializer_list<int> axes, Location l = Location::current()) const;
+  Array expand_dims(int axis, Location l = Location::current()) const { return expand_dims({axis}, l); }
   /// This array, refusing writes.
   Array as_read_only() const;
   /// The only element of an array of size 1.
@@ -239,6 +274,7 @@ class KILN_API Array {
 
   Array(const void* numbers, DType dtype, std::int64_t count, Location l);
   View view(const IndexItem* const* items, int count) const;
+  Selection select(const IndexItem* const* items, int count) const;
   Element element(const Operand* const* indices, int count, Location l) const;
   void* host_data(DType dtype, bool write, Location l) const;
   void* host_elements(const char* operation, bool write, Location l) const;
@@ -263,6 +299,7 @@ struct ArrayOperand {
   Location where;
 
   ArrayOperand(const Array& a, Location l = Location::current()) : array(a), where(l) {}
+  KILN_API ArrayOperand(Selection&& a, Location l = Location::current());
 };
 
 /// a(i, j): the Value that was there when it was written and, while a temporary, a place to store to.
@@ -328,6 +365,83 @@ class KILN_API View : public Array {
   friend Array;
   explicit View(const Array& a) : Array(a) {}
 };
+
+/// a(indices), a(mask): as a value an Array, a copy; while a temporary, a place to store to. It has no other life:
+/// `Array picked = a(indices)`.
+class KILN_API Selection {
+ public:
+  Selection(const Selection&) = delete;
+
+  /// Of a mask: one axis of the elements where it is true, C order, in front of the axes it does not cover; outside a
+  /// traced function only, for their number is not known before.
+  operator Array() &&;
+
+  /// x broadcasts to the shape of a(indices); where an index comes twice the last one (in C order) stays. With a mask
+  /// it broadcasts to the shape of a, and what is stored are the elements where the mask is true.
+  void operator=(const ArrayOperand& x) &&;
+  void operator=(const Operand& x) &&;
+  void operator=(Selection&& x) &&;
+  void operator=(const ArrayOperand& x) & = delete;
+  void operator=(const Operand& x) & = delete;
+
+  // a(indices) = a(indices) + x: an index that comes twice is updated once, as in NumPy. What is to be counted is
+  // counted in a loop: for (Value i : prange(n)) h(at(i)) += 1.
+#define KILN_SELECTION_UPDATE(op)            \
+  void operator op(const ArrayOperand& x)&&; \
+  void operator op(const Operand& x)&&;
+  KILN_SELECTION_UPDATE(+=)
+  KILN_SELECTION_UPDATE(-=)
+  KILN_SELECTION_UPDATE(*=)
+  KILN_SELECTION_UPDATE(/=)
+  KILN_SELECTION_UPDATE(%=)
+  KILN_SELECTION_UPDATE(&=)
+  KILN_SELECTION_UPDATE(|=)
+  KILN_SELECTION_UPDATE(^=)
+#undef KILN_SELECTION_UPDATE
+
+ private:
+  friend detail::Access;
+  friend Array;
+  Selection(Selection&&) = default;
+  static constexpr int most_indices = 4;
+  explicit Selection(const Array& base) : base_(base) {}
+
+  Array base_;                   // the array, slices and new axes of the index list applied
+  Array indices_[most_indices];  // or one mask
+  std::int8_t axes_[most_indices] = {};
+  std::int8_t count_ = 0, first_axis_ = 0;  // where the indices' axes are in the result
+  Location where_;
+  Array value_;  // what it stands for, once asked
+};
+
+template <class A>
+  requires(IndexArray<A>)
+Selection Array::operator()(const A& a, Location l) const {
+  const IndexItem x(a, l);
+  const IndexItem* items[] = {&x};
+  return select(items, 1);
+}
+template <class A, class B>
+  requires(IndexArray<A> || IndexArray<B>)
+Selection Array::operator()(const A& a, const B& b, Location l) const {
+  const IndexItem x(a, l), y(b, l);
+  const IndexItem* items[] = {&x, &y};
+  return select(items, 2);
+}
+template <class A, class B, class C>
+  requires(IndexArray<A> || IndexArray<B> || IndexArray<C>)
+Selection Array::operator()(const A& a, const B& b, const C& c, Location l) const {
+  const IndexItem x(a, l), y(b, l), z(c, l);
+  const IndexItem* items[] = {&x, &y, &z};
+  return select(items, 3);
+}
+template <class A, class B, class C, class D>
+  requires(IndexArray<A> || IndexArray<B> || IndexArray<C> || IndexArray<D>)
+Selection Array::operator()(const A& a, const B& b, const C& c, const D& d, Location l) const {
+  const IndexItem x(a, l), y(b, l), z(c, l), w(d, l);
+  const IndexItem* items[] = {&x, &y, &z, &w};
+  return select(items, 4);
+}
 
 template <class>
 View Array::operator()(const IndexItem& a) const {

@@ -115,6 +115,20 @@ KILN_ARRAY_TERNARY(where)
 #undef KILN_ARRAY_BINARY
 #undef KILN_ARRAY_TERNARY
 
+// ---- Updates that tell what was there -------------------------------------------------------------------------------
+
+/// a(i) + x, the smaller, the larger or x itself takes the place of a(i), in one step that no other iteration of a
+/// prange comes between; the result is what was there. The order in which iterations come is not defined. For bool,
+/// integers and floats; x must be of a dtype that the array's can hold, as for `a(i) += x`. Where nobody asks what was
+/// there, `a(i) += x`, `.min(x)` and `.max(x)` do the same and may be faster.
+KILN_API Value atomic_add(Element&& element, const Operand& x);
+KILN_API Value atomic_min(Element&& element, const Operand& x);
+KILN_API Value atomic_max(Element&& element, const Operand& x);
+KILN_API Value atomic_exchange(Element&& element, const Operand& x);
+/// `desired` takes the element's place if it equals `expected` (as == compares: a NaN equals nothing); the result is
+/// what was there, so that it equals `expected` exactly if the exchange happened.
+KILN_API Value atomic_cas(Element&& element, const Operand& expected, const Operand& desired);
+
 // ---- Reductions -----------------------------------------------------------------------------------------------------
 
 /// The axes of a reduction; negative ones count from the end. None given: all of them.
@@ -205,6 +219,9 @@ struct Reduce {
 KILN_API Value trace(const ArrayOperand& a);
 /// Sum of the products of two 1-d arrays; each product is rounded, then added.
 KILN_API Value dot(const ArrayOperand& a, const ArrayOperand& b);
+/// The matrix product of arrays of rank 2 and 1 (a row on the left, a column on the right): each product is rounded,
+/// then added. Of two arrays of rank 1 it is an array of rank 0; dot gives the Value.
+KILN_API Array matmul(const ArrayOperand& a, const ArrayOperand& b);
 /// Whether |a - b| <= atol + rtol * |b| everywhere (NumPy's definition and defaults); NaN is close to nothing.
 KILN_API Value allclose(const ArrayOperand& a, const ArrayOperand& b, double rtol = 1e-5, double atol = 1e-8);
 KILN_API Value array_equal(const ArrayOperand& a, const ArrayOperand& b);
@@ -216,6 +233,41 @@ KILN_API Array diagonal(const ArrayOperand& a);
 KILN_API Array transpose(const ArrayOperand& a);
 KILN_API Array reshape(const ArrayOperand& a, const Shape& shape);
 KILN_API Array broadcast_to(const ArrayOperand& a, const Shape& shape);
+/// Views, as NumPy's: axes of extent 1 dropped (without axes outside a traced function only), added, moved, exchanged,
+/// and axes run backwards (all, or these). A negative axis counts from the end.
+KILN_API Array squeeze(const ArrayOperand& a);
+KILN_API Array squeeze(const ArrayOperand& a, const Axes& axes);
+KILN_API Array expand_dims(const ArrayOperand& a, const Axes& axes);
+KILN_API Array moveaxis(const ArrayOperand& a, const Axes& from, const Axes& to);
+KILN_API Array swapaxes(const ArrayOperand& a, int first, int second);
+KILN_API Array flip(const ArrayOperand& a);
+KILN_API Array flip(const ArrayOperand& a, const Axes& axes);
+/// Copies: with the elements of an axis moved on by `shift` places, those that leave the end coming in at the start
+/// (without an axis: of all elements in C order); arrays one after the other along an axis they have, and side by side
+/// along a new one. Their dtypes promote; other extents must be equal, else a ShapeError.
+KILN_API Array roll(const ArrayOperand& a, const Operand& shift);
+KILN_API Array roll(const ArrayOperand& a, const Operand& shift, int axis);
+KILN_API Array concatenate(std::initializer_list<ArrayOperand> arrays, int axis = 0);
+KILN_API Array concatenate(std::span<const Array> arrays, int axis = 0, Location l = Location::current());
+KILN_API Array stack(std::initializer_list<ArrayOperand> arrays, int axis = 0);
+KILN_API Array stack(std::span<const Array> arrays, int axis = 0, Location l = Location::current());
+/// Views of an axis cut in so many equal parts (ShapeError if it cannot be), or before these indices, which are clamped
+/// as the bounds of a slice.
+KILN_API std::vector<Array> split(const ArrayOperand& a, int parts, int axis = 0);
+KILN_API std::vector<Array> split(const ArrayOperand& a, std::initializer_list<std::int64_t> before, int axis = 0);
+/// The elements of an axis (without one: of all elements in C order) at these indices, as a(indices).
+KILN_API Array take(const ArrayOperand& a, const ArrayOperand& indices);
+KILN_API Array take(const ArrayOperand& a, const ArrayOperand& indices, int axis);
+/// Copies: each element `times` times, and the array `times` times, along an axis.
+KILN_API Array repeat(const ArrayOperand& a, const Operand& times, int axis);
+KILN_API Array tile(const ArrayOperand& a, const Operand& times, int axis);
+/// Each element less the one before it along an axis (of bools whether they differ).
+KILN_API Array diff(const ArrayOperand& a, int axis = -1);
+/// The products of all pairs of elements, rank 2.
+KILN_API Array outer(const ArrayOperand& a, const ArrayOperand& b);
+/// The last two axes with 0 below (above) the k-th diagonal.
+KILN_API Array triu(const ArrayOperand& a, const Operand& k = 0);
+KILN_API Array tril(const ArrayOperand& a, const Operand& k = 0);
 
 // ---- Creation -------------------------------------------------------------------------------------------------------
 

@@ -76,7 +76,21 @@ template <class P>
 concept Constant = std::is_arithmetic_v<P> || std::is_enum_v<P> || std::same_as<P, DType>;
 
 template <class T>
-concept Member = std::same_as<T, Array> || std::same_as<T, Value> || Constant<T>;
+inline constexpr bool is_tuple = false;
+template <class... T>
+inline constexpr bool is_tuple<std::tuple<T...>> = true;
+template <class A, class B>
+inline constexpr bool is_tuple<std::pair<A, B>> = true;
+
+template <class T>
+concept Leaf = std::derived_from<T, Array> || std::derived_from<T, Value> || std::same_as<T, Var> || Constant<T>;
+/// What is taken apart: a struct, also one of structs, a std::array, a tuple or a pair.
+template <class T>
+concept Group = is_tuple<T> || (!Leaf<T> && std::is_aggregate_v<T> && std::is_class_v<T>);
+template <class T>
+concept Member = std::same_as<T, Array> || std::same_as<T, Value> || std::same_as<T, Var> || Constant<T> || Group<T>;
+
+inline constexpr int most_members = 16;
 
 // Converts to whatever a member may be, for counting the members of an aggregate.
 struct AnyMember {
@@ -88,7 +102,7 @@ constexpr bool has_members(std::index_sequence<k...>) {
   return requires { T{((void)k, AnyMember{})...}; };
 }
 // From the top: a struct with a Value cannot be made with fewer members than it has.
-template <class T, std::size_t n = 9>
+template <class T, std::size_t n = most_members + 1>
 constexpr int member_count() {
   if constexpr (n == 0 || has_members<T>(std::make_index_sequence<n>{}))
     return static_cast<int>(n);
@@ -100,7 +114,9 @@ constexpr int member_count() {
 template <class T, class F>
 decltype(auto) with_members(T&& x, F&& f) {
   constexpr int n = member_count<std::remove_cvref_t<T>>();
-  static_assert(n >= 1 && n <= 8, "a struct of 1 to 8 Arrays, Values and plain numbers");
+  static_assert(
+      n >= 1 && n <= most_members,
+      "a struct of 1 to 16 Arrays, Values, plain numbers, enums, and structs, std::arrays and tuples of those");
   if constexpr (n == 1) {
     auto& [a] = x;
     return f(a);
@@ -122,31 +138,70 @@ decltype(auto) with_members(T&& x, F&& f) {
   } else if constexpr (n == 7) {
     auto& [a, b, c, d, e, g, h] = x;
     return f(a, b, c, d, e, g, h);
-  } else {
+  } else if constexpr (n == 8) {
     auto& [a, b, c, d, e, g, h, i] = x;
     return f(a, b, c, d, e, g, h, i);
+  } else if constexpr (n == 9) {
+    auto& [a, b, c, d, e, g, h, i, j] = x;
+    return f(a, b, c, d, e, g, h, i, j);
+  } else if constexpr (n == 10) {
+    auto& [a, b, c, d, e, g, h, i, j, k] = x;
+    return f(a, b, c, d, e, g, h, i, j, k);
+  } else if constexpr (n == 11) {
+    auto& [a, b, c, d, e, g, h, i, j, k, l] = x;
+    return f(a, b, c, d, e, g, h, i, j, k, l);
+  } else if constexpr (n == 12) {
+    auto& [a, b, c, d, e, g, h, i, j, k, l, m] = x;
+    return f(a, b, c, d, e, g, h, i, j, k, l, m);
+  } else if constexpr (n == 13) {
+    auto& [a, b, c, d, e, g, h, i, j, k, l, m, o] = x;
+    return f(a, b, c, d, e, g, h, i, j, k, l, m, o);
+  } else if constexpr (n == 14) {
+    auto& [a, b, c, d, e, g, h, i, j, k, l, m, o, p] = x;
+    return f(a, b, c, d, e, g, h, i, j, k, l, m, o, p);
+  } else if constexpr (n == 15) {
+    auto& [a, b, c, d, e, g, h, i, j, k, l, m, o, p, q] = x;
+    return f(a, b, c, d, e, g, h, i, j, k, l, m, o, p, q);
+  } else {
+    auto& [a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r] = x;
+    return f(a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r);
   }
 }
 
-template <class T>
-inline constexpr bool is_tuple = false;
-template <class... T>
-inline constexpr bool is_tuple<std::tuple<T...>> = true;
-template <class A, class B>
-inline constexpr bool is_tuple<std::pair<A, B>> = true;
+/// Calls f with the members of a group.
+template <class T, class F>
+decltype(auto) with_parts(T&& x, F&& f) {
+  if constexpr (is_tuple<std::remove_cvref_t<T>>)
+    return std::apply(f, x);
+  else
+    return with_members(x, f);
+}
 
-template <class T>
-concept Leaf = std::derived_from<T, Array> || std::derived_from<T, Value> || std::same_as<T, Var> || Constant<T>;
-template <class T>
-concept Group = is_tuple<T> || (!Leaf<T> && std::is_aggregate_v<T> && std::is_class_v<T>);
+// The types of a group's members.
+template <class... T>
+struct Types {};
+struct TypesOf {
+  template <class... M>
+  Types<std::remove_cv_t<M>...> operator()(M&...) const {
+    return {};
+  }
+};
+template <class P>
+using MembersOf = decltype(with_parts(std::declval<P&>(), TypesOf{}));
 
 // How many Argument entries a parameter takes.
+template <class P>
+constexpr int leaf_count();
+template <class... M>
+constexpr int leaf_count(Types<M...>) {
+  return (leaf_count<M>() + ... + 0);
+}
 template <class P>
 constexpr int leaf_count() {
   if constexpr (Leaf<P>)
     return 1;
   else
-    return member_count<P>();
+    return leaf_count(MembersOf<P>{});
 }
 
 inline Argument argument(const Array& a) { return {Argument::Kind::array, &a, nullptr, 0}; }
@@ -168,8 +223,19 @@ void append_arguments(Argument* out, int& n, const P& p) {
   if constexpr (Leaf<P>)
     out[n++] = argument(p);
   else
-    with_members(p, [&](const auto&... m) { (append_arguments(out, n, m), ...); });
+    with_parts(p, [&](const auto&... m) { (append_arguments(out, n, m), ...); });
 }
+
+template <class P>
+P parameter(const Argument*& a);
+struct MemberOf {
+  const Argument*& a;
+  template <Member T>
+  operator T() const {
+    static_assert(!std::same_as<T, Var>, "a parameter's member cannot be a Var: take a Value and start a Var from it");
+    return parameter<T>(a);
+  }
+};
 
 /// One parameter of the C++ function, back from its Arguments.
 template <class P>
@@ -184,22 +250,12 @@ P parameter(const Argument*& a) {
     return static_cast<P>(__builtin_bit_cast(double, (a++)->constant));
   else if constexpr (Leaf<P>)
     return static_cast<P>((a++)->constant);
-  else {
+  else if constexpr (is_tuple<P>)
+    return [&]<class... M>(Types<M...>) { return P{parameter<M>(a)...}; }(MembersOf<P>{});
+  else
     return [&]<std::size_t... k>(std::index_sequence<k...>) {
-      return P{member<P, k>(a)...};
+      return P{((void)k, MemberOf{a})...};
     }(std::make_index_sequence<static_cast<std::size_t>(member_count<P>())>{});
-  }
-}
-struct MemberOf {
-  const Argument*& a;
-  template <Member T>
-  operator T() const {
-    return parameter<T>(a);
-  }
-};
-template <class P, std::size_t>
-MemberOf member(const Argument*& a) {
-  return {a};
 }
 
 template <class R>
@@ -210,13 +266,11 @@ void hand_in(Tracing& tracing, const R& r) {
     trace_result(tracing, static_cast<const Value&>(r));
   else if constexpr (std::same_as<R, Var> || Number<R>)
     trace_result(tracing, Value(r));
-  else if constexpr (is_tuple<R>)
-    std::apply([&](const auto&... m) { (hand_in(tracing, m), ...); }, r);
   else {
-    static_assert(
-        Group<R>,
-        "a traced function returns nothing, an Array, a Value, a Var, a number, or a tuple or struct of those");
-    with_members(r, [&](const auto&... m) { (hand_in(tracing, m), ...); });
+    static_assert(Group<R>,
+                  "a traced function returns nothing, an Array, a Value, a Var, a number, or a tuple, std::array or "
+                  "struct of those");
+    with_parts(r, [&](const auto&... m) { (hand_in(tracing, m), ...); });
   }
 }
 
@@ -243,16 +297,19 @@ struct ResultOf<std::pair<A, B>> {
   using type = std::tuple<typename ResultOf<A>::type, typename ResultOf<B>::type>;
 };
 
+template <class T, std::size_t count>
+struct ResultOf<std::array<T, count>> {
+  using type = std::array<typename ResultOf<T>::type, count>;
+};
+
+template <class R>
+R take_result(Results& results, int& n);
 struct MemberFromResults {
   Results& results;
   int& n;
-  template <std::same_as<Array> T>
+  template <Member T>
   operator T() const {
-    return static_cast<T&&>(results.array(n++));
-  }
-  template <std::same_as<Value> T>
-  operator T() const {
-    return results.value(n++);
+    return take_result<T>(results, n);
   }
 };
 template <class R>
@@ -261,6 +318,12 @@ R take_result(Results& results, int& n) {
     return static_cast<Array&&>(results.array(n++));
   else if constexpr (std::same_as<R, Value>)
     return results.value(n++);
+  else if constexpr (std::same_as<R, Var>)
+    return Var(results.value(n++));
+  else if constexpr (std::same_as<R, bool>)
+    return results.value(n++).as_bool();
+  else if constexpr (Number<R>)
+    return static_cast<R>(results.value(n++));
   else if constexpr (is_tuple<R>)
     return [&]<std::size_t... k>(std::index_sequence<k...>) {
       return R{take_result<std::tuple_element_t<k, R>>(results, n)...};
