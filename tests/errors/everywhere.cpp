@@ -44,6 +44,11 @@ TEST(Everywhere, Shapes) {
   expect_everywhere<ShapeError>([](Array a) { return trace(a); }, v);
   expect_everywhere<ShapeError>([](Array a) { return max(a); }, none);
   expect_everywhere<ShapeError>([](Array a) { return min(a, {.axis = 0}); }, none);
+  expect_everywhere<ShapeError>([](Array a) { return argmax(a); }, none);
+  expect_everywhere<ShapeError>([](Array a) { return nanargmin(a, {.axis = 0}); }, none);
+  expect_everywhere<ShapeError>([](Array a, Array b) { return sum(a, {.where = b > 0}); }, m, v);
+  expect_everywhere<UsageError>([](Array a, Array b) { return argmin(a, {.where = b > 0}); }, m, m);
+  expect_everywhere<DTypeError>([](Array a) { return min(a, {.initial = 256}); }, bytes);
   expect_everywhere<ShapeError>([](Array a, Value n) { return zeros({n, 2}) + sum(a); }, v, -3);
   expect_everywhere<ShapeError>([](Array a) { return a.item(); }, v);
 }

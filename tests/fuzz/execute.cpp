@@ -237,7 +237,7 @@ void Executor::store_view(const Node& node, bool is_update) {
       const ExtentName &own = x.extents[x.extents.size() - k], &wanted = target.extents[target.extents.size() - k];
       fits = own == wanted || own.is_one();
     }
-    if (!fits) x = affordable(x) ? reduced(x, node.n[3] % 2 ? 6 : 3) : leaf_value(node.n[3]);
+    if (!fits) x = affordable(x) ? reduced(x, node.n[3] % 2 ? 0 : 7) : leaf_value(node.n[3]);
   }
   const DType dtype = target.dtype();
   if (is_update || x.dtype().is_complex()) x = cast(x, dtype);

@@ -1,4 +1,5 @@
 // Recipes, carried out: expressions of whole arrays, and views.
+#include "core/reduction.h"
 #include "core/trace.h"
 #include "tests/fuzz/execute.h"
 
@@ -215,17 +216,33 @@ Term Executor::view(const Term& x, std::uint32_t which) {
   return out;
 }
 
+namespace {
+
+struct NamedReduction {
+  const char* name;
+  detail::ReductionRow row;
+  Value (*everything)(const ArrayOperand& x);
+  Array (*along)(const ArrayOperand& x, const Reduce& options);
+};
+
+constexpr detail::ReductionId sum_id = detail::ReductionId::sum;
+
+// A reduction that x has: of extremes one that has them of nothing too, and of bools no difference.
+NamedReduction reduction_of(std::uint32_t which, DType dtype) {
+  static const NamedReduction all[] = {
+#define KILN_REDUCTION(name, of, nan, taken) {#name, detail::row(detail::ReductionId::name), &kiln::name, &kiln::name},
+#include <kiln/reductions.def>
+#undef KILN_REDUCTION
+  };
+  const NamedReduction& chosen = all[which % std::size(all)];
+  return chosen.row.of == detail::Reduced::ptp && dtype.is_bool() ? all[static_cast<int>(sum_id)] : chosen;
+}
+
+}  // namespace
+
 Term Executor::reduced(const Term& x, std::uint32_t which) {
-  const ArrayOperand a(*x.array);
-  switch (which % 7) {
-    case 0: return of(min(a), "min(" + x.text + ")");
-    case 1: return of(max(a), "max(" + x.text + ")");
-    case 2: return of(prod(a), "prod(" + x.text + ")");
-    case 3: return of(any(a), "any(" + x.text + ")");
-    case 4: return of(all(a), "all(" + x.text + ")");
-    case 5: return of(mean(a), "mean(" + x.text + ")");
-    default: return of(sum(a), "sum(" + x.text + ")");
-  }
+  const NamedReduction chosen = reduction_of(which, x.array->dtype());
+  return of(chosen.everything(ArrayOperand(*x.array)), chosen.name + ("(" + x.text + ")"));
 }
 
 Term Executor::map(const Node& node, const Term* like) {
@@ -240,7 +257,7 @@ Term Executor::map(const Node& node, const Term* like) {
     // What does not broadcast with those before joins as a number.
     for (const Term& other : operands)
       if (x.is_array() && other.is_array() && !broadcasts(x, other)) {
-        x = affordable(x) ? reduced(x, 6) : leaf_value(child.n[0]);
+        x = affordable(x) ? reduced(x, 0) : leaf_value(child.n[0]);
         break;
       }
     operands.push_back(std::move(x));
@@ -291,11 +308,14 @@ Term Executor::made(const Node& node) {
 Term Executor::reduce_axes(const Node& node) {
   const Term x = array(node.children[0]);
   if (!x.is_array() || x.extents.empty() || !affordable(x)) return x;
+  const NamedReduction chosen = reduction_of(node.n[2] >> 2, x.array->dtype());
+  const auto takes = [&](unsigned option) { return (chosen.row.options & option) != 0; };
   const int rank = static_cast<int>(x.extents.size());
   Reduce options;
   options.keepdims = node.n[1] % 2 == 0;
   std::uint32_t axes = 1u << (node.n[0] % static_cast<std::uint32_t>(rank));
-  if (node.n[2] % 4 == 0) axes |= 1u << (node.n[3] % static_cast<std::uint32_t>(rank));
+  if (node.n[2] % 4 == 0 && takes(detail::ReduceOption::axes))
+    axes |= 1u << (node.n[3] % static_cast<std::uint32_t>(rank));
   std::vector<ExtentName> extents;
   std::string list;
   for (int k = 0; k < rank; ++k) {
@@ -307,22 +327,30 @@ Term Executor::reduce_axes(const Node& node) {
       extents.push_back(x.extents[static_cast<std::size_t>(k)]);
     }
   }
-  const std::string text =
-      x.text + ", {.axis = {" + list + "}, .keepdims = " + (options.keepdims ? "true" : "false") + "})";
-  const ArrayOperand a(*x.array);
-  const auto make = [&](const char* name, const Array& result) {
-    return of(result, name + ("(" + text), extents, -1, true);
-  };
   if (extents.empty()) return reduced(x, node.n[2]);
-  switch ((node.n[2] >> 2) % 7) {
-    case 0: return make("min", min(a, options));
-    case 1: return make("max", max(a, options));
-    case 2: return make("prod", prod(a, options));
-    case 3: return make("any", any(a, options));
-    case 4: return make("all", all(a, options));
-    case 5: return make("mean", mean(a, options));
-    default: return make("sum", sum(a, options));
+  std::string text = x.text + ", {.axis = {" + list + "}, .keepdims = " + (options.keepdims ? "true" : "false");
+  if (takes(detail::ReduceOption::dtype) && node.n[1] % 8 >= 6) {
+    options.dtype = node.n[1] % 16 >= 8 ? f64 : f32;
+    text += std::string(", .dtype = ") + options.dtype->name();
   }
+  if (takes(detail::ReduceOption::where) && node.n[1] % 3 == 0) {
+    const bool is_mask = x.array->dtype().is_bool();
+    options.where = is_mask ? *x.array : ArrayOperand(*x.array) > Operand(Value(0));
+    text += ", .where = " + x.text + (is_mask ? "" : " > 0");
+  }
+  if (takes(detail::ReduceOption::initial) && (node.n[1] % 5 == 0 || node.n[1] % 3 == 0)) {
+    const bool truth = x.array->dtype().is_bool() && !options.dtype;
+    if (truth)
+      options.initial.emplace(true);
+    else
+      options.initial.emplace(2);
+    text += std::string(", .initial = ") + (truth ? "true" : "2");
+  }
+  if (takes(detail::ReduceOption::ddof) && node.n[1] % 5 == 1) {
+    options.ddof = 1;
+    text += ", .ddof = 1";
+  }
+  return of(chosen.along(ArrayOperand(*x.array), options), chosen.name + ("(" + text + "})"), extents, -1, true);
 }
 
 Term Executor::reshaped(const Node& node) {

@@ -137,4 +137,46 @@ TEST_F(Sink, ResultsStay) {
   EXPECT_EQ(count(Kind::allocate), 2u);
 }
 
+// Parts of 100 elements, in the way that argmin reads; `length` elements of one part are read again.
+void parts(Sketch& s, RootId t, NodeId length, std::int64_t size, const std::function<NodeId(NodeId)>& first) {
+  const NodeId n = s.build.extent(t, 0), count = s.build.floordiv(s.build.add(n, s.number(99)), s.number(100));
+  const RootId out = s.allocated({count});
+  s.prange(count, [&](NodeId part) {
+    const NodeId begin = s.build.mul(part, s.number(100));
+    const VariableId v = s.variable(start_of(s, Op::add));
+    const LoopId inner = s.nest(true, {s.span(begin, s.build.min(s.build.add(begin, s.number(size)), n))},
+                                [&](LoopId id) { reduce_over(s, v, Op::add, id, s.load(t, {s.build.index(id, 0)})); });
+    (void)inner;
+    s.store(out, {part}, s.read(v));
+  });
+  const VariableId v = s.variable(start_of(s, Op::add));
+  const NodeId begin = first(n);
+  s.nest(true, {s.span(begin, s.build.min(s.build.add(begin, length), n))},
+         [&](LoopId id) { reduce_over(s, v, Op::add, id, s.load(t, {s.build.index(id, 0)})); });
+  returns(s, out);
+  returns_number(s, s.read(v));
+}
+
+TEST_F(Sink, AFewElementsAreComputedAgain) {
+  const RootId x = s.array(1), t = temporary(temporary(x));
+  parts(s, t, s.number(100), 100, [&](NodeId) { return s.number(0); });
+  sunk();
+  EXPECT_EQ(count(Kind::allocate), 1u);
+  EXPECT_EQ(count(Kind::loop), 3u);
+}
+
+TEST_F(Sink, ManyElementsAreNotComputedAgain) {
+  const RootId x = s.array(1), t = temporary(x);
+  parts(s, t, s.number(100'000), 100, [&](NodeId) { return s.number(0); });
+  sunk();
+  EXPECT_EQ(count(Kind::allocate), 2u);
+}
+
+TEST_F(Sink, PartsThatOverlapAreNotComputedTwice) {
+  const RootId x = s.array(1), t = temporary(x);
+  parts(s, t, s.number(10), 101, [&](NodeId) { return s.number(0); });
+  sunk();
+  EXPECT_EQ(count(Kind::allocate), 2u);
+}
+
 }  // namespace
