@@ -31,6 +31,21 @@ struct ReductionKey {
   }
 };
 
+// A scan as one constant: which, the axis, the option dtype; 0 stands for none.
+struct ScanKey {
+  static constexpr int axis_at = 8, dtype_at = 16;
+
+  static std::int64_t of(const Scan& s) {
+    return static_cast<std::int64_t>(s.total) | static_cast<std::int64_t>(s.axis + 1) << axis_at |
+           (s.dtype ? static_cast<std::int64_t>(s.dtype->code()) + 1 : 0) << dtype_at;
+  }
+  static Scan scan(std::int64_t key) {
+    Scan s{static_cast<ReductionId>(key & 0xff), static_cast<int>(key >> axis_at & 0xff) - 1};
+    if (const auto code = key >> dtype_at) s.dtype = DType(static_cast<TypeCode>(code - 1));
+    return s;
+  }
+};
+
 void trace_reduction(Tracing& tracing, std::int64_t key, const Argument* operands, const Location& where) {
   Reduction r;
   r.id = static_cast<ReductionId>(key & 0xff);
@@ -74,6 +89,7 @@ void trace_builtin(Tracing& tracing, const Argument* arguments) {
           tracing, traced_allclose(ArrayOperand(*operands[0].array, where), ArrayOperand(*operands[1].array, where),
                                    Operand(scalar(operands[2]), where), Operand(scalar(operands[3]), where)));
     case Builtin::reduction: return trace_reduction(tracing, constant, operands, where);
+    case Builtin::scan: return trace_result(tracing, tracing.scan(ScanKey::scan(constant), *operands[0].array, where));
     case Builtin::gather:
     case Builtin::scatter: {
       Picked p;
@@ -169,6 +185,12 @@ Value eager_value(const Reduction& r, const Array& a, const Location& where) {
   Results results;
   call_reduction(r, a, results, where);
   return results.value(0);
+}
+
+Array eager_array(const Scan& scan, const Array& a, const Location& where) {
+  const std::int64_t key = ScanKey::of(scan);
+  const Argument operand = argument(a);
+  return eager_array(Builtin::scan, {&key, 1}, {&operand, 1}, where);
 }
 
 // ---- Functions made of others ---------------------------------------------------------------------------------------

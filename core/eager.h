@@ -16,6 +16,7 @@ struct Picked;
 enum class Builtin : std::int64_t {
   elementwise,
   reduction,
+  scan,
   trace,
   dot,
   allclose,
@@ -35,6 +36,7 @@ Value eager_value(Builtin which, std::span<const std::int64_t> constants, std::s
 /// Runs a reduction: what kind of options it has is part of the key; the mask and the numbers among them are arguments.
 Array eager_array(const Reduction& reduction, const Array& a, const Location& where);
 Value eager_value(const Reduction& reduction, const Array& a, const Location& where);
+Array eager_array(const Scan& scan, const Array& a, const Location& where);
 
 /// A builtin without a result.
 void eager_call(Builtin which, std::span<const std::int64_t> constants, std::span<const Argument> operands,

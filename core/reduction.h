@@ -35,9 +35,9 @@ enum class Reduced : std::uint8_t {
 /// What a reduction does with NaN.
 enum class NotANumber : std::uint8_t { propagates, ignored };
 
-/// The options that a reduction takes beside keepdims.
+/// The options that a reduction takes: one axis or several, and others.
 struct ReduceOption {
-  static constexpr unsigned axis = 1, axes = 2, dtype = 4, where = 8, initial = 16, ddof = 32;
+  static constexpr unsigned axis = 1, axes = 2, keepdims = 4, dtype = 8, where = 16, initial = 32, ddof = 64;
 };
 
 struct ReductionRow {
@@ -68,5 +68,12 @@ struct ReductionDTypes {
 
 /// For elements of `element`; `given` is the option dtype.
 ReductionDTypes dtypes_of(const ReductionRow& row, DType element, std::optional<DType> given);
+
+/// A cumulative sum or product: `total` is which, and whose dtypes it has.
+struct Scan {
+  ReductionId total = ReductionId::sum;
+  int axis = -1;  // -1: over everything in C order
+  std::optional<DType> dtype{};
+};
 
 }  // namespace kiln::detail

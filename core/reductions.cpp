@@ -9,6 +9,8 @@
 
 #include <kiln/error.h>
 
+#include <bit>
+
 namespace kiln {
 
 namespace detail {
@@ -18,7 +20,7 @@ namespace {
 // The rows' options, in the scope of their names.
 struct Table : ReduceOption {
   static constexpr ReductionRow rows[] = {
-#define KILN_REDUCTION(name, of, nan, options) {#name, Reduced::of, NotANumber::nan, options},
+#define KILN_REDUCTION(name, of, nan, options) {#name, Reduced::of, NotANumber::nan, (options) | keepdims},
 #include <kiln/reductions.def>
 #undef KILN_REDUCTION
   };
@@ -74,7 +76,7 @@ using detail::ReductionId;
 using detail::ReductionRow;
 
 std::string options_taken(unsigned options) {
-  std::string all = options & (ReduceOption::axis | ReduceOption::axes) ? "axis, keepdims" : "keepdims";
+  std::string all = options & ReduceOption::keepdims ? "axis, keepdims" : "axis";
   if (options & ReduceOption::dtype) all += ", dtype";
   if (options & ReduceOption::where) all += ", where";
   if (options & ReduceOption::initial) all += ", initial";
@@ -93,6 +95,7 @@ void check_taken(const ReductionRow& row, const ArrayOperand& x, const Reduce& o
                             options_taken(row.options)),
                        x.where);
   };
+  refuse(options.keepdims, ReduceOption::keepdims, "keepdims");
   refuse(options.dtype.has_value(), ReduceOption::dtype, "dtype");
   refuse(Access::state(options.where) != Access::State::undefined, ReduceOption::where, "where");
   refuse(options.initial.has_value(), ReduceOption::initial, "initial");
@@ -163,6 +166,10 @@ void check_initial(const ReductionRow& row, const ArrayOperand& x, const Reducti
   detail::check_fits(*r.initial, result, text(row.name, " with initial"), described(x.array), x.where);
 }
 
+std::optional<DType> given(const Optional<DType>& dtype) {
+  return dtype ? std::optional(*dtype) : std::nullopt;
+}
+
 Value reduce(ReductionId id, const ArrayOperand& x) {
   const ReductionRow& row = detail::row(id);
   check_reducible(row.name, x);
@@ -177,7 +184,7 @@ Array reduce(ReductionId id, const ArrayOperand& x, const Reduce& options) {
   const ReductionRow& row = detail::row(id);
   check_reducible(row.name, x);
   check_taken(row, x, options);
-  const std::optional<DType> dtype = options.dtype ? std::optional(*options.dtype) : std::nullopt;
+  const std::optional<DType> dtype = given(options.dtype);
   check_dtypes(row, x, dtype);
   Reduction r{.id = id, .is_array = true};
   r.axes = axes_of(row, x, options.axis);
@@ -194,6 +201,29 @@ Array reduce(ReductionId id, const ArrayOperand& x, const Reduce& options) {
 }
 
 }  // namespace
+
+namespace {
+
+// A cumulative sum or product, along one axis or over everything.
+Array scanned(const char* name, ReductionId total, const ArrayOperand& x, const Reduce& options) {
+  const ReductionRow row{name, detail::row(total).of, detail::NotANumber::propagates,
+                         ReduceOption::axis | ReduceOption::dtype};
+  check_reducible(name, x);
+  check_taken(row, x, options);
+  const std::optional<DType> dtype = given(options.dtype);
+  check_dtypes(row, x, dtype);
+  const unsigned axes = axes_of(row, x, options.axis);
+  const detail::Scan scan{total, options.axis.count == 0 ? -1 : std::countr_zero(axes), dtype};
+  if (detail::Tracing* t = detail::Tracing::checked()) return t->scan(scan, x.array, x.where);
+  return detail::eager_array(scan, x.array, x.where);
+}
+
+}  // namespace
+
+Array cumsum(const ArrayOperand& x, const Reduce& options) { return scanned("cumsum", ReductionId::sum, x, options); }
+Array cumprod(const ArrayOperand& x, const Reduce& options) {
+  return scanned("cumprod", ReductionId::prod, x, options);
+}
 
 #define KILN_REDUCTION(name, of, nan, taken)                                 \
   Value name(const ArrayOperand& x) { return reduce(ReductionId::name, x); } \

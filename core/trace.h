@@ -54,6 +54,7 @@ struct Picked {
 Array elementwise(ir::Op op, const MixedOperand* operands, std::string_view name, const Location& where);
 
 struct Reduction;
+struct Scan;
 
 /// atomic_add and its kin: the element becomes itself `op` `value`; by `select` `value`, where it equals `expected`, if
 /// that is given.
@@ -159,6 +160,7 @@ class Tracing {
                         const Location& where);
   Value reduce_all(const Reduction& reduction, const Array& a, const Location& where);
   Array reduce(const Reduction& reduction, const Array& a, const Location& where);
+  Array scan(const Scan& scan, const Array& a, const Location& where);
   /// Checks that no extent of a new array is negative, or known too late.
   void check_extents(DType dtype, const ir::NodeId* extents, int rank, const Location& where);
   /// Checks that both have one extent along an axis, that an axis has extent 1, that it falls into equal parts.

@@ -86,9 +86,10 @@ void Generator::reduce(const Statement& s, ir::BlockId block) {
 // Variable = old value op result.
 void Generator::join(const Reduction& r, Value* result) {
   auto* slot = llvm::cast<llvm::AllocaInst>(variable(r.variable));
+  // `order` gives each loop inside the one that is reduced over a variable of its own, which lives where that loop
+  // stands.
   if (slot->getFunction() != builder_.GetInsertBlock()->getParent())
-    refuse("a reduction inside a prange into a Var outside of it is not compiled yet: declare a Var inside and add it",
-           program_.variables[r.variable].location);
+    throw InternalError("a reduction joins a variable outside the function of its loop");
   Value* joined = fold_step(r.op, r.dtype, builder_.CreateLoad(slot->getAllocatedType(), slot), result);
   const DType dtype = program_.variables[r.variable].type.dtype;
   builder_.CreateStore(dtype == r.dtype ? joined : round_half(joined, dtype), slot);

@@ -120,6 +120,19 @@ TEST_P(EveryReduction, Alone) {
   }
 }
 
+TEST_P(EveryReduction, Cumulative) {
+  static const auto cumulative = jit([](Array a) {
+    return std::tuple(cumsum(a), cumsum(a, {.axis = 0}), cumprod(a, {.axis = -1}), cumsum(a * a, {.axis = 1}),
+                      cumprod(a, {.axis = 0, .dtype = f32}));
+  });
+  for (const std::int64_t columns : {0, 1, 5, 70}) {
+    const Array a = with_nan(13 * columns, GetParam(), 31, 300).reshape({13, columns});
+    everywhere(cumulative, [&](const auto& f) { return results(f(a)); });
+    everywhere(cumulative, [&](const auto& f) { return results(f(placed(a, Placement::reversed_2))); });
+    if (HasFailure()) return;
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Dtypes, EveryReduction, testing::ValuesIn(all_dtypes),
                          [](const auto& test) { return test.param.name(); });
 

@@ -122,6 +122,32 @@ TEST_P(NumPyReduce, NotANumberPropagates) {
   EXPECT_EQ(compared, 43);
 }
 
+// The dtype as a constant: -1 for none; so the axis.
+Array cumulative(const Array& x, bool product, int axis, int dtype) {
+  Reduce options;
+  if (axis >= 0) options.axis = axis;
+  if (dtype >= 0) options.dtype = DType(static_cast<TypeCode>(dtype));
+  return product ? cumprod(x, options) : cumsum(x, options);
+}
+
+TEST_P(NumPyReduce, Cumulative) {
+  const std::string dtype = GetParam().name();
+  for (const bool product : {false, true}) {
+    const std::string function = product ? "cumprod/" : "cumsum/";
+    const Array x = reference("cumulative", function + dtype + "/x");
+    const auto f = jit([](Array a, bool by, int along, int as) { return cumulative(a, by, along, as); });
+    for (int axis = -1; axis < 3; ++axis)
+      for (int as = -1; as < type_code_count; ++as) {
+        std::string name = function + dtype + "/" + (axis < 0 ? "none" : std::to_string(axis));
+        if (as >= 0) name += std::string("/as ") + DType(static_cast<TypeCode>(as)).name();
+        if (!has_reference("cumulative", name)) continue;
+        EXPECT_TRUE(same_bits(f.with(interpreted)(x, product, axis, as), reference("cumulative", name))) << name;
+        ++compared;
+      }
+  }
+  EXPECT_EQ(compared, GetParam().is_complex() ? 8 : 24);
+}
+
 INSTANTIATE_TEST_SUITE_P(Dtypes, NumPyReduce, testing::ValuesIn(numpy_dtypes().begin(), numpy_dtypes().end()),
                          [](const auto& test) { return test.param.name(); });
 

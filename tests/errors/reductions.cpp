@@ -115,6 +115,22 @@ TEST(Reductions, TheFirstOfNothing) {
   });
 }
 
+TEST(Reductions, Cumulative) {
+  expect_error<UsageError>({"cumsum", {"f64"}, {"(2, 3)"}, "it takes axis, dtype", {"keepdims"}}, [] {
+    next_line_is_wrong();
+    (void)cumsum(m, {.axis = 0, .keepdims = true});
+  });
+  expect_error<UsageError>({"cumprod", {"f64"}, {"(2, 3)"}, "takes one", {"2 axes"}}, [] {
+    next_line_is_wrong();
+    (void)cumprod(m, {.axis = {0, 1}});
+  });
+  static auto f = jit([](Array a) {
+    next_line_is_wrong();
+    return cumsum(a, {.axis = -3});
+  });
+  expect_error<IndexError>({"cumsum", {"f64"}, {"rank 2"}, "axis -3"}, [] { f(m); });
+}
+
 TEST(Reductions, OfNoArray) {
   expect_error<UsageError>({"stddev", no_dtypes, no_shapes, "assign an array"}, [] {
     const Array undefined;

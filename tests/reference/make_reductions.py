@@ -1,4 +1,4 @@
-# The reference values of tests/reference/values/reduce.bin, from NumPy 2: python3 tests/reference/make_reductions.py
+# The reference values of tests/reference/values/{reduce,cumulative}.bin, from NumPy 2: python3 tests/reference/make_reductions.py
 #
 # Every reduction with every option, in the cases that tests/conformance/numpy_reductions_test.cpp names. Sums and products
 # are of small multiples of 1/4 and of powers of two, so that they are exact in any order, and NumPy's result is the only
@@ -232,4 +232,18 @@ for nan in (False, True):
                             continue
                         axis = None if axis_label == "all" else axis[0]
                     file.add(f"{function}/{name}/{axis_label}/nan", functions(False)[function](x, axis=axis))
+file.write()
+
+# Cumulative sums and products; halves are added in f32, exact here.
+file = File("cumulative")
+for name in dtypes:
+    for function, f, x in (("cumsum", np.cumsum, operand(name, False)), ("cumprod", np.cumprod, factors(name, False))):
+        file.add(f"{function}/{name}/x", x)
+        for axis_label, axis in {"none": None, "0": 0, "1": 1, "2": 2}.items():
+            for given in (None, "i64", "f32"):
+                y = x if given is None else x.astype(dtypes[given])
+                result = f(y[:1]).dtype if given is None else dtypes[given]
+                wide = y.astype(np.float64) if result.kind == "f" else y
+                found = f(wide, axis=axis, dtype=np.dtype("f8") if result.kind == "f" else result).astype(result)
+                file.add(f"{function}/{name}/{axis_label}" + ("" if given is None else "/as " + given), found)
 file.write()

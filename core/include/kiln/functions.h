@@ -215,6 +215,16 @@ struct Reduce {
 #include <kiln/reductions.def>
 #undef KILN_REDUCTION
 
+/// Cumulative sums and products: element k is the sum of the first k + 1, added one after the other. Along the option
+/// axis, or, without it, over everything in C order, of rank 1. The dtypes are those of sum and prod; the option dtype
+/// is taken too. Throws as the reductions do.
+KILN_API Array cumsum(const ArrayOperand& x, const Reduce& options = {});
+KILN_API Array cumprod(const ArrayOperand& x, const Reduce& options = {});
+template <std::integral I>
+Array cumsum(const ArrayOperand&, I) = delete; /* {.axis = 1} */
+template <std::integral I>
+Array cumprod(const ArrayOperand&, I) = delete;
+
 /// Sum of the diagonal of a matrix.
 KILN_API Value trace(const ArrayOperand& a);
 /// Sum of the products of two 1-d arrays; each product is rounded, then added.
