@@ -34,7 +34,15 @@ void Generator::behind_loop(const Statement& s, const Statement& inner, const st
       statement(each, s.body);
       continue;
     }
-    for (std::size_t k = 0; k < found.size(); ++k) join(found[k], sum(k));
+    for (std::size_t k = 0; k < found.size(); ++k) {
+      Value* result = sum(k);
+      // Where no lane adds anything of its own, as counts of a mask that broadcasts, the variable is one number.
+      if (!lanes_->varying->variable(found[k].variable)) {
+        result = builder_.CreateExtractElement(result, std::uint64_t{0});
+        if (found[k].dtype.is_bool()) result = builder_.CreateIsNotNull(result);
+      }
+      join(found[k], result);
+    }
     forget_reads();
   }
 }
