@@ -166,9 +166,7 @@ void check_initial(const ReductionRow& row, const ArrayOperand& x, const Reducti
   detail::check_fits(*r.initial, result, text(row.name, " with initial"), described(x.array), x.where);
 }
 
-std::optional<DType> given(const Optional<DType>& dtype) {
-  return dtype ? std::optional(*dtype) : std::nullopt;
-}
+std::optional<DType> given(const Optional<DType>& dtype) { return dtype ? std::optional(*dtype) : std::nullopt; }
 
 Value reduce(ReductionId id, const ArrayOperand& x) {
   const ReductionRow& row = detail::row(id);
