@@ -331,7 +331,7 @@ Term Executor::reduce_axes(const Node& node) {
   std::string text = x.text + ", {.axis = {" + list + "}, .keepdims = " + (options.keepdims ? "true" : "false");
   if (takes(detail::ReduceOption::dtype) && node.n[1] % 8 >= 6) {
     options.dtype = node.n[1] % 16 >= 8 ? f64 : f32;
-    text += std::string(", .dtype = ") + options.dtype->name();
+    text += std::string(", .dtype = ") + (*options.dtype).name();
   }
   if (takes(detail::ReduceOption::where) && node.n[1] % 3 == 0) {
     const bool is_mask = x.array->dtype().is_bool();
