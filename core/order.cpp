@@ -186,6 +186,7 @@ class Reductions {
   VariableId declare_partial(const Statement& update, BlockId block, std::vector<Statement>& statements) {
     const auto partial = static_cast<VariableId>(program_.variables.size());
     Variable variable = program_.variables[update.target];
+    variable.type.dtype = accumulator_dtype(variable.type.dtype);  // halves are rounded once, in the end
     variable.block = block;
     variable.location = update.location;
     program_.variables.push_back(variable);

@@ -29,7 +29,7 @@ Array Tracing::scan(const Scan& scan, const Array& of, const Location& where) {
   for (int k = 0, next = 0; k < s.rank; ++k)
     if (k != axis) indices[k] = outer.indices[next++];
 
-  // What is before the first element leaves it as it is, a zero's sign too.
+  // What is before the first element leaves it as it is, a zero's sign too, if it is real.
   const Value nothing = Access::make(type, identity(op, type.dtype));
   const std::uint32_t total = declare(nothing, where, &type.dtype);
   ir::Loop loop;
@@ -47,7 +47,11 @@ Array Tracing::scan(const Scan& scan, const Array& of, const Location& where) {
   NodeId x = Access::node(load(s, indices, where));
   if (scan.dtype) x = build_.convert(x, {*scan.dtype, Strength::strong});
   const NodeId so_far = Access::node(read(total, where));
-  const NodeId next = build_.node(op, type, {so_far, build_.convert(x, type)});
+  const NodeId term = build_.convert(x, type);
+  NodeId next = build_.node(op, type, {so_far, term});
+  // Of complex numbers 1 times x is not x where a part is a zero of negative sign.
+  if (type.dtype.is_complex())
+    next = build_.node(ir::Op::select, type, {build_.equal(indices[axis], build_.integer(0)), term, next});
   assign(total, value_of(next), where);
   store(symbol_of(result, where), indices, build_.convert(next, {dtypes.result, Strength::strong}), where);
   scopes_.pop_back();

@@ -312,6 +312,31 @@ TEST(Reductions, NestedLoops) {
   EXPECT_TRUE(same_bits(by_prange(a), sum(rows)));
 }
 
+// A Var of halves is folded in f32 through all its loops and rounded once.
+TEST(Reductions, NestedLoopsOfHalves) {
+  static const auto nested = jit([](Array x) {
+    Var s(0, x.dtype());
+    for (Value i : prange(x.shape(0)))
+      for (Value j : range(x.shape(1))) s += x(i, j);
+    for (Value i : prange(x.shape(0)))
+      for (Value j : prange(x.shape(1))) s += x(i, j);
+    return s;
+  });
+  for (const DType half : {f16, bf16}) {
+    const Array a = hashed_array(40 * 300, half, 61).reshape({40, 300});
+    const auto r = everywhere(nested, [&](const auto& f) { return results(f(a)); });
+    EXPECT_EQ(r[0].dtype(), half);
+  }
+  static const auto ones_of = jit([](Array x) {
+    Var s(0, x.dtype());
+    for (Value i : prange(x.shape(0)))
+      for (Value j : range(x.shape(1))) s += x(i, j);
+    return s;
+  });
+  // 2049 is no f16; 31 times that is 63520, rounded once, and 63488, if each row were rounded.
+  EXPECT_EQ(ones_of(ones({31, 2049}, f16)).as_double(), 63520);
+}
+
 // ---- Loops and memory -----------------------------------------------------------------------------------------------
 
 int parallel_loops(const std::string& program) {

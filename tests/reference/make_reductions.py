@@ -241,6 +241,8 @@ for name in dtypes:
         file.add(f"{function}/{name}/x", x)
         for axis_label, axis in {"none": None, "0": 0, "1": 1, "2": 2}.items():
             for given in (None, "i64", "f32"):
+                if given is not None and x.dtype.kind == "c":
+                    continue  # refused: the imaginary part would be dropped
                 y = x if given is None else x.astype(dtypes[given])
                 result = f(y[:1]).dtype if given is None else dtypes[given]
                 wide = y.astype(np.float64) if result.kind == "f" else y
