@@ -3,6 +3,7 @@
 
 #include "core/ops.h"
 
+#include <kiln/error.h>
 #include <kiln/value.h>
 
 #include <string>
@@ -23,8 +24,9 @@ Operand one();
 /// A weak integer that is known and does not fit an integer dtype is a DTypeError, in a trace and outside; so is a
 /// complex number for a real dtype.
 void check_fits(const Value& v, DType dtype, const Location& where);
-/// Throws DTypeError where a conversion drops an imaginary part: of complex numbers to real ones, bool excepted.
-void check_keeps_imaginary(DType from, DType to, std::string_view operand, const Location& where);
+/// Whether a conversion drops an imaginary part: of complex numbers to real ones, bool excepted; and the error it is.
+inline bool drops_imaginary(DType from, DType to) { return from.is_complex() && !to.is_complex() && !to.is_bool(); }
+DTypeError no_imaginary(std::string_view operand, DType to, const Location& where);
 /// The number of a Value that is known, converted. Throws as check_fits, and UsageError for a traced Value.
 Number16 number_as(const Value& v, DType dtype, const Location& where);
 /// A Var declared with an integer dtype takes no floats.

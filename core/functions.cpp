@@ -214,7 +214,8 @@ void check_stored(const Array& to, const Array& from, std::string_view operation
 void copy_concrete(const Array& to, const Array& from, const Location& where) {
   check_target(to, "=", where);
   check_stored(to, from, "=", where);
-  detail::check_keeps_imaginary(from.dtype(), to.dtype(), detail::described(from), where);
+  if (detail::drops_imaginary(from.dtype(), to.dtype()))
+    throw detail::no_imaginary(detail::described(from), to.dtype(), where);
   detail::Layout l = Access::layout(from);
   const int rank = Access::rank(to), shift = rank - Access::rank(from);
   for (int k = rank; k-- > 0;) {
@@ -392,7 +393,7 @@ namespace {
 Array convert_array(const Array& a, DType dtype, const Location& where) {
   if (Access::state(a) == Access::State::undefined) throw detail::no_elements("a copy or cast", where);
   if (Tracing* t = Tracing::checked()) return t->cast(a, dtype, where);
-  detail::check_keeps_imaginary(a.dtype(), dtype, detail::described(a), where);
+  if (detail::drops_imaginary(a.dtype(), dtype)) throw detail::no_imaginary(detail::described(a), dtype, where);
   const Array result = detail::new_array(dtype, Access::extents(a), where);
   detail::copy_elements(Access::layout(result), dtype, Access::layout(a), a.dtype(), Access::rank(a));
   return result;

@@ -44,12 +44,11 @@ void check_fits(const Value& v, DType dtype, const Location& where) {
     throw DTypeError(text("a conversion to ", dtype, ": the number ", Access::number(v).i,
                           " does not fit; cast it, as in ", dtype, "(x)"),
                      where);
-  check_keeps_imaginary(type.dtype, dtype, text(type.dtype, " scalar"), where);
+  if (drops_imaginary(type.dtype, dtype)) throw no_imaginary(text(type.dtype, " scalar"), dtype, where);
 }
 
-void check_keeps_imaginary(DType from, DType to, std::string_view operand, const Location& where) {
-  if (!from.is_complex() || to.is_complex() || to.is_bool()) return;
-  throw DTypeError(
+DTypeError no_imaginary(std::string_view operand, DType to, const Location& where) {
+  return DTypeError(
       text("a conversion of ", operand, " to ", to, " would drop the imaginary part: write real(z), imag(z) or abs(z)"),
       where);
 }
@@ -63,7 +62,7 @@ Number16 number_as(const Value& v, DType dtype, const Location& where) {
 }
 
 void check_assignable(DType declared, DType given, std::string_view operation, const Location& where) {
-  check_keeps_imaginary(given, declared, text(given, " scalar"), where);
+  if (drops_imaginary(given, declared)) throw no_imaginary(text(given, " scalar"), declared, where);
   if (given.is_floating() && !declared.is_floating() && !declared.is_complex())
     throw DTypeError(text("'", operation, "': this Var was declared a ", declared, " scalar and is assigned a ", given,
                           " scalar; cast the value, as in ", declared, "(x), or declare the Var without a dtype"),

@@ -180,7 +180,7 @@ Array Tracing::elementwise(ir::Op op, const MixedOperand* operands, int count, c
 
 Array Tracing::cast(const Array& a, DType dtype, const Location& where) {
   const Symbol s = symbol_of(a, where);
-  check_keeps_imaginary(s.dtype, dtype, described(a), where);
+  if (drops_imaginary(s.dtype, dtype)) throw no_imaginary(described(a), dtype, where);
   const Array result = allocate(dtype, s.extents, s.rank, where);
   const ElementLoop loop = open_elements(s.extents, s.rank, where);
   const NodeId value = build_.convert(Access::node(load(s, loop.indices, where)), {dtype, Strength::strong});
@@ -225,7 +225,8 @@ void Tracing::check_stored(const Symbol& to, const Symbol& from, std::string_vie
 void Tracing::copy_into(const Array& to, const Array& from, const Location& where, std::string_view operation) {
   const Symbol target = symbol_of(to, where);
   written(target, operation, where);
-  check_keeps_imaginary(symbol_of(from, where).dtype, target.dtype, described(from), where);
+  if (drops_imaginary(symbol_of(from, where).dtype, target.dtype))
+    throw no_imaginary(described(from), target.dtype, where);
   const ir::Root::Kind source_kind = program_.roots[symbol_of(from, where).root].kind;
   // A view may be of the very memory that is written: read all of it first. Where nothing overlaps the copies fuse.
   const Array source = source_kind == ir::Root::Kind::allocated && symbol_of(from, where).root != target.root

