@@ -74,6 +74,7 @@ void add_for_threads(Work& work, const std::string& variant, const Call& call) {
 void count_memory(Contender& contender);
 
 constexpr kiln::JitOptions fast_options{.fast_math = true};
+constexpr kiln::JitOptions checked_options{.bounds_check = true};
 constexpr kiln::JitOptions interpreter_options{.interpret = true};
 
 void register_kiln_loops(Suite& suite);        // tutorial, mandelbrot, black_scholes

@@ -122,6 +122,7 @@ void add_triad_checked(Work& work) {
   const Array b = borrowed(work.input(0)), c = borrowed(work.input(1));
   const double s = work.scalar(0);
   add_for_threads(work, "kiln", [=] { return loop_triad(b, c, s); });
+  add_for_threads(work, "kiln_checked", [=, checked = loop_triad.with(checked_options)] { return checked(b, c, s); });
 }
 
 }  // namespace
@@ -133,6 +134,8 @@ void register_kiln_simulations(Suite& suite) {
   extend_stencil<heat_of_slices>(suite, "heat3d_slices");
   extend_stencil<heat_of_loops>(suite, "heat3d_loops");
   extend_stencil<jacobi_of_loops>(suite, "jacobi2d_checked");
+  suite.extend("jacobi2d_checked",
+               [](Work& work) { add_stencil(work, "kiln_checked", sweeps<jacobi_of_loops>.with(checked_options)); });
   suite.extend("loop_matmul", add_loop_matmul);
   suite.extend("triad_checked", add_triad_checked);
 }
