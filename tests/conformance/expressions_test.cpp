@@ -34,7 +34,8 @@ Operand two(const Operand& a, const Operand& b, F&& f) {
   return f(kiln::Operand(std::get<Value>(a)), ArrayOperand(array_of(b)));
 }
 Operand chosen(const Operand& c, const Operand& a, const Operand& b) {
-  const ArrayOperand condition(array_of(c));
+  const Array mask = array_of(c);
+  const ArrayOperand condition(mask);
   const auto* x = std::get_if<Array>(&a);
   const auto* y = std::get_if<Array>(&b);
   if (x && y) return where(condition, ArrayOperand(*x), ArrayOperand(*y));
