@@ -34,8 +34,9 @@ target_link_libraries(kiln-settings INTERFACE kiln-flags Threads::Threads ${CMAK
 
 if(KILN_PLANTED_FAULTS)
   # For these files alone, so that ccache knows the objects of all others.
-  set_source_files_properties(core/bounds.cpp core/build.cpp core/signature.cpp cpu/codegen_loops.cpp
-    cpu/codegen_memory.cpp cpu/codegen_operations.cpp cpu/codegen_reduce.cpp cpu/codegen_statements.cpp PROPERTIES COMPILE_DEFINITIONS KILN_PLANTED_FAULTS=1)
+  set_source_files_properties(core/bounds.cpp core/build.cpp core/signature.cpp cpu/codegen_checks.cpp cpu/codegen_loops.cpp
+    cpu/codegen_memory.cpp cpu/codegen_operations.cpp cpu/codegen_reduce.cpp cpu/codegen_statements.cpp
+    PROPERTIES COMPILE_DEFINITIONS KILN_PLANTED_FAULTS=1)
 endif()
 
 set(kiln_objects "")
