@@ -370,7 +370,8 @@ TEST(Reductions, OnePassAndNoTemporary) {
   EXPECT_LT(bytes_taken(rows, a), little);
   EXPECT_LT(bytes_taken(rows_of_products, a, b), little);
   EXPECT_LT(bytes_taken(first, a), little);
-  EXPECT_LT(bytes_taken(first_of_products, a, b), little);
+  // Where indices are checked, as in a debug build, the product does not move: its last index is read from memory.
+  EXPECT_LT(bytes_taken(first_of_products.with({.bounds_check = false}), a, b), little);
   EXPECT_EQ(parallel_loops(masked.inspect("scheduled").c_str()), 1);
   EXPECT_EQ(parallel_loops(chosen.inspect("scheduled").c_str()), 1);
   const std::string program = rows.inspect("scheduled").c_str();
