@@ -189,6 +189,9 @@ class Dependences {
   std::set<LoopId> loops_;
 };
 
+// So many turns are too few to go across lanes.
+constexpr std::int64_t few_turns = 8;
+
 // Puts the dimension of the only loop in a loop's body, whose bounds do not vary with it, after the loop's own.
 void collapse(Program& program, Statement& outer) {
   const std::vector<Statement>& body = program.blocks[outer.body].statements;
@@ -209,7 +212,9 @@ void collapse(Program& program, Statement& outer) {
       if (varies(varies, *bound)) return;
     }
   }
-  if (dependence(program, inner)) return;
+  Builder build(program, false);
+  const auto turns = build.difference(dimensions[0].end, dimensions[0].begin);
+  if ((turns && *turns < few_turns) || dependence(program, inner)) return;
   Loop& loop = program.loops[outer.target];
   const std::uint32_t first = static_cast<std::uint32_t>(loop.dimensions.size());
   loop.dimensions.insert(loop.dimensions.end(), dimensions.begin(), dimensions.end());
@@ -228,8 +233,7 @@ void parallelise(Program& program, BlockId block) {
   for (std::size_t k = 0; k < program.blocks[block].statements.size(); ++k) {
     Statement statement = program.blocks[block].statements[k];
     if (statement.kind == Kind::loop) {
-      if (program.loops[statement.target].parallel) continue;
-      if (!dependence(program, statement)) {
+      if (program.loops[statement.target].parallel || !dependence(program, statement)) {
         collapse(program, statement);
         program.loops[statement.target].parallel = true;
         program.blocks[block].statements[k] = statement;

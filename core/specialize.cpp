@@ -8,6 +8,7 @@
 #include "core/demand.h"
 #include "core/error_text.h"
 #include "core/fuse.h"
+#include "core/jam.h"
 #include "core/order.h"
 #include "core/schedule.h"
 #include "core/sink.h"
@@ -138,6 +139,8 @@ void run_passes(ir::Program& program, Facts& facts) {
   check(program, "fuse");
   schedule(program, facts);
   check(program, "schedule");
+  ir::jam(program);
+  check(program, "jam");
   ir::cleanup(program);
   check(program, "cleanup");
 }

@@ -1,5 +1,6 @@
 // The distribution of a loop's iterations among threads: units of work, the outlined function that does some of them,
 // and the call that shares them.
+#include "core/visit.h"
 #include "cpu/codegen.h"
 
 #include <algorithm>
@@ -13,6 +14,16 @@ namespace {
 
 constexpr std::int64_t unit_elements = 1024;   // of a one-dimensional loop: a multiple of every lane count
 constexpr std::int64_t tile_elements = 16384;  // longer rows are cut
+// Where an iteration is a loop itself, few of them are work enough: 1024 bodies are to keep more than one core busy.
+constexpr std::int64_t unit_of_loops = 64, tile_of_loops = 1024;
+
+bool has_loop(const ir::Program& program, ir::BlockId block) {
+  bool found = false;
+  ir::for_each_statement(program, block, [&](const Statement& s) {
+    found = found || s.kind == Statement::Kind::loop || s.kind == Statement::Kind::while_;
+  });
+  return found;
+}
 
 }  // namespace
 
@@ -27,9 +38,9 @@ void Generator::distributed(const Statement& s, const Varying* varying, const st
     make_scratch(found, items, terms);
     if (!terms) count = units_of(items, block_size(found));
   } else if (varying != nullptr && trips.size() == 1) {
-    count = units_of(items, unit_elements);
+    count = units_of(items, has_loop(program_, s.body) ? unit_of_loops : unit_elements);
   } else if (varying != nullptr) {
-    Value* tiles = units_of(trips.back(), tile_elements);
+    Value* tiles = units_of(trips.back(), has_loop(program_, s.body) ? tile_of_loops : tile_elements);
     count = builder_.CreateMul(product(trips, trips.size() - 1), tiles);
   }
   const std::vector<const Statement*> copied = make_copies(s, items);
@@ -98,17 +109,19 @@ void Generator::run_units(const Statement& s, const Varying* varying, const std:
       reduce_rows(s, varying, found, trips, start, smaller(total, builder_.CreateAdd(start, number(block))));
     });
   } else if (trips.size() == 1) {
-    Value* end = smaller(here(trips[0]), elements(last, unit_elements));
-    if (fails) stop_behind_failure(elements(first, unit_elements));
-    lane_range(s, *varying, elements(first, unit_elements), end);
+    const std::int64_t unit = has_loop(program_, s.body) ? unit_of_loops : unit_elements;
+    Value* end = smaller(here(trips[0]), elements(last, unit));
+    if (fails) stop_behind_failure(elements(first, unit));
+    lane_range(s, *varying, elements(first, unit), end);
   } else {
+    const std::int64_t tile = has_loop(program_, s.body) ? tile_of_loops : tile_elements;
     Value* width = here(trips.back());
-    Value* tiles = units_of(width, tile_elements);
+    Value* tiles = units_of(width, tile);
     counted(first, last, 1, "row", [&](Value* unit, Block*, Block*) {
       start_at(unit);
       decompose(s, trips, trips.size() - 1, builder_.CreateUDiv(unit, tiles));
-      Value* begin = elements(builder_.CreateURem(unit, tiles), tile_elements);
-      lane_range(s, *varying, begin, smaller(width, builder_.CreateAdd(begin, number(tile_elements))));
+      Value* begin = elements(builder_.CreateURem(unit, tiles), tile);
+      lane_range(s, *varying, begin, smaller(width, builder_.CreateAdd(begin, number(tile))));
     });
   }
 }

@@ -20,10 +20,11 @@ void carry(Sketch& s, RootId a, NodeId i) {
 
 TEST(Order, ParallelLoopOutermost) {
   Sketch s;
-  const RootId a = s.array(2);
+  const RootId a = s.array(2), b = s.array(1);
   const VariableId sum = s.variable(s.real(0));
   LoopId inner = none;
   const LoopId outer = s.prange(s.extent(a, 0), [&](NodeId i) {
+    s.store(b, {i}, s.real(1));
     inner = s.range(s.number(0), s.extent(a, 1), [&](NodeId j) { s.reduce(sum, Op::add, s.load(a, {i, j})); });
   });
   order(s.program);

@@ -38,16 +38,33 @@ TEST_F(Parallelise, Elementwise) {
 }
 
 TEST_F(Parallelise, ABoundThatOnlySeemsToVaryIsFolded) {
-  // for i: for j in 0..(i + 4) - i, as a window that moves with i is traced without folding.
+  // for i: for j in 0..(i + 8) - i, as a window that moves with i is traced without folding.
   Builder raw(s.program, false);
   const LoopId outer = s.range(zero, n, [&](NodeId i) {
-    const NodeId width = raw.sub(raw.add(i, s.number(4)), i);
+    const NodeId width = raw.sub(raw.add(i, s.number(8)), i);
     s.range(zero, width, [&](NodeId j) { s.store(m, {i, j}, s.real(1)); });
   });
   order(s.program);
   ASSERT_EQ(s.program.loops[outer].dimensions.size(), 2u);
-  EXPECT_EQ(s.program.loops[outer].dimensions[1].end, s.number(4));
+  EXPECT_EQ(s.program.loops[outer].dimensions[1].end, s.number(8));
   verify(s.program, "order");
+}
+
+TEST_F(Parallelise, ARangeThatIsAllOfAPrangeIsADimensionOfIt) {
+  const auto dimensions = [](std::int64_t turns) {
+    Sketch s;
+    const RootId m = s.array(2);
+    const LoopId outer = s.prange(s.extent(m, 0), [&](NodeId i) {
+      const NodeId end = turns == 0 ? s.extent(m, 1) : s.number(turns);
+      s.range(s.number(0), end, [&](NodeId j) { s.store(m, {i, j}, s.real(1)); });
+    });
+    order(s.program);
+    verify(s.program, "order");
+    return s.program.loops[outer].dimensions.size();
+  };
+  EXPECT_EQ(dimensions(0), 2u);
+  EXPECT_EQ(dimensions(8), 2u);
+  EXPECT_EQ(dimensions(7), 1u);  // too few to go across lanes
 }
 
 TEST_F(Parallelise, ShiftedOwnElement) {
