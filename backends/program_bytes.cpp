@@ -71,6 +71,7 @@ void add_loop(Bytes& b, const ir::Loop& l) {
   b.add(l.distribute);
   b.add(l.vectors);
   b.add(l.streaming);
+  b.add(l.if_large);
   b.add(l.memory_bound);
   b.add(l.segment);
   b.add(l.dimensions.size());

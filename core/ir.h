@@ -86,6 +86,7 @@ struct Loop {
   bool distribute = false;      // outermost parallel loop: its iterations are shared among threads
   std::uint8_t vectors = 1;     // lanes: vectors in flight, on a device with registers for them
   bool streaming = false;       // stores bypass the cache
+  bool if_large = false;        // they do in runs that write more than it holds
   bool memory_bound = false;    // streaming from few arrays, calling nothing: short vectors keep up
   std::uint16_t segment = 256;  // sequential: reductions fold in segments of so many iterations, then pairwise
   std::vector<LoopDimension> dimensions;

@@ -290,7 +290,8 @@ class Printer {
     if (loop.role == Role::columns) add("columns");
     if (loop.distribute) add("distribute");
     if (loop.vectors != 1) add(text("vectors ", static_cast<int>(loop.vectors)));
-    if (loop.streaming) add(loop.memory_bound ? "streaming, memory bound" : "streaming");
+    if (loop.streaming)
+      add(loop.if_large ? "streaming if large" : loop.memory_bound ? "streaming, memory bound" : "streaming");
     if (loop.segment != 256) add(text("segment ", loop.segment));
     return out.empty() ? out : out + "]";
   }

@@ -83,11 +83,13 @@ class Scheduler {
     if (chosen.distribute && reduces_rows(s)) chosen.role = Role::rows;
     if (is_outer) return;
     Nest nest(builder_, s);
-    const bool unit_stores = ask_strides(nest);
+    const Stores stores = ask_strides(nest);
     Loop& l = program_.loops[s.target];
     l.vectors = vectors(nest, s);
-    l.streaming = unit_stores && !around.parallel && !around.repeats && layouts_.large();
-    l.memory_bound = l.streaming && calls_of_functions(s.body) == 0 && roots_of(nest) <= few_roots;
+    l.streaming = stores == Stores::in_vectors && !around.parallel && !around.repeats && layouts_.large();
+    if (!l.streaming && stores != Stores::scattered && !around.parallel)
+      l.streaming = l.if_large = fills_arrays(nest) && layouts_.large();
+    l.memory_bound = l.streaming && !l.if_large && calls_of_functions(s.body) == 0 && roots_of(nest) <= few_roots;
     if (!l.distribute || !sweeps_rows(nest, s)) return;
     l.role = Role::columns;
     l.vectors = calls_of_functions(s.body) == 0 ? rows_at_once : 1;
@@ -257,10 +259,16 @@ class Scheduler {
     return result;
   }
 
-  /// Asks, for what moves by one element along the lanes, whether it is one element in memory too. Whether all stores
-  /// are of that kind, and of memory that the Program never loads.
-  bool ask_strides(Nest& nest) {
-    bool stores = false, unit = true;
+  enum class Stores : std::uint8_t {
+    scattered,
+    reread,      // whole vectors, of memory that the Program loads
+    in_vectors,  // whole vectors, of memory that it never loads
+  };
+
+  /// Asks, for what moves by one element along the lanes, whether it is one element in memory too. Which stores all are
+  /// of that kind.
+  Stores ask_strides(Nest& nest) {
+    bool stores = false, unit = true, reread = false;
     const auto last = static_cast<std::uint32_t>(nest.rank() - 1);
     for (const Place& place : nest.places()) {
       const Access access = nest.access(place);
@@ -270,11 +278,26 @@ class Scheduler {
       const bool is_unit = moves_by_one && (access.flat || layouts_.unit_stride(access.root, movement.axis));
       if (!place.writes()) continue;
       const Statement& s = program_.blocks[place.block].statements[place.statement];
-      const bool reread = std::binary_search(loaded_.begin(), loaded_.end(), memory_.of(access.root));
+      reread = reread || std::binary_search(loaded_.begin(), loaded_.end(), memory_.of(access.root));
       stores = true;
-      unit = unit && is_unit && movement.step == 1 && place.weight == 1 && !reread && s.kind == Kind::store;
+      unit = unit && is_unit && movement.step == 1 && place.weight == 1 && s.kind == Kind::store;
     }
-    return stores && unit;
+    if (!stores || !unit) return Stores::scattered;
+    return reread ? Stores::reread : Stores::in_vectors;
+  }
+
+  /// Whether a nest stores only into arrays it does not load, and into as many elements as it has iterations. Where
+  /// that is more than the cache holds, whoever reads them next would have to fetch them anyway.
+  bool fills_arrays(Nest& nest) {
+    for (const Place& store : nest.places()) {
+      if (!store.writes()) continue;
+      const Access written = nest.access(store);
+      for (const Place& load : nest.places())
+        if (!load.writes() && may_alias(program_, nest.access(load).root, written.root)) return false;
+      for (std::uint32_t d = 0; d < nest.rank(); ++d)
+        if (nest.movement(written, d).kind != Nest::Movement::Kind::axis) return false;
+    }
+    return true;
   }
 
   /// Two vectors in flight hide latency, until the registers run out; four where the loop carries few

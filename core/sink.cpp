@@ -16,6 +16,7 @@ using Kind = Statement::Kind;
 
 constexpr std::int64_t small_reader = 2048;  // elements that may be computed once more
 constexpr std::size_t most_small = 2;        // loads of so many
+constexpr std::size_t most_loads = 8;
 
 /// Where a statement stands.
 struct Position {
@@ -57,13 +58,20 @@ class Sinker {
     const std::vector<Reader> readers = readers_of(id, *filler, temporary);
     if (readers.empty() || !keeps_its_operands(id, *filler, readers.back().around)) return false;
     // One takes all; what others read again is little.
-    std::size_t all = 0;
+    const Reader* all = nullptr;
+    std::size_t small = 0;
     for (const Reader& reader : readers) {
-      if (is_small(reader)) continue;
-      if (++all > 1 || !reads_once(reader, temporary)) return false;
+      if (is_small(reader)) {
+        ++small;
+      } else if (all == nullptr) {
+        if (!reads_once(reader, temporary)) return false;
+        all = &reader;
+      } else if (!reads_the_same(*all, reader)) {
+        return false;
+      }
     }
-    if (readers.size() - all > most_small || (readers.size() > 1 && all != 1)) return false;
-    if (all == 0 && !reads_once(readers[0], temporary)) return false;
+    if (small > (all == nullptr ? 1 : most_small)) return false;
+    if (all == nullptr && !reads_once(readers[0], temporary)) return false;
     // The last one first: what is moved there changes no place before it.
     for (std::size_t k = readers.size(); k-- > 0;) move(statements(id)[*filler], readers[k]);
     statements(id).erase(statements(id).begin() + static_cast<std::ptrdiff_t>(*filler));
@@ -135,7 +143,7 @@ class Sinker {
     if (writes && s.target == temporary) return false;
     if (s.kind == Kind::evaluate && program_[s.value].op == Op::load && program_[s.value].id == temporary) {
       const Node& load = program_[s.value];
-      if (found.size() > most_small || load.operands[0] != none || load.tentative || load.checked != 0 || load.flat)
+      if (found.size() == most_loads || load.operands[0] != none || load.tentative || load.checked != 0 || load.flat)
         return false;
       found.push_back({{block, index}, around, loops, repeats});
       return true;
@@ -148,6 +156,16 @@ class Sinker {
           return false;
     if (s.kind == Kind::loop) loops.pop_back();
     return true;
+  }
+
+  /// Whether both load the same element, as an expression that mentions an array twice does.
+  bool reads_the_same(const Reader& a, const Reader& b) {
+    const Node &x = program_[statements(a.at.block)[a.at.statement].value],
+               &y = program_[statements(b.at.block)[b.at.statement].value];
+    bool same = a.at.block == b.at.block;
+    for (std::uint32_t k = 0; k < x.count; ++k)
+      same = same && program_.indices[x.axis + k] == program_.indices[y.axis + k];
+    return same;
   }
 
   /// Whether the load, in one loop, reads few elements.
@@ -173,8 +191,7 @@ class Sinker {
         if (!moves_alone(load, reader.loops, builder_.index(loop, d)) && !chooses_part(load, reader.loops, loop, d))
           return false;
     }
-    if (!parallel && dimensions >= program_.roots[temporary].rank) return false;
-    return !same_space(load, reader, temporary);
+    return parallel || dimensions < program_.roots[temporary].rank;
   }
 
   /// Whether one of the load's indices is c·index plus what no loop around it changes, c not 0.
@@ -226,18 +243,6 @@ class Sinker {
     const int count = operand_count(node);
     for (int k = 0; k < count; ++k)
       if (!is_fixed(node.operands[k], loops)) return false;
-    return true;
-  }
-
-  /// Whether the load is of the iteration's own element, in a loop over all of them: fuse makes one loop of the two.
-  bool same_space(const Node& load, const Reader& reader, RootId temporary) {
-    if (reader.loops.size() != 1) return false;
-    const LoopId loop = reader.loops[0];
-    if (program_.loops[loop].dimensions.size() != program_.roots[temporary].rank) return false;
-    for (std::uint32_t k = 0; k < load.count; ++k) {
-      const Node& index = program_[program_.indices[load.axis + k]];
-      if (index.op != Op::index || index.id != loop || index.axis != k) return false;
-    }
     return true;
   }
 

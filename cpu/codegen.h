@@ -331,6 +331,7 @@ class Generator {
   std::pair<Value*, Value*> aligned_start(const ir::Statement& loop, const std::vector<const ir::Statement*>& stores,
                                           Value* first, Value* last);
   void end_streaming(const ir::Statement& loop);
+  Value* bypass(const ir::Statement& loop, const std::vector<Value*>& trips);
   void lane_body(const ir::Statement& statement, const Varying& varying, Value* k, int width, Value* remaining,
                  const std::function<void()>& finish = {}, const std::function<void()>& body = {});
   void set_index(ir::LoopId loop, std::uint32_t dimension, Value* k);
@@ -431,6 +432,7 @@ class Generator {
   Lanes* lanes_ = nullptr;
   std::vector<const ir::Statement*> streamed_;  // stores that bypass the cache, in code where they are aligned
   llvm::Align streamed_alignment_;
+  Value* bypasses_ = nullptr;  // whether they do; null: always
   Value* position_ = nullptr;  // the iteration of a distributed loop, as `fail` is told it; null: the lanes' first
   std::vector<ir::LoopId> parallel_;  // parallel loops being generated
   std::vector<Copies> copies_;        // by root

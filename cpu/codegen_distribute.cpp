@@ -17,6 +17,8 @@ constexpr std::int64_t tile_elements = 16384;  // longer rows are cut
 // Where an iteration is a loop itself, few of them are work enough: 1024 bodies are to keep more than one core busy.
 constexpr std::int64_t unit_of_loops = 64, tile_of_loops = 1024;
 
+constexpr std::uint64_t least_streamed_row_bytes = 4096;
+
 bool has_loop(const ir::Program& program, ir::BlockId block) {
   bool found = false;
   ir::for_each_statement(program, block, [&](const Statement& s) {
@@ -44,6 +46,7 @@ void Generator::distributed(const Statement& s, const Varying* varying, const st
     count = builder_.CreateMul(product(trips, trips.size() - 1), tiles);
   }
   const std::vector<const Statement*> copied = make_copies(s, items);
+  bypasses_ = program_.loops[s.target].if_large ? bypass(s, trips) : nullptr;
   auto* type = llvm::FunctionType::get(void_, {pointer_, pointer_, i64_, i64_, i32_}, false);
   llvm::Function* function = llvm::Function::Create(type, llvm::Function::InternalLinkage, "loop", module_);
   const auto before = builder_.saveIP();
@@ -68,6 +71,18 @@ void Generator::distributed(const Statement& s, const Varying* varying, const st
   if (may_fail(s.body)) return_failure();
   join_copies(copied);
   fold_partials(found, items, terms);
+}
+
+// Whether a run's stores are more than the cache holds, in rows that are worth the way to their first aligned vector.
+llvm::Value* Generator::bypass(const Statement& s, const std::vector<Value*>& trips) {
+  std::uint64_t bytes = 0;
+  for (const Statement& each : program_.blocks[s.body].statements)
+    if (each.kind == Statement::Kind::store) bytes += program_.roots[each.target].dtype.size();
+  const auto exceeds = [&](Value* elements, std::uint64_t size) {
+    return builder_.CreateICmpUGE(builder_.CreateMul(elements, builder_.getInt64(bytes)), builder_.getInt64(size));
+  };
+  return builder_.CreateAnd(exceeds(product(trips, trips.size()), target_.last_level_cache_bytes),
+                            exceeds(trips.back(), least_streamed_row_bytes));
 }
 
 // What one thread does of a distributed loop.

@@ -387,16 +387,24 @@ void Generator::lane_range(const Statement& s, const Varying& varying, Value* fi
   Value *start = first, *aligned = nullptr;
   if (!streamed.empty()) {
     std::tie(start, aligned) = aligned_start(s, streamed, first, last);
+    if (bypasses_ != nullptr) start = builder_.CreateSelect(here(bypasses_), start, first);
     masked(first, start, "head");
   }
   Value* whole = builder_.CreateAnd(builder_.CreateSub(last, start), llvm::ConstantInt::getSigned(i64_, -width));
   Value* full = builder_.CreateAdd(start, whole);
-  if (aligned != nullptr) full = builder_.CreateSelect(aligned, full, start);
-  push_scope(false);
-  streamed_ = std::move(streamed);
-  counted(start, full, width, "lanes", [&](Value* k, Block*, Block*) { lane_body(s, varying, k, width, nullptr); });
-  streamed_.clear();
-  pop_scope();
+  const auto vectors = [&](Value* from) {
+    push_scope(false);
+    counted(from, full, width, "lanes", [&](Value* k, Block*, Block*) { lane_body(s, varying, k, width, nullptr); });
+    pop_scope();
+  };
+  if (!streamed.empty()) {
+    if (bypasses_ != nullptr) aligned = builder_.CreateAnd(aligned, here(bypasses_));
+    streamed_ = std::move(streamed);
+    when(aligned, "streaming", [&] { vectors(start); });
+    streamed_.clear();
+    start = builder_.CreateSelect(aligned, full, start);
+  }
+  vectors(start);
   masked(full, planted(Fault::dropped_tail) ? full : last, "tail");
 }
 

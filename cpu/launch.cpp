@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <bit>
 #include <chrono>
+#include <cmath>
 #include <limits>
 
 namespace kiln::cpu {
@@ -25,7 +26,7 @@ constexpr double too_short_to_time_ns = 2'500;
 constexpr std::uint32_t timed_every = 16;
 // Calls that follow one another this closely find the workers still spinning once they are awake: waking them costs the
 // first of the calls a system call, 2 to 5 us, and all the others win.
-constexpr double waking_pays_in_a_row_ns = 15'000;
+constexpr double waking_pays_in_a_row_ns = 6'000;
 constexpr std::int64_t in_a_row_ns = 50'000;
 // One disturbed run must not decide: so many parallel runs come before the two kinds are compared.
 constexpr std::uint32_t parallel_tries = 4;
@@ -33,7 +34,7 @@ constexpr std::uint32_t parallel_tries = 4;
 constexpr std::uint32_t first_wait = 16, longest_wait = 256;
 // Chunks are taken one by one; none is shorter than this, so that taking it costs little.
 constexpr double shortest_chunk_ns = 2'000;
-constexpr int chunks_per_thread = 8;
+constexpr double chunks_per_thread = 8;
 
 // The services of one launch: compiled code sees the base, the callbacks the rest.
 struct LaunchServices : RuntimeServices {
@@ -183,10 +184,9 @@ void parallel(Frame* frame, std::uint32_t loop, LoopBody body, void* captures, s
     if (done == 0) record(cost, cost.serial, start, units);
     return;
   }
-  const double chunk_units =
-      std::max(static_cast<double>(left) / (threads * chunks_per_thread), shortest_chunk_ns / per_unit);
-  const auto chunk =
-      std::max<std::int64_t>(1, static_cast<std::int64_t>(std::min(chunk_units, static_cast<double>(left) / threads)));
+  // As many for each thread: with one chunk more than that all but one would wait.
+  const double chunks_each = std::clamp(std::floor(predicted / (shortest_chunk_ns * threads)), 1.0, chunks_per_thread);
+  const auto chunk = static_cast<std::int64_t>(std::ceil(static_cast<double>(left) / (threads * chunks_each)));
   struct Shifted {
     Run run;
     std::int64_t offset;
