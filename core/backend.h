@@ -11,6 +11,7 @@ namespace kiln {
 
 struct CompileOptions {
   int vector_bits = 0;  // 0: the device's own
+  bool quick = false;   // compiled in a third of the time to slower code of the same results: for tests
 };
 
 /// Threads a launch may use, and what it used.

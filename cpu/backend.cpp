@@ -101,12 +101,14 @@ class CpuBackend final : public Backend {
 
  private:
   static Target target_for(const CompileOptions& options) {
-    return options.vector_bits ? host_target_with_vector_bits(options.vector_bits) : host_target();
+    Target target = options.vector_bits ? host_target_with_vector_bits(options.vector_bits) : host_target();
+    target.quick = options.quick;
+    return target;
   }
 
   static backends::Hash128 key_of(const ir::Program& program, const Target& target) {
-    std::string bytes =
-        text(llvm_library_version(), "\n", target.cpu, "\n", target.features, "\n", target.vector_bits, "\n");
+    std::string bytes = text(llvm_library_version(), "\n", target.cpu, "\n", target.features, "\n", target.vector_bits,
+                             "\n", target.quick ? "quick\n" : "");
     bytes += backends::program_bytes(program);
     return backends::hash128(bytes);
   }

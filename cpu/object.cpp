@@ -235,6 +235,7 @@ ObjectResult emit(llvm::Module& module, llvm::TargetMachine& machine, bool want_
 template <typename Abandon>
 ObjectResult emit_guarded(llvm::Module& module, const Target& target, bool want_assembly, Abandon abandon) {
   std::unique_ptr<llvm::TargetMachine> machine = machine_pool().take(target);
+  machine->setOptLevel(target.quick ? llvm::CodeGenOptLevel::None : llvm::CodeGenOptLevel::Default);
   try {
     ObjectResult result = emit(module, *machine, want_assembly);
     machine_pool().give_back(std::move(machine));

@@ -14,6 +14,7 @@ struct Target {
   int physical_vector_bits = 128;  // the widest register the processor and the operating system offer
   int vector_registers = 16;       // 32 with AVX-512, also for narrower vectors
   std::size_t last_level_cache_bytes = 0;
+  bool quick = false;     // LLVM's fastest code generation
   bool has_avx2 = false;  // AVX2 and FMA: the 256-bit vector mathematics can be called
 
   bool operator==(const Target&) const = default;

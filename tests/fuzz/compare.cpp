@@ -342,7 +342,7 @@ Verdict check_variant(const Recipe& recipe, const Ways& ways) {
   for (int bits : widths) {
     if (!ways.all && bits != only_bits) continue;
     try {
-      const std::unique_ptr<Executable> executable = cpu_backend().compile(v->scheduled, {bits});
+      const std::unique_ptr<Executable> executable = cpu_backend().compile(v->scheduled, {bits, ways.quick});
       for (int threads = 1; threads <= 3; ++threads) {
         if (!ways.all && threads != only_threads) continue;
         const Outcome got = outcome_of(v->scheduled, call, inputs, static_cast<unsigned char>(0x3c + threads),
@@ -417,9 +417,11 @@ Verdict check_calls(const Recipe& recipe) {
 Verdict check(const Recipe& recipe, const Ways& ways) {
   Ways chosen = ways;
   chosen.all |= recipe.seed % 8 == 0;
+  // What is dispatched is compiled as it is for users.
+  const bool dispatches = recipe.seed % (ways.quick ? 8 : 4) == 1;
+  chosen.quick &= !dispatches;
   const Verdict verdict = check_variant(recipe, chosen);
-  if (verdict.failed() || verdict.kind == Verdict::Kind::refused || ways.interpret_only || recipe.seed % 4 != 1)
-    return verdict;
+  if (verdict.failed() || verdict.kind == Verdict::Kind::refused || ways.interpret_only || !dispatches) return verdict;
   const Verdict calls = check_calls(recipe);
   return calls.failed() ? calls : verdict;
 }
@@ -443,7 +445,8 @@ std::string as_program(const Recipe& recipe) {
     parameters += text(k ? ", " : "", "Array a", k), list += text(k ? ", " : "", "a", k);
   for (std::size_t k = 0; k < recipe.scalars.size(); ++k) parameters += text(", Value s", k), list += text(", s", k);
   return error +
-         "#include <kiln/kiln.h>\n\n#include <cmath>\n#include <iostream>\n#include <vector>\n\nusing namespace "
+         "#include <kiln/kiln.h>\n\n#include <cmath>\n#include <complex>\n#include <iostream>\n#include "
+         "<vector>\n\nusing namespace "
          "kiln;\n\n" +
          "auto f = jit([](" + parameters + ") {\n" + traced_text + "});\n\nint main() {\n" + inputs.text() +
          "  const auto show = [](const auto&... x) { ((std::cout << x << '\\n'), ...); };\n"

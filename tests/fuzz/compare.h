@@ -27,6 +27,7 @@ struct Verdict {
 
 struct Ways {
   bool interpret_only = false;  // compare Programs before and after the passes alone
+  bool quick = false;           // LLVM's fastest code generation, for seven of eight Programs
   bool all = false;             // each vector width with each number of threads
 };
 

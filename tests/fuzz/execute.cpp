@@ -40,16 +40,6 @@ void update(T&& target, Op op, const Operand& x) {
   }
 }
 
-template <class Indices>
-auto element_at(const Array& a, const Indices& at) {
-  switch (at.size()) {
-    case 1: return a(Operand(*at[0].value));
-    case 2: return a(Operand(*at[0].value), Operand(*at[1].value));
-    case 3: return a(Operand(*at[0].value), Operand(*at[1].value), Operand(*at[2].value));
-    default: return a(Operand(*at[0].value), Operand(*at[1].value), Operand(*at[2].value), Operand(*at[3].value));
-  }
-}
-
 }  // namespace
 
 Executor::Executor(const Recipe& recipe, std::vector<Array> arrays, std::vector<Value> scalars) : recipe_(recipe) {
@@ -131,6 +121,10 @@ void Executor::statement(const Node& node) {
     case Kind::branch: return branch(node);
     case Kind::leave: return leave(node);
     case Kind::swap_arrays: return swap_arrays(node);
+    case Kind::atomic_update: return atomic_update(node);
+    case Kind::ticket_loop: return ticket_loop(node);
+    case Kind::stencil_loop: return stencil_loop(node);
+    case Kind::product_loop: return product_loop(node);
     default: return;
   }
 }

@@ -110,9 +110,23 @@ class Executor {
   void branch(const Node& node);
   void leave(const Node& node);
   void swap_arrays(const Node& node);
+  void atomic_update(const Node& node);
+  void ticket_loop(const Node& node);
+  void stencil_loop(const Node& node);
+  void product_loop(const Node& node);
   void finish();
   void enter_prange(std::size_t target, const std::vector<int>& axes, const std::vector<IndexName>& indices,
                     const Node& node);
+  void enter_reading_prange(int written);
+  // A loop that is yet to be opened.
+  struct NamedLoop {
+    IndexName index;
+    Term begin, end;
+    std::string name;
+    double turns = 1;
+  };
+  NamedLoop loop_over(const Term& array, int axis, int margin);
+  void over(NamedLoop loop, bool parallel, const std::function<void(const Term& index)>& body);
   void inside(const std::function<void()>& body);
   void line(const std::string& text);
 
@@ -149,6 +163,7 @@ class Executor {
   Term made(const Node& node);
   Term reduce_axes(const Node& node);
   Term reshaped(const Node& node);
+  Term scanned(const Node& node);
   Term reduced(const Term& x, std::uint32_t which);
   bool affordable(const Term& x);
   int base_group(const Term& x) const { return x.group; }
@@ -174,6 +189,9 @@ class Executor {
 
 /// Whether the extents of both broadcast together in every data set.
 bool broadcasts(const Term& a, const Term& b);
+/// All of an array, as one axis.
+ExtentName flattened(const std::vector<ExtentName>& extents);
+Element element_at(const Array& a, const std::vector<Term>& at);
 /// A number as C++ that has exactly this value and this type.
 std::string number_text(double x);
 std::string number_text(std::int64_t x);

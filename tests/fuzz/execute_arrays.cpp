@@ -11,7 +11,7 @@ using ir::Op;
 
 namespace {
 
-constexpr double most_elements = 30'000, most_work = 400'000;
+constexpr double most_work = 400'000;
 
 }  // namespace
 
@@ -29,7 +29,7 @@ Term Executor::of(const Array& array, std::string text, std::vector<ExtentName> 
 bool Executor::affordable(const Term& x) {
   double elements = scope_.turns;
   for (const ExtentName& e : x.extents) elements *= std::max(e.size, 1.0);
-  if (elements > most_elements || work_ + elements > most_work) return false;
+  if (elements > recipe_.most_elements || work_ + elements > most_work) return false;
   work_ += elements;
   return true;
 }
@@ -90,6 +90,7 @@ Term Executor::array(const Node& node, const Term* like) {
     case Kind::made: return made(node);
     case Kind::reduce_axes: return reduce_axes(node);
     case Kind::reshaped: return reshaped(node);
+    case Kind::scanned: return scanned(node);
     case Kind::cast_array: {
       const Term x = array(node.children[0], like);
       return cast(x, DType(static_cast<TypeCode>(node.n[0] % type_code_count)));
@@ -178,6 +179,8 @@ Term Executor::view(const Term& x, std::uint32_t which) {
       case 4: add(slice(_, _, -1), "slice(_, _, -1)"), out.extents.push_back(e); break;
       case 5: add(slice(1, _, 2), "slice(1, _, 2)"), out.extents.push_back(sliced(e, 1, 2)); break;
       case 6: add(slice(_, 1, -2), "slice(_, 1, -2)"), out.extents.push_back(sliced(e, 2, 2)); break;
+      case 10: add(slice(2, _), "slice(2, _)"), out.extents.push_back(sliced(e, 2, 1)); break;
+      case 11: add(slice(_, -2), "slice(_, -2)"), out.extents.push_back(sliced(e, 2, 1)); break;
       case 7:
       case 8:
       case 9:
@@ -353,6 +356,16 @@ Term Executor::reduce_axes(const Node& node) {
   return of(chosen.along(ArrayOperand(*x.array), options), chosen.name + ("(" + text + "})"), extents, -1, true);
 }
 
+ExtentName flattened(const std::vector<ExtentName>& extents) {
+  if (extents.size() == 1) return extents[0];
+  ExtentName all{"all of", 0, 1, 1};
+  for (const ExtentName& e : extents) {
+    all.base += " " + e.base + std::to_string(e.less) + "/" + std::to_string(e.step);
+    all.size *= std::max(e.size, 1.0);
+  }
+  return all;
+}
+
 Term Executor::reshaped(const Node& node) {
   Term x = array(node.children[0]);
   if (!x.is_array() || x.extents.empty() || !affordable(x)) return x;
@@ -363,14 +376,10 @@ Term Executor::reshaped(const Node& node) {
                   x.writable);
     return out;
   }
-  std::string base = "all of";
-  double size = 1;
-  for (const ExtentName& e : x.extents)
-    base += " " + e.base + std::to_string(e.less) + "/" + std::to_string(e.step), size *= std::max(e.size, 1.0);
   if (x.extents.size() == 1)
     return of(x.array->reshape({-1, 1}), x.text + ".reshape({-1, 1})", {x.extents[0], {"1", 0, 1, 1}}, x.group,
               x.writable);
-  return of(x.array->ravel(), x.text + ".ravel()", {{base, 0, 1, size}}, x.group, x.writable);
+  return of(x.array->ravel(), x.text + ".ravel()", {flattened(x.extents)}, x.group, x.writable);
 }
 
 }  // namespace kiln::fuzz

@@ -285,8 +285,6 @@ Executor::Place Executor::place(const NamedArray& array, const std::uint32_t* n)
   return place;
 }
 
-namespace {
-
 Element element_at(const Array& a, const std::vector<Term>& at) {
   switch (at.size()) {
     case 0: return a();
@@ -296,8 +294,6 @@ Element element_at(const Array& a, const std::vector<Term>& at) {
     default: return a(Operand(*at[0].value), Operand(*at[1].value), Operand(*at[2].value), Operand(*at[3].value));
   }
 }
-
-}  // namespace
 
 Term Executor::element(const NamedArray& array, const Place& place) {
   return of(static_cast<const Value&>(element_at(*array.term.array, place.indices)), array.term.text + place.text);

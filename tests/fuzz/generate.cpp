@@ -15,6 +15,8 @@ class Generator {
   Recipe recipe(std::uint64_t seed) {
     Recipe recipe;
     recipe.seed = seed;
+    is_large_ = chance(10);
+    if (is_large_) recipe.most_elements = 120'000;
     sizes(recipe);
     const int inputs = 1 + pick(4);
     favourite_ = any_dtype();
@@ -23,7 +25,7 @@ class Generator {
     const int scalars = pick(3);
     for (int k = 0; k < scalars; ++k) recipe.scalars.push_back(scalar());
     style_ = pick(4);
-    recipe.body = block(2 + pick(7), 3);
+    recipe.body = is_large_ ? large() : block(2 + pick(7), 3);
     return recipe;
   }
 
@@ -50,6 +52,13 @@ class Generator {
       if (chance(30)) set[pick(3)] = large[pick(static_cast<int>(std::size(large)))];
       set[3] = 1;
     }
+    // Two large extents: columns and rows in several blocks and vectors.
+    if (is_large_) {
+      constexpr std::int64_t some[] = {65, 127, 129, 255, 257, 511, 700, 1023, 2049, 2500};
+      const int longer = pick(3);
+      recipe.extents[0][longer] = some[pick(static_cast<int>(std::size(some)))] + pick(3);
+      recipe.extents[0][(longer + 1 + pick(2)) % 3] = 1 + pick(140);
+    }
     // The first set seldom is empty: most of a program would do nothing.
     for (int k = 0; k < 3; ++k)
       if (recipe.extents[0][k] < 2 && chance(80)) recipe.extents[0][k] = 3 + pick(40);
@@ -65,13 +74,14 @@ class Generator {
           elements *= static_cast<double>(extents[c]);
           if (extents[c] > extents[largest]) largest = c;
         }
-        if (elements <= 10'000) break;
+        if (elements <= (is_large_ ? 60'000 : 10'000)) break;
         extents[largest] = extents[largest] / 2 + 1;
       }
   }
 
   DType any_dtype() {
-    constexpr DType all[] = {bool_, i8, i16, i32, i64, u8, u16, u32, u64, f32, f64, f32, f64, i32, i64, c64, c128};
+    constexpr DType all[] = {bool_, i8,  i16, i32, i64, u8,  u16,  u32, u64, f32,
+                             f64,   f32, f64, i32, i64, c64, c128, f16, bf16};
     return all[pick(static_cast<int>(std::size(all)))];
   }
 
@@ -130,6 +140,20 @@ class Generator {
     return x;
   }
 
+  // Few statements: reductions along axes and scans of expressions, and loops over the elements.
+  Node large() {
+    Node x = node(Kind::block);
+    for (int k = 1 + pick(3); k > 0; --k) {
+      const Kind kind = weighted({{Kind::name_array, 10}, {Kind::stencil_loop, 1}, {Kind::product_loop, 2}});
+      if (kind != Kind::name_array)
+        x.children.push_back(node(kind, {scalar_node(2)}));
+      else
+        x.children.push_back(node(kind, {node(chance(85) ? Kind::reduce_axes : Kind::scanned, {array_node(2)})}));
+    }
+    if (chance(50)) x.children.push_back(statement(2));
+    return x;
+  }
+
   Node statement(int depth) {
     // At the top mostly loops and arrays, inside mostly what they do.
     const int loops = (style_ == 0 ? 3 : 9) * (depth == 3 ? 2 : 1), arrays = style_ == 3 ? 3 : 9;
@@ -147,6 +171,10 @@ class Generator {
                           {Kind::while_loop, loops / 3},
                           {Kind::branch, 6},
                           {Kind::leave, 3},
+                          {Kind::atomic_update, 3},
+                          {Kind::ticket_loop, depth == 3 ? 3 : 1},
+                          {Kind::stencil_loop, depth == 3 ? 4 : 1},
+                          {Kind::product_loop, depth == 3 ? 4 : 1},
                           {Kind::swap_arrays, 2}});
     const bool compound =
         kind == Kind::range_loop || kind == Kind::prange_loop || kind == Kind::while_loop || kind == Kind::branch;
@@ -167,6 +195,8 @@ class Generator {
         return x;
       }
       case Kind::leave: return node(kind, {condition(2)});
+      case Kind::atomic_update: return node(kind, {scalar_node(2), scalar_node(1)});
+      case Kind::ticket_loop: return node(kind, {scalar_node(2), scalar_node(1), condition(1)});
       case Kind::swap_arrays: return node(kind);
       default: return node(kind, {scalar_node(3)});
     }
@@ -221,7 +251,8 @@ class Generator {
                                 {Kind::made, 4},
                                 {Kind::reduce_axes, 9},
                                 {Kind::reshaped, 4},
-                                {Kind::cast_array, 5}});
+                                {Kind::cast_array, 5},
+                                {Kind::scanned, 3}});
     switch (kind) {
       case Kind::array:
       case Kind::made: return node(kind);
@@ -239,6 +270,7 @@ class Generator {
   std::mt19937_64 random_;
   DType favourite_;
   int style_ = 0;
+  bool is_large_ = false;
 };
 
 }  // namespace

@@ -1,6 +1,7 @@
 // The arrays and numbers a recipe is called with.
 #include "tests/fuzz/inputs.h"
 
+#include "core/host_ops.h"
 #include "tests/fuzz/execute.h"
 
 #include <algorithm>
@@ -44,13 +45,25 @@ T number(std::uint64_t h, int spice) {
   }
 }
 
+// A half-precision number, kept as its bits.
+template <std::uint16_t (*rounded)(float), float (*widened)(std::uint16_t)>
+struct Half {
+  std::uint16_t bits = 0;
+  Half() = default;
+  explicit Half(float x) : bits(rounded(x)) {}
+  explicit operator double() const { return static_cast<double>(widened(bits)); }
+};
+using F16 = Half<float_to_f16, f16_to_float>;
+using Bf16 = Half<float_to_bf16, bf16_to_float>;
+
 template <class T>
 T element(std::uint64_t h, int spice) {
+  if constexpr (std::is_same_v<T, F16> || std::is_same_v<T, Bf16>) return T(number<float>(h, spice));
   if constexpr (ComplexNumber<T>) {
     using Part = typename T::value_type;
     const Part re = number<Part>(h, spice);
     return {re, number<Part>(mixed(h), spice)};
-  } else {
+  } else if constexpr (std::is_arithmetic_v<T>) {
     return number<T>(h, spice);
   }
 }
@@ -67,6 +80,8 @@ void with_type(DType dtype, F&& f) {
     case TypeCode::u16: return f(std::uint16_t{});
     case TypeCode::u32: return f(std::uint32_t{});
     case TypeCode::u64: return f(std::uint64_t{});
+    case TypeCode::f16: return f(F16{});
+    case TypeCode::bf16: return f(Bf16{});
     case TypeCode::f32: return f(float{});
     case TypeCode::c64: return f(std::complex<float>{});
     case TypeCode::c128: return f(std::complex<double>{});
@@ -207,7 +222,7 @@ std::string Inputs::text() const {
         if constexpr (ComplexNumber<decltype(x)>)
           list += "{" + number_text(static_cast<double>(x.real())) + ", " + number_text(static_cast<double>(x.imag())) +
                   "}";
-        else if constexpr (std::is_floating_point_v<decltype(x)>)
+        else if constexpr (!std::is_integral_v<decltype(x)>)
           list += number_text(static_cast<double>(x));
         else if constexpr (std::is_same_v<decltype(x), std::uint64_t>)
           list += std::to_string(x) + "u";
@@ -215,10 +230,10 @@ std::string Inputs::text() const {
           list += number_text(static_cast<std::int64_t>(x));
       }
     });
-    const bool is_bool = memory.dtype.is_bool();
-    out += "  Array b" + std::to_string(k) + " = array(std::vector<" +
-           (is_bool ? "std::int8_t" : c_type(memory.dtype)) + ">{" + list + "})" +
-           (is_bool ? ".astype(kiln::bool_)" : "") + ".reshape({" + joined(buffer_extents_[k]) + "});\n";
+    const DType kept = memory.dtype.is_bool() ? i8 : memory.dtype == f16 || memory.dtype == bf16 ? f32 : memory.dtype;
+    const std::string cast = memory.dtype.is_bool() ? "kiln::bool_" : memory.dtype.name();
+    out += "  Array b" + std::to_string(k) + " = array(std::vector<" + c_type(kept) + ">{" + list + "})" +
+           (kept == memory.dtype ? "" : ".astype(" + cast + ")") + ".reshape({" + joined(buffer_extents_[k]) + "});\n";
   }
   for (std::size_t k = 0; k < views_.size(); ++k) out += "  Array a" + std::to_string(k) + " = " + views_[k] + ";\n";
   for (std::size_t k = 0; k < numbers_.size(); ++k)

@@ -216,6 +216,7 @@ int main(int argc, char** argv) {
   app.add_option("--shrink", settings.shrink_seconds, "seconds for making a failing program smaller, 0 for none");
   app.add_flag("--interpret-only", settings.ways.interpret_only,
                "compare Programs before and after the passes, compile nothing");
+  app.add_flag("--quick", settings.ways.quick, "compile seven of eight programs with LLVM's fastest code generation");
   app.add_flag("--all", settings.ways.all, "every vector width with 1, 2 and 3 threads for every program");
   app.add_flag("--print", settings.print, "print the program of the seed as C++ and as Programs, run nothing");
   app.add_flag("--ir", settings.ir, "print the Programs of failures too");

@@ -28,6 +28,10 @@ enum class Kind : std::uint8_t {
   while_loop,
   branch,
   leave,
+  atomic_update,
+  ticket_loop,
+  stencil_loop,
+  product_loop,
   swap_arrays,
   // Scalars.
   literal_int,
@@ -51,6 +55,7 @@ enum class Kind : std::uint8_t {
   reduce_axes,
   reshaped,
   cast_array,
+  scanned,
 };
 
 inline bool is_statement(Kind kind) { return kind <= Kind::swap_arrays; }
@@ -95,6 +100,7 @@ struct Recipe {
   std::vector<Input> inputs;
   std::vector<Scalar> scalars;
   std::int64_t extents[data_sets][extent_classes] = {};
+  double most_elements = 30'000;  // of an array that is made
 };
 
 Recipe generate(std::uint64_t seed);
