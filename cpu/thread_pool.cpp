@@ -100,7 +100,17 @@ int quota_of_hierarchy(const std::string& mount, std::string path) {
   }
 }
 
-// 0 if the control groups set no limit. A line of the process's file is "number:controllers:/path"; version 2 has no
+void run_chunks(ChunkFunction f, void* context, std::int64_t count, std::int64_t chunk, std::int64_t first_chunk,
+                std::int64_t last_chunk, int index) noexcept {
+  for (std::int64_t i = first_chunk; i < last_chunk; ++i) {
+    const std::int64_t first = i * chunk;
+    f(context, first, count - first < chunk ? count : first + chunk, index);
+  }
+}
+
+}  // namespace
+
+// A line of the process's file is "number:controllers:/path"; version 2 has no
 // controllers and may be mounted beside version 1.
 int quota_of_process(const std::string& cgroup_root, const std::string& cgroup_of_process) {
   int tightest = 0;
@@ -121,16 +131,6 @@ int quota_of_process(const std::string& cgroup_root, const std::string& cgroup_o
   }
   return tightest;
 }
-
-void run_chunks(ChunkFunction f, void* context, std::int64_t count, std::int64_t chunk, std::int64_t first_chunk,
-                std::int64_t last_chunk, int index) noexcept {
-  for (std::int64_t i = first_chunk; i < last_chunk; ++i) {
-    const std::int64_t first = i * chunk;
-    f(context, first, count - first < chunk ? count : first + chunk, index);
-  }
-}
-
-}  // namespace
 
 int usable_processors(const std::string& cgroup_root, const std::string& cgroup_of_process) {
   cpu_set_t mask;

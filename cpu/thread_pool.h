@@ -18,8 +18,11 @@ struct ParallelRun {
   bool pool_was_busy = false;  // the pool served another job (or this run is nested in one): the caller ran alone
 };
 
-// Processors this process may use: its affinity mask, and no more than its control groups' CPU quota, rounded up. The
-// arguments are for tests; they name what is read.
+// Threads that the CPU quota of the process's control groups pays for, rounded up; 0 if they set no limit. The
+// arguments, here and below, are for tests; they name what is read.
+int quota_of_process(const std::string& cgroup_root, const std::string& cgroup_of_process);
+
+// Processors this process may use: its affinity mask, and no more than that quota.
 int usable_processors(const std::string& cgroup_root = "/sys/fs/cgroup",
                       const std::string& cgroup_of_process = "/proc/self/cgroup");
 

@@ -41,7 +41,8 @@ ChildFunction child_named(const std::string& name) {
   return found->second;
 }
 
-ChildResult run_child(const std::string& name, const std::vector<std::pair<std::string, std::string>>& environment) {
+ChildResult run_child(const std::string& name, const std::vector<std::pair<std::string, std::string>>& environment,
+                      const std::function<void()>& before) {
   int ends[2];
   if (pipe(ends) != 0) throw std::runtime_error("pipe");
   std::fflush(nullptr);
@@ -51,6 +52,7 @@ ChildResult run_child(const std::string& name, const std::vector<std::pair<std::
     dup2(ends[1], STDERR_FILENO);
     close(ends[0]);
     close(ends[1]);
+    if (before) before();
     become(name, environment);
   }
   close(ends[1]);

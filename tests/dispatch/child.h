@@ -1,6 +1,7 @@
 // Parts of tests that need a process of their own: the program starts itself again with an environment.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,6 +22,8 @@ struct ChildResult {
 };
 
 /// Runs a registered child with these variables added to the environment; an empty value takes the variable away.
-ChildResult run_child(const std::string& name, const std::vector<std::pair<std::string, std::string>>& environment);
+/// `before` runs in the process that is to become the child.
+ChildResult run_child(const std::string& name, const std::vector<std::pair<std::string, std::string>>& environment,
+                      const std::function<void()>& before = {});
 
 }  // namespace kiln::test

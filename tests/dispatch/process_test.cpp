@@ -3,7 +3,6 @@
 #include "tests/dispatch/child.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -133,45 +132,6 @@ TEST(Process, DisableJitInterprets) {
   // Bit for bit the same numbers.
   const auto numbers = [](const std::string& s) { return s.substr(0, s.find(' ', s.find(' ') + 1)); };
   EXPECT_EQ(numbers(interpreted.output), numbers(compiled.output));
-}
-
-// ---- Processors -----------------------------------------------------------------------------------------------------
-
-// Runs on all of several threads with a mask of one processor; prints how many threads may run elsewhere.
-int on_one_processor() {
-  cpu_set_t mask, only;
-  sched_getaffinity(0, sizeof mask, &mask);
-  int processor = CPU_SETSIZE - 1;
-  while (!CPU_ISSET(processor, &mask)) --processor;
-  CPU_ZERO(&only);
-  CPU_SET(processor, &only);
-  sched_setaffinity(0, sizeof only, &only);
-  const int usual = num_threads();
-  set_num_threads(3);
-  const auto f = jit([](Array a) { return sum(a * 2.0); });
-  const double total = f.with({.threads = 3, .force_threads = true})(ones({100'000})).as_double();
-  const int ran = last_call().threads;
-  int threads = 0, elsewhere = 0;
-  for (const auto& task : fs::directory_iterator("/proc/self/task")) {
-    cpu_set_t allowed;
-    sched_getaffinity(std::stoi(task.path().filename()), sizeof allowed, &allowed);
-    ++threads;
-    elsewhere += !CPU_EQUAL(&allowed, &only);
-  }
-  std::cout << usual << " usual, " << ran << " ran of " << threads << ", " << elsewhere << " elsewhere, total " << total
-            << std::endl;
-  return 0;
-}
-const RegisterChild register_on_one_processor("on_one_processor", &on_one_processor);
-
-TEST(Process, TheAffinityMaskIsRespected) {
-  EXPECT_EQ(run_child("on_one_processor", {{"KILN_NUM_THREADS", ""}}).output,
-            "1 usual, 3 ran of 3, 0 elsewhere, total 200000\n");
-}
-
-TEST(Process, TheEnvironmentSetsTheNumberOfThreads) {
-  const ChildResult r = run_child("on_one_processor", {{"KILN_NUM_THREADS", "5"}});
-  EXPECT_TRUE(r.output.starts_with("5 usual, 3 ran")) << r.output;
 }
 
 // ---- The disk cache -------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 
 #include <sys/mman.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <chrono>
@@ -40,14 +41,22 @@ Board* shared_board() {
   return static_cast<Board*>(memory);
 }
 
-// A program that hangs or crashes takes its child along, not the run.
-constexpr unsigned longest_program_seconds = 60;
+// A program that hangs or crashes takes its child along, not the run. On a busy machine a second may be far longer than
+// one of the processor's.
+constexpr unsigned longest_program_seconds = 60, longest_wait_seconds = 600;
+
+void limit_time(unsigned processor_seconds) {
+  const itimerval limit{{}, {static_cast<time_t>(processor_seconds), 0}};
+  ::setitimer(ITIMER_PROF, &limit, nullptr);
+  ::alarm(longest_wait_seconds);
+}
+
 constexpr std::uint64_t programs_per_child = 200;
 
 void run_child(const Settings& settings, Board& board, std::uint64_t first, std::uint64_t last) {
   for (std::uint64_t seed = first; seed < last; ++seed) {
     board.at = seed;
-    ::alarm(longest_program_seconds);
+    limit_time(longest_program_seconds);
     const Verdict verdict = check(generate(seed), settings.ways);
     ++board.tally[static_cast<int>(verdict.kind)];
     if (!verdict.failed()) continue;
@@ -64,7 +73,7 @@ int outcome_in_child(const Recipe& recipe, const Ways& ways, std::string& what) 
   board->what[0] = 0;
   const pid_t child = ::fork();
   if (child == 0) {
-    ::alarm(20);
+    limit_time(20);
     const Verdict verdict = check(recipe, ways);
     std::snprintf(board->what, sizeof board->what, "%s", verdict.what.c_str());
     std::_Exit(verdict.failed() ? 10 + static_cast<int>(verdict.kind) : 0);
@@ -177,9 +186,13 @@ class Run {
     const bool died = WIFSIGNALED(status) || WEXITSTATUS(status) != 1;
     if (died) ++crashed_;
     failed_.push_back(seed);
-    std::cout << "seed " << seed << ": "
-              << (died ? "the process died" : name_of(static_cast<Verdict::Kind>(worker.board->kind))) << ": "
-              << (died ? "" : worker.board->what) << std::endl;
+    std::cout << "seed " << seed << ": ";
+    if (WIFSIGNALED(status))
+      std::cout << "the process died of signal " << WTERMSIG(status) << std::endl;
+    else if (died)
+      std::cout << "the process ended with " << WEXITSTATUS(status) << std::endl;
+    else
+      std::cout << name_of(static_cast<Verdict::Kind>(worker.board->kind)) << ": " << worker.board->what << std::endl;
     worker.first = over() ? worker.last : seed + 1;
   }
 

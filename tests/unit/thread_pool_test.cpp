@@ -370,31 +370,93 @@ class CgroupTest : public testing::Test {
     std::ofstream(root / path) << text << "\n";
   }
   int processors() const { return usable_processors(root.string(), (root / "self").string()); }
+  int quota() const { return quota_of_process(root.string(), (root / "self").string()); }
 };
 
-TEST_F(CgroupTest, TightestQuotaOfTheAncestorsCounts) {
+TEST_F(CgroupTest, ProcessorsAreNoMoreThanTheQuota) {
   const int all = usable_processors("/nonexistent", "/nonexistent");
   ASSERT_GE(all, 1);
-  write("self", "0::/a/b");
+  write("self", "0::/a");
   EXPECT_EQ(processors(), all);
-  write("a/b/cpu.max", "max 100000");
+  write("a/cpu.max", "10000000 1000");
   EXPECT_EQ(processors(), all);
-  write("a/b/cpu.max", "10000000 1000");
-  EXPECT_EQ(processors(), all);
-  write("a/cpu.max", "50000 100000");
-  EXPECT_EQ(processors(), 1);
   write("a/cpu.max", "150000 100000");
   EXPECT_EQ(processors(), std::min(all, 2));
+  write("a/cpu.max", "50000 100000");
+  EXPECT_EQ(processors(), 1);
 }
 
-TEST_F(CgroupTest, ReadsVersionOne) {
-  write("self", "3:cpuset:/x\n2:cpu,cpuacct:/x");
-  const int all = processors();
-  write("cpu/x/cpu.cfs_quota_us", "-1");
+TEST_F(CgroupTest, AQuotaIsRoundedUp) {
+  write("self", "0::/a");
+  EXPECT_EQ(quota(), 0);
+  const struct {
+    const char* text;
+    int threads;
+  } cases[] = {{"max 100000", 0},  {"100000 100000", 1},   {"100001 100000", 2}, {"350000 100000", 4},
+               {"1000 100000", 1}, {"8000000 1000000", 8}, {"max", 0},           {"", 0},
+               {"0 100000", 0},    {"many 100000", 0}};
+  for (const auto& c : cases) {
+    write("a/cpu.max", c.text);
+    EXPECT_EQ(quota(), c.threads) << c.text;
+  }
+}
+
+TEST_F(CgroupTest, TheTightestQuotaOfTheAncestorsCounts) {
+  write("self", "0::/a/b/c");
+  write("a/b/c/cpu.max", "max 100000");
+  EXPECT_EQ(quota(), 0);
+  write("a/cpu.max", "500000 100000");
+  EXPECT_EQ(quota(), 5);
+  write("a/b/cpu.max", "300000 100000");
+  EXPECT_EQ(quota(), 3);
+  write("a/b/c/cpu.max", "400000 100000");
+  EXPECT_EQ(quota(), 3);
+  write("cpu.max", "200000 100000");  // a container's own root
+  EXPECT_EQ(quota(), 2);
+  write("a/d/cpu.max", "100000 100000");  // of others
+  EXPECT_EQ(quota(), 2);
+}
+
+TEST_F(CgroupTest, OfTheRootAndOfGroupsThatCannotBeSeen) {
+  write("cpu.max", "600000 100000");
+  for (const char* path : {"0::/", "0::/pod/container", "0::/../outside", "0::/with:colon"}) {
+    write("self", path);
+    EXPECT_EQ(quota(), 6) << path;
+  }
+  write("with:colon/cpu.max", "400000 100000");
+  EXPECT_EQ(quota(), 4);
+}
+
+TEST_F(CgroupTest, VersionOne) {
+  for (const char* mount : {"cpu", "cpu,cpuacct"}) {
+    write("self", "9:name=systemd:/y\n3:cpuset:/y\n2:cpu,cpuacct:/x/y");
+    const std::string folder = mount;
+    write(folder + "/x/y/cpu.cfs_quota_us", "-1");
+    write(folder + "/x/y/cpu.cfs_period_us", "100000");
+    write(folder + "/y/cpu.cfs_quota_us", "100000");  // of another hierarchy's path
+    write(folder + "/y/cpu.cfs_period_us", "100000");
+    EXPECT_EQ(quota(), 0) << mount;
+    write(folder + "/x/y/cpu.cfs_quota_us", "330000");
+    EXPECT_EQ(quota(), 4) << mount;
+    write(folder + "/x/cpu.cfs_quota_us", "150000");
+    write(folder + "/x/cpu.cfs_period_us", "50000");
+    EXPECT_EQ(quota(), 3) << mount;
+    write("self", "2:cpuset,cpuacct:/x/y");  // its path says nothing about the quota
+    EXPECT_EQ(quota(), 0) << mount;
+    std::filesystem::remove_all(root / mount);
+  }
+}
+
+TEST_F(CgroupTest, BothVersionsSideBySide) {
+  write("self", "1:cpu:/x\n0::/y");
+  write("cpu/x/cpu.cfs_quota_us", "700000");
   write("cpu/x/cpu.cfs_period_us", "100000");
-  EXPECT_EQ(processors(), all);
-  write("cpu/x/cpu.cfs_quota_us", "30000");
-  EXPECT_EQ(processors(), 1);
+  EXPECT_EQ(quota(), 7);
+  write("unified/y/cpu.max", "500000 100000");
+  EXPECT_EQ(quota(), 5);
+  write("cpu/x/cpu.cfs_quota_us", "200000");
+  EXPECT_EQ(quota(), 2);
 }
 
 }  // namespace
+}  // namespace kiln::cpu
