@@ -102,7 +102,7 @@ TEST(Process, KilnCheckFindsWhatChanged) {
   for (const char* without_jit : {"", "1"}) {
     const std::string output = run_child("checked", {{"KILN_CHECK", "1"}, {"KILN_DISABLE_JIT", without_jit}}).output;
     EXPECT_EQ(output.substr(0, 4), "2\n2\n") << output;
-    EXPECT_TRUE(contains(output, "process_test.cpp:77: ") && contains(output, "2.0") && contains(output, "3.0") &&
+    EXPECT_TRUE(contains(output, "process_test.cpp:76: ") && contains(output, "2.0") && contains(output, "3.0") &&
                 contains(output, "pass it as an argument"))
         << output;
     EXPECT_EQ(output.substr(output.size() - 7), "\n3\n4\n2\n") << output;

@@ -20,6 +20,7 @@
 namespace {
 
 using kiln::cpu::ParallelRun;
+using kiln::cpu::quota_of_process;
 using kiln::cpu::ThreadPool;
 using kiln::cpu::usable_processors;
 
@@ -459,4 +460,3 @@ TEST_F(CgroupTest, BothVersionsSideBySide) {
 }
 
 }  // namespace
-}  // namespace kiln::cpu
