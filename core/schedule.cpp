@@ -34,7 +34,7 @@ constexpr int least_cost_of_a_call = 10;  // an operation that costs more is a f
 /// What is around a block.
 struct Around {
   bool parallel = false;  // a parallel loop
-  bool repeats = false;   // a loop of any kind
+  bool repeats = false;   // a loop that takes its turns one after the other
   Equalities equalities;
 };
 
@@ -64,7 +64,7 @@ class Scheduler {
         loop(s, around);
         inside.parallel |= program_.loops[s.target].parallel;
       }
-      inside.repeats |= s.kind == Kind::loop || s.kind == Kind::while_;
+      inside.repeats |= s.kind == Kind::while_ || (s.kind == Kind::loop && !program_.loops[s.target].parallel);
       BlockId blocks[2];
       for (int b = 0, count = nested_blocks(s, blocks); b < count; ++b) block(blocks[b], inside);
     }
@@ -86,7 +86,7 @@ class Scheduler {
     const Stores stores = ask_strides(nest);
     Loop& l = program_.loops[s.target];
     l.vectors = vectors(nest, s);
-    l.streaming = stores == Stores::in_vectors && !around.parallel && !around.repeats && layouts_.large();
+    l.streaming = stores == Stores::in_vectors && !around.repeats && layouts_.large();
     if (!l.streaming && stores != Stores::scattered && !around.parallel)
       l.streaming = l.if_large = fills_arrays(nest) && layouts_.large();
     l.memory_bound = l.streaming && !l.if_large && calls_of_functions(s.body) == 0 && roots_of(nest) <= few_roots;

@@ -331,7 +331,9 @@ class Generator {
   std::pair<Value*, Value*> aligned_start(const ir::Statement& loop, const std::vector<const ir::Statement*>& stores,
                                           Value* first, Value* last);
   void end_streaming(const ir::Statement& loop);
-  Value* bypass(const ir::Statement& loop, const std::vector<Value*>& trips);
+  std::uint64_t stored_bytes(const ir::Statement& loop) const;
+  Value* is_long_row(const ir::Statement& loop, Value* elements);
+  Value* exceeds_cache(const ir::Statement& loop, const std::vector<Value*>& trips);
   void lane_body(const ir::Statement& statement, const Varying& varying, Value* k, int width, Value* remaining,
                  const std::function<void()>& finish = {}, const std::function<void()>& body = {});
   void set_index(ir::LoopId loop, std::uint32_t dimension, Value* k);

@@ -46,7 +46,7 @@ void Generator::distributed(const Statement& s, const Varying* varying, const st
     count = builder_.CreateMul(product(trips, trips.size() - 1), tiles);
   }
   const std::vector<const Statement*> copied = make_copies(s, items);
-  bypasses_ = program_.loops[s.target].if_large ? bypass(s, trips) : nullptr;
+  bypasses_ = program_.loops[s.target].if_large ? exceeds_cache(s, trips) : nullptr;
   auto* type = llvm::FunctionType::get(void_, {pointer_, pointer_, i64_, i64_, i32_}, false);
   llvm::Function* function = llvm::Function::Create(type, llvm::Function::InternalLinkage, "loop", module_);
   const auto before = builder_.saveIP();
@@ -73,16 +73,24 @@ void Generator::distributed(const Statement& s, const Varying* varying, const st
   fold_partials(found, items, terms);
 }
 
-// Whether a run's stores are more than the cache holds, in rows that are worth the way to their first aligned vector.
-llvm::Value* Generator::bypass(const Statement& s, const std::vector<Value*>& trips) {
+// Bytes that one iteration of a loop stores.
+std::uint64_t Generator::stored_bytes(const Statement& s) const {
   std::uint64_t bytes = 0;
   for (const Statement& each : program_.blocks[s.body].statements)
     if (each.kind == Statement::Kind::store) bytes += program_.roots[each.target].dtype.size();
-  const auto exceeds = [&](Value* elements, std::uint64_t size) {
-    return builder_.CreateICmpUGE(builder_.CreateMul(elements, builder_.getInt64(bytes)), builder_.getInt64(size));
-  };
-  return builder_.CreateAnd(exceeds(product(trips, trips.size()), target_.last_level_cache_bytes),
-                            exceeds(trips.back(), least_streamed_row_bytes));
+  return bytes;
+}
+
+// Whether a row is worth the way to its first aligned vector.
+llvm::Value* Generator::is_long_row(const Statement& s, Value* elements) {
+  return builder_.CreateICmpUGE(elements, builder_.getInt64(least_streamed_row_bytes / stored_bytes(s)));
+}
+
+// Whether a run's stores are more than the cache holds, in long rows.
+llvm::Value* Generator::exceeds_cache(const Statement& s, const std::vector<Value*>& trips) {
+  Value* all = product(trips, trips.size());
+  const std::uint64_t most = target_.last_level_cache_bytes / stored_bytes(s);
+  return builder_.CreateAnd(builder_.CreateICmpUGE(all, builder_.getInt64(most)), is_long_row(s, trips.back()));
 }
 
 // What one thread does of a distributed loop.

@@ -1,4 +1,5 @@
 // Sequential and parallel loops, and lanes.
+#include "core/visit.h"
 #include "cpu/codegen.h"
 
 #include "core/planted_faults.h"
@@ -333,13 +334,14 @@ void Generator::parallel_loop(const Statement& s) {
     distributed(s, varying.get(), trips, found);
   } else if (found.empty()) {
     const std::size_t outer = trips.size() - (varying != nullptr ? 1 : 0);
+    Value* const around = std::exchange(bypasses_, l.streaming ? is_long_row(s, trips.back()) : nullptr);
     nest(s, trips, outer, 0, [&] {
       if (varying != nullptr)
         lane_range(s, *varying, builder_.getInt64(0), here(trips.back()));
       else
         outer_body(s, found, nullptr);
     });
-    end_streaming(s);
+    bypasses_ = around;
   } else {
     const int block = block_size(found);
     Value* total = product(trips, trips.size());
@@ -477,7 +479,11 @@ std::pair<llvm::Value*, llvm::Value*> Generator::aligned_start(const Statement& 
 
 // Streaming stores are ordered before whatever tells other threads that the loop is done.
 void Generator::end_streaming(const Statement& loop) {
-  if (program_.loops[loop.target].streaming) builder_.CreateIntrinsic(llvm::Intrinsic::x86_sse_sfence, {}, {});
+  bool streams = program_.loops[loop.target].streaming;
+  ir::for_each_statement(program_, loop.body, [&](const Statement& s) {
+    streams = streams || (s.kind == Kind::loop && program_.loops[s.target].streaming);
+  });
+  if (streams) builder_.CreateIntrinsic(llvm::Intrinsic::x86_sse_sfence, {}, {});
 }
 
 // The body, or `body` in its place, for the lanes from iteration `k` on; `remaining` of them, or all.

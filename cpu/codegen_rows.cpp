@@ -16,6 +16,9 @@ using llvm::Value;
 namespace {
 
 constexpr int most_pieces = 4;  // vectors of a row
+// Rows that are one or two whole vectors of simple terms are written out and stay in registers.
+constexpr int most_written_out = 16;
+constexpr std::size_t few_statements = 4;
 
 }  // namespace
 
@@ -80,9 +83,14 @@ void Generator::group_of_rows(const Statement& s, const Statement& row, const Va
   const auto vector_of = [&](const Reduction& r) {
     return llvm::FixedVectorType::get(register_type(r.dtype), static_cast<unsigned>(width));
   };
-  std::vector<Value*> sums;  // a vector for each row
+  std::vector<Value*> sums;                       // by reduction: a vector for each row, in memory
+  std::vector<std::vector<Value*>> in_registers;  // by row and reduction: the same, in registers
   for (const Reduction& r : found)
     sums.push_back(alloca_at_entry(llvm::ArrayType::get(vector_of(r), static_cast<std::uint64_t>(width)), "rows"));
+  for (int k = 0; k < width; ++k) {
+    in_registers.emplace_back();
+    for (const Reduction& r : found) in_registers.back().push_back(alloca_at_entry(vector_of(r), "row"));
+  }
   const auto each_row = [&](int pieces, Value* masked) {
     counted(
         number(0), number(width), 1, "row",
@@ -94,18 +102,32 @@ void Generator::group_of_rows(const Statement& s, const Statement& row, const Va
           row_into_lanes(row, along, found, pieces, masked, own);
         },
         s.body);
+    for (int k = 0; k < width; ++k)
+      for (std::size_t r = 0; r < found.size(); ++r) {
+        Value* in_memory = builder_.CreateGEP(vector_of(found[r]), sums[r], number(k));
+        builder_.CreateStore(builder_.CreateLoad(vector_of(found[r]), in_memory),
+                             in_registers[static_cast<std::size_t>(k)][r]);
+      }
   };
+  const auto written_out = [&](int pieces) {
+    for (int k = 0; k < width; ++k)
+      apart("row", s.body, [&] {
+        set_index(s.target, 0, builder_.CreateAdd(first, number(k)));
+        row_into_lanes(row, along, found, pieces, nullptr, in_registers[static_cast<std::size_t>(k)]);
+      });
+  };
+  const bool is_short = width <= most_written_out && program_.blocks[row.body].statements.size() <= few_statements;
   Value* one = builder_.CreateICmpEQ(length, number(width));
   Value* two = builder_.CreateICmpEQ(length, number(2 * width));
-  when(one, "one_vector", [&] { each_row(1, nullptr); });
-  when(two, "two_vectors", [&] { each_row(2, nullptr); });
+  const auto whole = [&](int pieces) { is_short ? written_out(pieces) : each_row(pieces, nullptr); };
+  when(one, "one_vector", [&] { whole(1); });
+  when(two, "two_vectors", [&] { whole(2); });
   when(builder_.CreateNot(builder_.CreateOr(one, two)), "some_vectors", [&] { each_row(most_pieces, length); });
   const auto behind = [&] {
     behind_loop(s, row, found, [&](std::size_t r) {
       std::vector<Value*> rows;
       for (int k = 0; k < width; ++k)
-        rows.push_back(
-            builder_.CreateLoad(vector_of(found[r]), builder_.CreateGEP(vector_of(found[r]), sums[r], number(k))));
+        rows.push_back(builder_.CreateLoad(vector_of(found[r]), in_registers[static_cast<std::size_t>(k)][r]));
       return fold_rows(found[r], std::move(rows));
     });
   };
