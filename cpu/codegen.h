@@ -196,8 +196,9 @@ class Generator {
   Value* as_bool(Value* bits);     // from i1: itself, or a mask
   Value* from_memory(Value* value, DType dtype);
   Value* to_memory(Value* value, DType dtype);
-  Value* round_half(Value* value, DType dtype);
-  Value* half_bits(Value* value, DType dtype);
+  enum class NaNs : std::uint8_t { any, of_arithmetic };  // the latter: of operations on halves, their last bits are 0
+  Value* round_half(Value* value, DType dtype, NaNs nans = NaNs::any);
+  Value* half_bits(Value* value, DType dtype, NaNs nans = NaNs::any);
   Value* half_value(Value* bits, DType dtype);
   Value* round_to_odd(Value* value);
 

@@ -247,18 +247,20 @@ llvm::Value* Generator::integer_power(DType dtype, Value* a, Value* b) {
 llvm::Value* Generator::floating_operation(Op op, DType dtype, Value* const* x) {
   Value* a = x[0];
   Value* zero = llvm::ConstantFP::get(a->getType(), 0.0);
-  const auto rounded = [&](Value* value) { return dtype == f16 || dtype == bf16 ? round_half(value, dtype) : value; };
+  const bool half = dtype == f16 || dtype == bf16;
+  const auto rounded = [&](Value* value) { return half ? round_half(value, dtype) : value; };
+  const auto exact = [&](Value* value) { return half ? round_half(value, dtype, NaNs::of_arithmetic) : value; };
   const auto unary = [&](Intrinsic::ID id) { return builder_.CreateUnaryIntrinsic(id, a); };
   if (composed::is_composed(op)) return rounded(composed_operation(op, x));
   switch (op) {
-    case Op::add: return rounded(builder_.CreateFAdd(a, x[1]));
+    case Op::add: return exact(builder_.CreateFAdd(a, x[1]));
     case Op::subtract:
-      if (planted(Fault::swapped_operand)) return rounded(builder_.CreateFSub(x[1], a));
-      return rounded(builder_.CreateFSub(a, x[1]));
-    case Op::multiply: return rounded(builder_.CreateFMul(a, x[1]));
-    case Op::divide: return rounded(builder_.CreateFDiv(a, x[1]));
-    case Op::square: return rounded(builder_.CreateFMul(a, a));
-    case Op::sqrt: return rounded(unary(Intrinsic::sqrt));
+      if (planted(Fault::swapped_operand)) return exact(builder_.CreateFSub(x[1], a));
+      return exact(builder_.CreateFSub(a, x[1]));
+    case Op::multiply: return exact(builder_.CreateFMul(a, x[1]));
+    case Op::divide: return exact(builder_.CreateFDiv(a, x[1]));
+    case Op::square: return exact(builder_.CreateFMul(a, a));
+    case Op::sqrt: return exact(unary(Intrinsic::sqrt));
     case Op::fma: return rounded(builder_.CreateIntrinsic(Intrinsic::fma, {a->getType()}, {a, x[1], x[2]}));
     case Op::mod:
     case Op::floordiv: return rounded(floor_division(op, a, x[1]));
