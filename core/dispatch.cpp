@@ -6,6 +6,7 @@
 #include "core/config.h"
 #include "core/error_text.h"
 #include "core/floating_point.h"
+#include "core/forks.h"
 #include "core/frozen.h"
 #include "core/in_flight.h"
 #include "core/index_error.h"
@@ -17,6 +18,7 @@
 #include <kiln/error.h>
 
 #include <limits>
+#include <optional>
 
 namespace kiln::detail {
 
@@ -62,19 +64,20 @@ std::string reason_for(const FunctionState& state, const GatheredCall& call, int
   return reason;
 }
 
-// Takes the signature out of the list of those being compiled, whatever happens.
+// Puts the signature into the list of those being compiled and takes it out, whatever happens.
 class InProgress {
  public:
-  InProgress(FunctionState& state, const Signature& signature) : state_(state), signature_(signature) {}
+  InProgress(FunctionState& state, const Signature& signature, const CompilesLock& lock)
+      : state_((state.in_progress.push_back(signature), state)), signature_(signature), holds_off_forks_(lock) {}
   ~InProgress() {
-    const std::lock_guard lock(state_.mutex);
+    const CompilesLock lock;
     std::erase_if(state_.in_progress, [&](const Signature& s) { return s == signature_; });
-    state_.compiled.notify_all();
   }
 
  private:
   FunctionState& state_;
   const Signature& signature_;
+  const HoldsOffForks holds_off_forks_;  // its end wakes those who wait
 };
 
 // Compiles the variant for this call, or waits for the thread that is already doing so.
@@ -82,18 +85,18 @@ Variant* find_or_specialize(Function& function, const JitOptions& options, const
                             const GatheredCall& call) {
   FunctionState& state = state_of(function);
   const CanonicalFloatingPoint canonical;  // constants are folded as compiled code computes
+  std::optional<InProgress> in_progress;
   {
-    std::unique_lock lock(state.mutex);
+    CompilesLock lock;
     for (;;) {
       if (Variant* v = find(state, call)) return v;
-      bool busy = false;
+      bool busy = lock.fork_is_waiting();
       for (const Signature& s : state.in_progress) busy |= s == call.signature;
       if (!busy) break;
-      state.compiled.wait(lock);
+      lock.wait();
     }
-    state.in_progress.push_back(call.signature);
+    in_progress.emplace(state, call.signature, lock);
   }
-  const InProgress in_progress(state, call.signature);
   int same_signature = 0;
   std::string reason = reason_for(state, call, same_signature);
   std::unique_ptr<Variant> made =
@@ -348,7 +351,7 @@ void release_specializations(Function& function) {
 }
 
 void locate(Function& function, const Location& where) {
-  const std::lock_guard lock(state_of(function).mutex);
+  const CompilesLock lock;
   const std::atomic_ref<bool> located(function.located);
   if (located.load(std::memory_order_relaxed)) return;
   function.where = where;

@@ -1,6 +1,8 @@
 // The threads' records and the variants that wait for them.
 #include "core/in_flight.h"
 
+#include "core/forks.h"
+
 #include <linux/membarrier.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -70,6 +72,7 @@ ThreadCalls& register_thread() noexcept {
 }
 
 void free_when_unused(std::vector<std::unique_ptr<Variant>> variants) {
+  const HoldsOffForks holds_off_forks;
   const std::lock_guard lock(waiting().mutex);
   Retired batch{std::move(variants), {}};
   // Without the barrier nobody can tell who is reading: then nothing is ever freed. In the child of a fork the threads

@@ -4,6 +4,7 @@
 #include "core/access.h"
 #include "core/dispatch.h"
 #include "core/error_text.h"
+#include "core/forks.h"
 #include "core/in_flight.h"
 #include "core/last_call.h"
 #include "core/parallelise.h"
@@ -90,6 +91,7 @@ Text inspect(Function& function, const char* what, const Location& where) {
                           "compiled call first"),
                      where);
   if (is("scheduled")) return Text(ir::print(v->scheduled).c_str());
+  const HoldsOffForks holds_off_forks;
   return Text(cpu_backend().inspect(v->scheduled, v->options, what).c_str());
 }
 

@@ -54,6 +54,7 @@ class CpuExecutable final : public Executable {
 
 class CpuBackend final : public Backend {
  public:
+  CpuBackend() { prepare_memory_for_forks(); }
   const char* name() const override { return "cpu"; }
 
   std::unique_ptr<Executable> compile(const ir::Program& scheduled, const CompileOptions& options) override {

@@ -284,6 +284,15 @@ void prepare() noexcept {
   pthread_atfork([] { shared.mutex.lock(); }, [] { shared.mutex.unlock(); }, [] { shared.mutex.unlock(); });
 }
 
+}  // namespace
+
+void prepare_memory_for_forks() {
+  const std::lock_guard lock(shared.mutex);
+  prepare();
+}
+
+namespace {
+
 // A list of `blocks` free blocks of one class goes to the shared cache, and what is too much there to the system.
 void hand_over(FreeBlock* list, unsigned size_class, std::uint32_t blocks) noexcept {
   list->blocks = blocks;

@@ -11,6 +11,9 @@ namespace kiln::cpu {
 // kiln::RuntimeError when there is no memory even after trim().
 void* allocate(std::size_t bytes);
 
+// Registers what a fork has to do with the memory; else the first block that is freed does.
+void prepare_memory_for_forks();
+
 // `bytes` as given to allocate(). Any thread may free any block.
 void deallocate(void* block, std::size_t bytes) noexcept;
 

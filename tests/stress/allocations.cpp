@@ -1,4 +1,4 @@
-// malloc and its family, counted and passed on to the C library.
+// malloc and its family, mmap and mprotect, counted and passed on.
 #include "tests/stress/allocations.h"
 
 #include <sys/mman.h>
@@ -14,19 +14,29 @@
 namespace kiln::test {
 bool counts_allocations() { return false; }
 std::uint64_t allocation_count() { return 0; }
+std::uint64_t executable_requests() { return 0; }
+std::uint64_t writable_executable_requests() { return 0; }
 }  // namespace kiln::test
 
 #else
 
 namespace {
 
-std::atomic<std::uint64_t> count{0};
+std::atomic<std::uint64_t> count{0}, executable{0}, writable_executable{0};
+
+void count_protection(int protection) {
+  if ((protection & PROT_EXEC) == 0) return;
+  ++executable;
+  if ((protection & PROT_WRITE) != 0) ++writable_executable;
+}
 
 }  // namespace
 
 namespace kiln::test {
 bool counts_allocations() { return true; }
 std::uint64_t allocation_count() { return count.load(); }
+std::uint64_t executable_requests() { return executable.load(); }
+std::uint64_t writable_executable_requests() { return writable_executable.load(); }
 }  // namespace kiln::test
 
 extern "C" {
@@ -64,12 +74,18 @@ void* __libc_memalign(std::size_t alignment, std::size_t bytes);
 [[gnu::visibility("default")]] void* mmap(void* at, std::size_t bytes, int protection, int flags, int file,
                                           off_t offset) noexcept {
   ++count;
+  count_protection(protection);
   return reinterpret_cast<void*>(syscall(SYS_mmap, at, bytes, protection, flags, file, offset));
 }
 [[gnu::visibility("default")]] void* mmap64(void* at, std::size_t bytes, int protection, int flags, int file,
                                             off_t offset) noexcept {
   ++count;
+  count_protection(protection);
   return reinterpret_cast<void*>(syscall(SYS_mmap, at, bytes, protection, flags, file, offset));
+}
+[[gnu::visibility("default")]] int mprotect(void* at, std::size_t bytes, int protection) noexcept {
+  count_protection(protection);
+  return static_cast<int>(syscall(SYS_mprotect, at, bytes, protection));
 }
 }
 

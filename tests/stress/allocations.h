@@ -1,4 +1,5 @@
-// Counts the program's calls of malloc and its family, Kiln's included, by standing in for them.
+// Counts the program's calls of malloc and its family, and of those that map memory, Kiln's included, by standing in
+// for them.
 #pragma once
 
 #include <cstdint>
@@ -9,5 +10,8 @@ namespace kiln::test {
 bool counts_allocations();
 /// Calls of malloc, calloc, realloc, the aligned forms and mmap so far, in all threads.
 std::uint64_t allocation_count();
+/// Calls so far of mmap and mprotect that asked for pages to be executed, and for pages to be written and executed.
+std::uint64_t executable_requests();
+std::uint64_t writable_executable_requests();
 
 }  // namespace kiln::test

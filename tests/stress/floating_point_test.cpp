@@ -132,6 +132,26 @@ TEST_P(FloatingPointMode, EagerScalars) {
   EXPECT_EQ(found, expected);
 }
 
+// Threads start with the mode of the one that starts them.
+TEST_P(FloatingPointMode, OfThreadsThatStartUnderIt) {
+  static int version = 10'000;
+  const int usual = num_threads();
+  const Array a = input();
+  const auto expected = bits(sensitive(a, 1000));
+  std::vector<std::uint64_t> found;
+  int ran = 0;
+  set_num_threads(1);  // ends all others
+  {
+    const Mode mode(GetParam());
+    set_num_threads(3);
+    found = bits(sensitive.with({.threads = 3, .force_threads = true})(a, ++version));
+    ran = last_call().threads;
+  }
+  set_num_threads(usual);
+  EXPECT_EQ(ran, 3);
+  EXPECT_EQ(found, expected);
+}
+
 INSTANTIATE_TEST_SUITE_P(Modes, FloatingPointMode,
                          testing::Values(canonical, canonical | flush_to_zero | denormals_are_zero,
                                          canonical | round_up, canonical | round_down,

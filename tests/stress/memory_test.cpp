@@ -10,7 +10,9 @@
 #include <fstream>
 #include <numbers>
 #include <string>
+#include <thread>
 #include <tuple>
+#include <vector>
 
 namespace kiln {
 namespace {
@@ -264,6 +266,17 @@ TEST(HighWaterMarks, OfShrinkingArrays) {
 
 // ---- Pages ----------------------------------------------------------------------------------------------------------
 
+// Lines of executable memory that is no file's and not the kernel's.
+std::string mappings_of_code() {
+  std::ifstream maps("/proc/self/maps");
+  std::string all;
+  for (std::string line; std::getline(maps, line);)
+    if (line.find("-xp ") != std::string::npos && line.find('/') == std::string::npos &&
+        line.find('[') == std::string::npos)
+      all += line + "\n";
+  return all;
+}
+
 TEST(Pages, NoneIsWritableAndExecutable) {
   tutorial(ones({4, 4}));
   chain6(ones({9}), ones({9}));
@@ -276,6 +289,29 @@ TEST(Pages, NoneIsWritableAndExecutable) {
   }
   EXPECT_GT(lines, 10);
   EXPECT_GT(executable, 1);
+}
+
+// Nor is for a moment, while code is made, moved into place and released on several threads.
+TEST(Pages, NoneEverIsWritableAndExecutable) {
+  if (!test::counts_allocations()) GTEST_SKIP() << "a sanitizer has mmap";
+  static const auto f = jit([](Array a, int n) { return sum(sin(a) * n) + n; });
+  const std::uint64_t executable = test::executable_requests();
+  const std::string maps_before = mappings_of_code();
+  std::vector<std::thread> threads;
+  for (int k = 0; k < 4; ++k)
+    threads.emplace_back([k] {
+      const Array a = ones({1000});
+      for (int n = 0; n < 8; ++n) {
+        (void)f(a, 8 * k + n);
+        if (n == 4) f.release_specializations();
+      }
+    });
+  for (std::thread& t : threads) t.join();
+  EXPECT_GE(test::executable_requests() - executable, 32u) << "the count does not see Kiln's mprotect";
+  EXPECT_EQ(test::writable_executable_requests(), 0u);
+  // Code lies in memory of no file, which nothing else maps: there is no second, writable view of it.
+  EXPECT_NE(mappings_of_code(), maps_before);
+  f.release_specializations();
 }
 
 }  // namespace

@@ -56,6 +56,24 @@ TEST(Threads, OneKernelIsCompiledOnce) {
   EXPECT_EQ(f.specializations().size(), 1);
 }
 
+// Calls that are worth several threads meet at the pool: one has it, the others run alone, all give the same bits.
+TEST(Threads, OneKernelOnOnePool) {
+  const auto f = jit([](Array a) { return std::tuple(a * 0.1, sum(a * 0.1)); });
+  const Array a = arange(200'000).astype(f64);
+  const double total = std::get<1>(f.with({.threads = 1, .force_threads = true})(a)).as_double();
+  std::atomic<int> wrong = 0, shared = 0;
+  on_threads(application_threads, [&](int k) {
+    const auto g = k % 2 == 0 ? f : f.with({.threads = 2, .force_threads = true});
+    for (int turn = 0; turn < 10; ++turn) {
+      const auto [scaled, sum_of_it] = g(a);
+      shared += last_call().threads > 1;
+      wrong += sum_of_it.as_double() != total || scaled(199'999).as_double() != 199'999 * 0.1;
+    }
+  });
+  EXPECT_EQ(wrong, 0);
+  EXPECT_GE(shared, application_threads / 2 * 10);
+}
+
 // Each k is a kernel of its own.
 template <int k>
 Array call_kernel(const Array& a) {
@@ -72,16 +90,18 @@ constexpr std::array<Array (*)(const Array&), sizeof...(k)> kernels(std::integer
 constexpr auto all_kernels = kernels(std::make_integer_sequence<int, application_threads>{});
 
 TEST(Threads, DifferentKernelsCompileAtOnce) {
-  std::atomic<int> wrong = 0;
+  std::atomic<int> wrong = 0, compiles = 0;
   on_threads(application_threads, [&](int thread) {
     const Array a = ones({10});
     for (int turn = 0; turn < application_threads; ++turn) {
       // Everybody starts elsewhere, so that some are first and others meet them there.
       const int k = (thread + turn) % application_threads;
       wrong += !all_are(all_kernels[static_cast<std::size_t>(k)](a), 1.0 + 10.0 * (k + 1));
+      compiles += last_call().compiled;
     }
   });
   EXPECT_EQ(wrong, 0);
+  EXPECT_EQ(compiles, application_threads);  // each once
 }
 
 TEST(Threads, DifferentSignaturesOfOneKernelCompileAtOnce) {
@@ -184,6 +204,7 @@ TEST(Threads, TheNumberOfThreadsChangesWhileKernelsRun) {
     for (int turn = 0; turn < 100; ++turn) {
       const auto g = k % 2 ? f : f.with({.threads = 1 + turn % 4, .force_threads = true});
       wrong += g(a).as_double() != expected;
+      wrong += k % 2 ? last_call().threads > 5 : last_call().threads != 1 + turn % 4;
     }
   });
   stop = true;
@@ -277,6 +298,60 @@ TEST(Threads, AForkedChildCalls) {
   for (std::thread& t : busy) t.join();
   EXPECT_EQ(calls_in_child(a), 0);
   set_num_threads(2);
+}
+
+// Plain C++ inside a traced function that forks waits for nobody: not for its own compile.
+TEST(Threads, AForkInsideATrace) {
+  int status = -1;
+  static int* const ended = &status;
+  const auto f = jit([](Array a) {
+    const pid_t child = fork();
+    if (child == 0) _exit(7);
+    waitpid(child, ended, 0);
+    return a + 1.0;
+  });
+  EXPECT_TRUE(all_are(f(ones({10})), 2.0));
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 7);
+}
+
+// A child compiles what nobody has compiled yet, and what other threads of the parent were compiling when it was made.
+TEST(Threads, AForkedChildCompiles) {
+  static const auto f = jit([](Array a, int n) { return sum(a * 2.0) + n; });
+  static const auto g = jit([](Array a, int n) { return a - n; });
+  static std::atomic<int> version;
+  version = 0;
+  const auto is_wrong = [](const Array& a, int n) {
+    return f(a, n).as_double() != 20.0 + n || !all_are(g(a, n), 1.0 - n);
+  };
+  const Array a = ones({10});
+  std::atomic<bool> stop = false;
+  std::atomic<int> wrong = 0;
+  std::vector<std::thread> busy;
+  for (int k = 0; k < 3; ++k)
+    busy.emplace_back([&] {
+      const Array mine = ones({10});
+      while (!stop) wrong += is_wrong(mine, ++version);
+    });
+  for (int k = 0; k < 20; ++k) {
+    while (version < 3 * k) std::this_thread::yield();  // never twice at the same place
+    const pid_t child = fork();
+    if (child == 0) {
+      alarm(60);
+      int failures = is_wrong(a, 1'000'000 + k);
+      for (int n = std::max(version - 3, 1); n <= version; ++n) failures += is_wrong(a, n);
+      f.release_specializations();
+      failures += is_wrong(a, 2'000'000);
+      _exit(failures);
+    }
+    int status = 0;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    EXPECT_TRUE(WIFEXITED(status)) << "signal " << WTERMSIG(status);
+    EXPECT_EQ(WEXITSTATUS(status), 0);
+    if (HasFailure()) break;
+  }
+  stop = true;
+  for (std::thread& t : busy) t.join();
+  EXPECT_EQ(wrong, 0);
 }
 #endif
 
