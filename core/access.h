@@ -122,8 +122,7 @@ struct Access {
   static void append(Shape& s, const Operand& extent) { s.append(extent); }
 };
 
-/// A new, C-contiguous, uninitialised array. Throws ShapeError for negative extents or sizes beyond 2^63, RuntimeError
-/// for memory.
+/// A new, C-contiguous, uninitialised array. Throws ShapeError for negative extents, RuntimeError for memory.
 Array new_array(DType dtype, std::span<const std::int64_t> extents, const Location& where);
 /// Number of elements.
 std::int64_t element_count(std::span<const std::int64_t> extents);

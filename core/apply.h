@@ -36,10 +36,16 @@ void check_positive(DType dtype, std::string_view operand, const Location& where
 
 /// Whether an integer is a number of this integer dtype.
 bool fits(std::int64_t x, DType dtype);
-/// Throws DTypeError where `x` is an integer of the program's text that is no number of this integer dtype; `operand`
-/// is what it meets.
-void check_fits(const Value& x, DType dtype, std::string_view operation, std::string_view operand,
-                const Location& where);
+/// Whether a conversion to `dtype` loses what `x` is: an integer of the program's text that is no number of this
+/// integer dtype; and the error it is, where `operand` is what it meets.
+bool does_not_fit(const Value& x, DType dtype);
+DTypeError number_does_not_fit(const Value& x, DType dtype, std::string_view operation, std::string_view operand,
+                               const Location& where);
+/// Throws it; `operand` makes the text.
+template <class Text>
+void check_fits(const Value& x, DType dtype, std::string_view operation, const Text& operand, const Location& where) {
+  if (does_not_fit(x, dtype)) throw number_does_not_fit(x, dtype, operation, operand(), where);
+}
 /// The dtype in which a comparison of integers of this dtype with a number that does not fit it is right.
 DType wide_comparison(DType dtype);
 

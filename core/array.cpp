@@ -118,18 +118,14 @@ Array new_array(DType dtype, std::span<const std::int64_t> extents, const Locati
   if (extents.size() > max_rank) throw too_many_axes(text(dtype, " array of shape ", extents), where);
   std::int64_t bytes = static_cast<std::int64_t>(dtype.size());
   for (std::int64_t extent : extents) {
-    if (extent < 0) throw negative_extent(dtype, extents, where);
+    if (extent < 0) throw negative_extent("a new ", dtype, extents, where);
     if (__builtin_mul_overflow(bytes, extent, &bytes) || bytes > (std::int64_t{1} << 62))
-      throw ShapeError(text("an array of ", dtype, " and shape ", extents,
-                            " is larger than memory can be; work on fewer elements at a time"),
-                       where);
+      throw no_memory(text(dtype, " array of shape ", extents), unknown_bytes, where);
   }
   try {
     return Access::make_array(Storage::allocate(static_cast<std::size_t>(bytes)), dtype, extents);
-  } catch (const RuntimeError& e) {
-    throw RuntimeError(text("no memory for an array of ", dtype, " and shape ", extents, ", ", bytes,
-                            " bytes; work on fewer elements at a time (", e.what(), ")"),
-                       where);
+  } catch (const RuntimeError&) {
+    throw no_memory(text(dtype, " array of shape ", extents), bytes, where);
   }
 }
 
@@ -145,7 +141,17 @@ Array array_of(const void* numbers, DType dtype, std::int64_t count, const Locat
 Array borrow(void* data, DType dtype, std::span<const std::int64_t> extents, Location l) {
   if (extents.size() > max_rank) throw detail::too_many_axes(text(dtype, " array of shape ", extents), l);
   for (std::int64_t extent : extents)
-    if (extent < 0) throw detail::negative_extent(dtype, extents, l);
+    if (extent < 0) throw detail::negative_extent("borrow as ", dtype, extents, l);
+  const std::size_t alignment = dtype.is_complex() ? dtype.size() / 2 : dtype.size();
+  if (!data && detail::element_count(extents) > 0)
+    throw UsageError(text("borrow of a null pointer as ", dtype, " array of shape ", extents,
+                          ": give the address of its first element"),
+                     l);
+  if (reinterpret_cast<std::uintptr_t>(data) % alignment != 0)
+    throw UsageError(
+        text("borrow as ", dtype, " array of shape ", extents, " of memory at an address that is no multiple of ",
+             alignment, "; copy the bytes into an array of ", dtype),
+        l);
   const auto bytes = static_cast<std::size_t>(detail::element_count(extents)) * dtype.size();
   return Access::make_array(Storage::borrow(static_cast<std::byte*>(data), bytes), dtype, extents);
 }
@@ -452,14 +458,14 @@ Value Array::item(Location l) const {
     if (rank_ != 0)
       throw ShapeError(text("item() of ", detail::described(*this),
                             " inside a traced function, where its size is not known yet; write the element's indices, "
-                            "as in a(0)"),
+                            "as in a(0, 0)"),
                        l);
     return element(nullptr, 0, l);
   }
   concrete(*this, "item()", l);
   if (host_size() != 1)
     throw ShapeError(text("item() of ", detail::described(*this),
-                          ": it needs exactly one element; write the element's indices, as in a(0)"),
+                          ": it needs exactly one element; write the element's indices, as in a(0, 0)"),
                      l);
   return Access::make({dtype_, Strength::strong}, read_element(layout_.data, dtype_));
 }

@@ -32,7 +32,7 @@ namespace {
 
 Array filled(const Shape& shape, const Value& x, DType dtype, const Location& l) {
   Array a = empty(shape, dtype, l);
-  detail::check_fits(x, dtype, "full", detail::described(a), l);
+  detail::check_fits(x, dtype, "full", [&] { return detail::described(a); }, l);
   a(IndexItem(rest, l)) = Operand(x, l);
   return a;
 }

@@ -2,6 +2,7 @@
 #include "core/dispatch.h"
 
 #include "core/access.h"
+#include "core/array_errors.h"
 #include "core/compile_log.h"
 #include "core/config.h"
 #include "core/error_text.h"
@@ -210,7 +211,17 @@ std::int64_t one_thread(Frame*) noexcept { return 1; }
 
 constexpr RuntimeServices services{&allocate, &allocate_again, &allocate, &run_serially, &one_thread};
 
-[[noreturn]] void raise(const Variant& v, const Frame& frame, std::int32_t status, const Location& where) {
+// An array made by the call, as errors name it.
+std::string described(const ir::Program& program, const ir::Root& root, const CallArguments& arguments) {
+  std::int64_t extents[max_rank];
+  for (std::size_t k = 0; k < root.rank; ++k)
+    if (!host_value(program, root.extents[k], arguments, extents[k]))
+      return text(root.dtype, " array of rank ", int{root.rank});
+  return text(root.dtype, " array of shape ", std::span<const std::int64_t>(extents, root.rank));
+}
+
+[[noreturn]] void raise(const Variant& v, const GatheredCall& call, const Frame& frame, std::int32_t status,
+                        const Location& where) {
   const ir::Program& program = v.program();
   if (status == status_no_memory) {
     const auto& memory = *static_cast<const LaunchMemory*>(frame.owner);
@@ -220,11 +231,7 @@ constexpr RuntimeServices services{&allocate, &allocate_again, &allocate, &run_s
                          where);
     const ir::Root& root = program.roots[memory.refused_root];
     const Location& line = program.locations[root.location];
-    throw RuntimeError(
-        text("no memory for a new ", root.dtype, " array of rank ", int{root.rank}, ", ", memory.refused_bytes,
-             memory.refused_bytes == std::numeric_limits<std::int64_t>::max() ? " bytes or more" : " bytes",
-             "; work on fewer elements at a time"),
-        line.line() ? line : where);
+    throw no_memory(described(program, root, call.arguments()), memory.refused_bytes, line.line() ? line : where);
   }
   if (status == status_outside) {
     const auto value = [&](Outside which) { return frame.failed[static_cast<std::size_t>(which)]; };
@@ -309,7 +316,7 @@ void launch(const Variant& v, const JitOptions& options, const GatheredCall& cal
     last_call_state.vector_bits = 0;
   }
   last_call_state.report = report;
-  if (status != status_ok) raise(v, frame, status, where);
+  if (status != status_ok) raise(v, call, frame, status, where);
   take_results(v, call, frame, memory, results);
 }
 

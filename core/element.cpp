@@ -28,7 +28,7 @@ void store_number(const Element& e, std::string_view operation, const Operand& x
     throw UsageError(text("'", operation, "' stores a traced ", x.value.dtype(), " scalar into an element (", dtype,
                           " scalar) of a concrete array: pass the array as a parameter"),
                      x.where);
-  detail::check_fits(x.value, dtype, operation, text(dtype, " scalar"), x.where);
+  detail::check_fits(x.value, dtype, operation, [&] { return text(dtype, " scalar"); }, x.where);
   write_element(Access::address(e), dtype, detail::number_as(x.value, dtype, x.where));
 }
 
@@ -86,11 +86,11 @@ Value exchange(const Element& e, ir::Op op, std::string_view name, const Operand
     ir::OpTypes types{};
     std::string_view reason;
     if (!ir::infer(op == ir::Op::select ? ir::Op::maximum : op, in, 2, types, reason) || types.result.dtype != dtype)
-      throw DTypeError(text("'", name, "' of a ", dtype, " scalar and a ", in[1].dtype, " scalar",
-                            reason.empty() ? text(" would not stay ", dtype) : text(": ", reason),
+      throw DTypeError(text("'", name, "' of ", with_article(dtype), " scalar and ", with_article(in[1].dtype),
+                            " scalar", reason.empty() ? text(" would not stay ", dtype) : text(": ", reason),
                             "; cast the right side, as in ", dtype, "(x)"),
                        each->where);
-    detail::check_fits(each->value, dtype, name, text(dtype, " scalar"), each->where);
+    detail::check_fits(each->value, dtype, name, [&] { return text(dtype, " scalar"); }, each->where);
   }
   const Operand was(old, x.where);
   if (expected &&

@@ -25,6 +25,12 @@ inline void append_text(std::string& out, std::span<const std::int64_t> extents)
   out += extents.size() == 1 ? ",)" : ")";
 }
 
+/// A dtype, or a text that begins with one, behind its article: an f64, a u8.
+inline std::string with_article(std::string_view x) {
+  return (x.starts_with('f') || x.starts_with('i') ? "an " : "a ") + std::string(x);
+}
+inline std::string with_article(DType x) { return with_article(x.name()); }
+
 /// text("cannot ", 3, " of ", dtype)
 template <class... Parts>
 std::string text(const Parts&... parts) {

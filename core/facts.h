@@ -57,6 +57,11 @@ class Facts {
   /// Asks for a condition; `known` is false if it is not one on extents and integer scalars.
   bool condition(const ir::Program& program, ir::NodeId node, bool& known);
 
+  /// A number of this call, for a text: no later call depends on it. False as host_value.
+  bool value(const ir::Program& program, ir::NodeId node, std::int64_t& value) const {
+    return host_value(program, node, arguments_, value);
+  }
+
   const std::vector<Fact>& consulted() const { return consulted_; }
   void forget() { consulted_.clear(); }
 

@@ -49,13 +49,11 @@ bool must_widen(Op op, const MixedOperand* operands, int index, std::string_view
     return false;
   const ir::OpTypes types = infer(op, operands, name, where);
   if (!types.operand.dtype.is_integer()) return false;
-  const std::int64_t number = Access::number(*scalar).i;
-  if (detail::fits(number, types.operand.dtype)) return false;
+  if (!detail::does_not_fit(*scalar, types.operand.dtype)) return false;
   if (ir::row(op).rule == ir::Rule::comparison) return true;
   const Array* const array = operands[index == 0 ? 1 : 0].array;
-  detail::check_fits(*scalar, types.operand.dtype, name,
-                     array ? detail::described(*array) : text(types.operand.dtype, " scalar"), where);
-  return false;
+  throw detail::number_does_not_fit(*scalar, types.operand.dtype, name,
+                                    array ? detail::described(*array) : text(types.operand.dtype, " scalar"), where);
 }
 
 }  // namespace
@@ -200,7 +198,9 @@ void check_target(const Array& to, std::string_view operation, const Location& w
 // Both concrete: from broadcasts to the shape of to.
 void check_stored(const Array& to, const Array& from, std::string_view operation, const Location& where) {
   const auto extents = Access::extents(to), own = Access::extents(from);
-  bool fits = own.size() <= extents.size();
+  if (own.size() > extents.size())
+    throw detail::too_many_to_store(operation, detail::described(to), detail::described(from), where);
+  bool fits = true;
   for (std::size_t k = 1; fits && k <= own.size(); ++k)
     fits = own[own.size() - k] == 1 || own[own.size() - k] == extents[extents.size() - k];
   if (!fits)
@@ -242,7 +242,7 @@ void store_scalar(const Array& to, const Operand& x) {
     throw UsageError(text("'=' stores a traced ", x.value.dtype(), " scalar into a concrete array (",
                           detail::described(to), "): pass the array as a parameter"),
                      x.where);
-  detail::check_fits(x.value, to.dtype(), "=", detail::described(to), x.where);
+  detail::check_fits(x.value, to.dtype(), "=", [&] { return detail::described(to); }, x.where);
   const Number16 number = detail::number_as(x.value, to.dtype(), x.where);
   detail::fill_elements(Access::layout(to), to.dtype(), Access::rank(to), number);
 }
@@ -257,8 +257,8 @@ void check_update(const Array& to, Op op, const MixedOperand& x, std::string_vie
   else
     check_target(to, name, where);
   if (promote(to.dtype(), types.result.dtype) != to.dtype())
-    throw DTypeError(text("'", name, "' of ", detail::described(operands, 2), " gives ", types.result.dtype,
-                          ", which a ", to.dtype(), " array cannot hold; write x(rest) = ",
+    throw DTypeError(text("'", name, "' of ", detail::described(operands, 2), " gives ", types.result.dtype, ", which ",
+                          with_article(to.dtype()), " array cannot hold; write x(rest) = ",
                           types.result.dtype.is_complex() ? text("real(…)") : text(to.dtype(), "(…)")),
                      where);
   if (!x.array) return;
@@ -341,7 +341,7 @@ Value dot(const ArrayOperand& a, const ArrayOperand& b) {
   check_operands(Op::multiply, a, b, "dot");
   if (Access::rank(a.array) != 1 || Access::rank(b.array) != 1)
     throw ShapeError(text("dot of ", detail::described(a.array), " and ", detail::described(b.array),
-                          ": both must have rank 1; for others write sum(a * b, {.axis = …})"),
+                          ": both must have rank 1; for others write matmul(a, b), or sum(a * b, {.axis = …})"),
                      a.where);
   if (Tracing* t = Tracing::checked()) {
     t->check_dot(a.array, b.array, a.where);

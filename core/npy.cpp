@@ -45,8 +45,9 @@ struct Request {
   }
   [[noreturn]] void fail_system(const char* what) const {
     const int code = errno;
-    fail(what, ": ", std::string_view(std::strerror(code)), code == ENOENT ? "; relative paths start at " : "",
-         code == ENOENT ? current_folder() : std::string());
+    fail(what, ": ", std::string_view(std::strerror(code)),
+         code != ENOENT || *path == '/' ? std::string("; check the path")
+                                        : "; relative paths start at " + current_folder());
   }
 
  private:

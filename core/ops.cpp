@@ -67,18 +67,18 @@ Type promote_floating(const Type* operands, int count) {
 }
 
 std::string_view reason_for_bool(Op op) {
-  if (op == Op::subtract) return "bools have no difference: use != or ^, or cast one, as i64(x)";
-  if (op == Op::negative) return "bools have no negative: use !, or cast, as i64(x)";
-  return "it takes numbers, not bools: cast, as i64(x)";
+  if (op == Op::subtract) return "bools have no difference: use != or ^, or cast one, as in i64(x)";
+  if (op == Op::negative) return "bools have no negative: use !, or cast, as in i64(x)";
+  return "it takes numbers, not bools: cast, as in i64(x)";
 }
 
 std::string_view reason_for_bits(Op op, bool any_bool) {
   if (any_bool && op != Op::bit_not)
     return "it takes two integers or two bools: put the comparison in parentheses, as in a & (b == c)";
-  if (op == Op::bit_xor) return "it takes integers or bools: write pow for a power, or cast, as i64(x)";
-  if (op == Op::bit_and) return "it takes integers or bools: write && for a condition, or cast, as i64(x)";
-  if (op == Op::bit_or) return "it takes integers or bools: write || for a condition, or cast, as i64(x)";
-  return "it takes integers or bools: write ! for a condition, or cast, as i64(x)";
+  if (op == Op::bit_xor) return "it takes integers or bools: write pow for a power, or cast, as in i64(x)";
+  if (op == Op::bit_and) return "it takes integers or bools: write && for a condition, or cast, as in i64(x)";
+  if (op == Op::bit_or) return "it takes integers or bools: write || for a condition, or cast, as in i64(x)";
+  return "it takes integers or bools: write ! for a condition, or cast, as in i64(x)";
 }
 
 constexpr std::string_view no_common_integer =
@@ -134,8 +134,8 @@ bool infer_bitwise(Op op, const Type* operands, int count, Type common, std::str
 bool infer_integer(Rule rule, const Type* operands, int count, Type& common, std::string_view& reason) {
   for (int i = 0; i < count; ++i) {
     if (!operands[i].dtype.is_floating()) continue;
-    reason = rule == Rule::shift ? "shifts take integers: cast, as i64(x), or multiply by a power of 2"
-                                 : "it takes integers: cast, as i64(x)";
+    reason = rule == Rule::shift ? "shifts take integers: cast, as in i64(x), or multiply by a power of 2"
+                                 : "it takes integers: cast, as in i64(x)";
     return false;
   }
   if (common.dtype.is_floating()) {
@@ -143,7 +143,7 @@ bool infer_integer(Rule rule, const Type* operands, int count, Type& common, std
     return false;
   }
   if (common.dtype.is_bool() && rule == Rule::integer) {
-    reason = "it takes integers, not bools: cast, as i64(x)";
+    reason = "it takes integers, not bools: cast, as in i64(x)";
     return false;
   }
   if (common.dtype.is_bool()) common.dtype = i8;
@@ -152,7 +152,7 @@ bool infer_integer(Rule rule, const Type* operands, int count, Type& common, std
 
 bool infer_comparison(const Type* operands, int count, std::string_view& reason) {
   if (count == 2 && operands[0].dtype.is_bool() != operands[1].dtype.is_bool()) {
-    reason = "a bool is compared with a number (a < b < c?): write a < b && b < c, or cast the bool, as i64(x)";
+    reason = "a bool is compared with a number (a < b < c?): write a < b && b < c, or cast the bool, as in i64(x)";
     return false;
   }
   return true;

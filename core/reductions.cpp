@@ -137,14 +137,14 @@ void check_dtypes(const ReductionRow& row, const ArrayOperand& x, std::optional<
       row.of == Reduced::mean && (row.nan == detail::NotANumber::propagates || !ir::part_dtype(element).is_floating());
   if (averages && !exact_mean && !dtype->is_floating() && !dtype->is_complex())
     throw DTypeError(text(row.name, " of ", described(x.array), " with the option dtype ", *dtype,
-                          ": it must be a floating one, as f64; cast the result instead"),
+                          ": it must be a floating one, such as f64; cast the result instead"),
                      x.where);
 }
 
 void check_where(const ReductionRow& row, const ArrayOperand& x, const Reduction& r) {
   if (!r.where->dtype().is_bool())
-    throw DTypeError(text(row.name, " of ", described(x.array), " with the option where a ", described(*r.where),
-                          ": it must be of bool; compare it, as in m != 0"),
+    throw DTypeError(text(row.name, " of ", described(x.array), " with the option where, ",
+                          with_article(described(*r.where)), ": it must be of bool; compare it, as in m != 0"),
                      x.where);
   const bool extreme = row.of == Reduced::min || row.of == Reduced::max;
   if (extreme && r.initial == nullptr)
@@ -160,10 +160,10 @@ void check_initial(const ReductionRow& row, const ArrayOperand& x, const Reducti
   const DType given = Access::type(*r.initial).dtype;
   if (kind_rank(given) > kind_rank(result))
     throw DTypeError(
-        text(row.name, " of ", described(x.array), " with the option initial, a ", given, " scalar: the result is of ",
-             result, ", which cannot hold it; cast it, as in ", result, "(…)"),
+        text(row.name, " of ", described(x.array), " with the option initial, ", with_article(given),
+             " scalar: the result is of ", result, ", which cannot hold it; cast it, as in ", result, "(…)"),
         x.where);
-  detail::check_fits(*r.initial, result, text(row.name, " with initial"), described(x.array), x.where);
+  detail::check_fits(*r.initial, result, text(row.name, " with initial"), [&] { return described(x.array); }, x.where);
 }
 
 std::optional<DType> given(const Optional<DType>& dtype) { return dtype ? std::optional(*dtype) : std::nullopt; }

@@ -152,8 +152,8 @@ void check_mask_shape(const Array& a, const Array& mask, const Location& where) 
   for (int k = 0; k < Access::rank(mask); ++k) {
     const std::int64_t wanted = Access::layout(a).extents[k], given = Access::layout(mask).extents[k];
     if (wanted != given)
-      throw IndexError(text("a mask (", detail::described(mask), ") of ", detail::described(a), " has ", given,
-                            " elements along axis ", k, ", where that has ", wanted,
+      throw IndexError(text("a mask (", detail::described(mask), ") of ", detail::described(a),
+                            " has another number of elements along axis ", k,
                             ": it covers the leading axes, extent by extent; make it of the array itself, as in a > 0"),
                        where);
   }
@@ -273,7 +273,7 @@ void store(const Selection& s, const MixedOperand& x, std::string_view name, con
       throw UsageError(text("'", name, "' stores a traced ", x.scalar->dtype(), " scalar into a concrete array (",
                             detail::described(*p.base), "): pass the array as a parameter"),
                        where);
-    detail::check_fits(*x.scalar, p.base->dtype(), name, detail::described(*p.base), where);
+    detail::check_fits(*x.scalar, p.base->dtype(), name, [&] { return detail::described(*p.base); }, where);
   }
   std::vector<Argument> operands{detail::argument(*p.base)};
   for (int k = 0; k < p.count; ++k) operands.push_back(detail::argument(*p.indices[k]));
@@ -293,9 +293,10 @@ void update(const Selection& s, ir::Op op, const MixedOperand& x, const Location
   const MixedOperand both[] = {{&old, nullptr}, x};
   const Array result = detail::elementwise(op, both, name, where);
   if (promote(base.dtype(), result.dtype()) != base.dtype())
-    throw DTypeError(text("'", name, "' of ", detail::described(both, 2), " gives ", result.dtype(), ", which a ",
-                          base.dtype(), " array cannot hold; cast the right side, as in ", base.dtype(), "(x)"),
-                     where);
+    throw DTypeError(
+        text("'", name, "' of ", detail::described(both, 2), " gives ", result.dtype(), ", which ",
+             with_article(base.dtype()), " array cannot hold; cast the right side, as in ", base.dtype(), "(x)"),
+        where);
   store(s, {&result, nullptr}, name, where);
 }
 

@@ -36,12 +36,10 @@ Array Array::reshape(const Shape& shape, Location l) const {
   const std::span<const std::int64_t> all{extents, static_cast<std::size_t>(shape.rank())};
   bool is_shape = true;  // (-2, -5) would be ten elements too
   for (std::int64_t extent : all) is_shape = is_shape && extent >= 0;
-  if (!is_shape) throw detail::negative_extent(dtype_, all, l);
-  if (detail::element_count(all) != count)
-    throw ShapeError(text("reshape of ", detail::described(*this), " to ", all, ": ", count, " elements do not become ",
-                          detail::element_count(all),
-                          ": the number of elements must stay; one extent may be -1, none else negative"),
-                     l);
+  if (!is_shape || detail::element_count(all) != count) {
+    if (unknown >= 0) extents[unknown] = -1;
+    throw ShapeError(text("reshape of ", detail::described(*this), " to ", all, detail::elements_must_stay), l);
+  }
   const Array source = detail::is_contiguous(*this) ? *this : copy(l);
   detail::Layout layout;
   layout.data = Access::layout(source).data;
@@ -85,10 +83,11 @@ Array Array::transpose(Location l) const {
 
 Array Array::transpose(std::initializer_list<int> list, Location l) const {
   const auto wrong_axes = [&] {
-    std::string axes;
+    std::string axes, reversed;
     for (int axis : list) axes += text(axes.empty() ? "" : ", ", axis);
+    for (int axis = rank_; axis-- > 0;) reversed += text(reversed.empty() ? "" : ", ", axis);
     return IndexError(text("transpose of ", detail::described(*this), " to the axes {", axes,
-                           "}: give each of its axes once, as in a.transpose({1, 0})"),
+                           "}: give each of its axes once, as in a.transpose({", reversed, "})"),
                       l);
   };
   int axes[max_rank];
@@ -106,6 +105,7 @@ Array Array::transpose(std::initializer_list<int> list, Location l) const {
 
 Array Array::broadcast_to(const Shape& shape, Location l) const {
   if (state_ == State::undefined) throw detail::no_elements("broadcast_to", l);
+  if (shape.rank() < rank_) throw detail::would_drop_axes(*this, shape.rank(), l);
   if (Tracing* t = Tracing::checked()) {
     ir::NodeId extents[max_rank];
     for (int k = 0; k < shape.rank(); ++k) extents[k] = t->integer_of(shape[k], "an extent", l);
@@ -118,7 +118,7 @@ Array Array::broadcast_to(const Shape& shape, Location l) const {
     to.extents[k] = shape[k].as_integer();
     const int own = k - shift;
     const bool repeats = own < 0 || (layout_.extents[own] == 1 && to.extents[k] != 1);
-    if (shift < 0 || to.extents[k] < 0 || (!repeats && layout_.extents[own] != to.extents[k])) {
+    if (to.extents[k] < 0 || (!repeats && layout_.extents[own] != to.extents[k])) {
       std::int64_t wanted[max_rank];
       for (int j = 0; j < shape.rank(); ++j) wanted[j] = shape[j].as_integer();
       throw ShapeError(

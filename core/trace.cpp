@@ -37,10 +37,15 @@ bool fits(std::int64_t x, DType dtype) {
   return bits == 64 || (x >= -(std::int64_t{1} << (bits - 1)) && x < (std::int64_t{1} << (bits - 1)));
 }
 
+bool does_not_fit(const Value& x, DType dtype) {
+  const Type type = Access::type(x);
+  return !Access::traced(x) && type.weak() && type.dtype.is_integer() && dtype.is_integer() &&
+         !fits(Access::number(x).i, dtype);
+}
+
 void check_fits(const Value& v, DType dtype, const Location& where) {
   const Type type = Access::type(v);
-  if (!Access::traced(v) && type.weak() && type.dtype.is_integer() && dtype.is_integer() &&
-      !fits(Access::number(v).i, dtype))
+  if (does_not_fit(v, dtype))
     throw DTypeError(text("a conversion to ", dtype, ": the number ", Access::number(v).i,
                           " does not fit; cast it, as in ", dtype, "(x)"),
                      where);
@@ -64,8 +69,9 @@ Number16 number_as(const Value& v, DType dtype, const Location& where) {
 void check_assignable(DType declared, DType given, std::string_view operation, const Location& where) {
   if (drops_imaginary(given, declared)) throw no_imaginary(text(given, " scalar"), declared, where);
   if (given.is_floating() && !declared.is_floating() && !declared.is_complex())
-    throw DTypeError(text("'", operation, "': this Var was declared a ", declared, " scalar and is assigned a ", given,
-                          " scalar; cast the value, as in ", declared, "(x), or declare the Var without a dtype"),
+    throw DTypeError(text("'", operation, "': this Var was declared ", with_article(declared),
+                          " scalar and is assigned ", with_article(given), " scalar; cast the value, as in ", declared,
+                          "(x), or declare the Var without a dtype"),
                      where);
 }
 
@@ -213,7 +219,7 @@ NodeId Tracing::given(std::uint32_t variable, const Value& v, const Location& wh
 NodeId Tracing::integer_of(const Value& v, std::string_view what, const Location& where, const Array* of) {
   const DType dtype = Access::type(v).dtype;
   if (!dtype.is_integer())
-    throw not_an_integer(of ? text(what, " of ", described(*of)) : std::string(what), dtype, where);
+    throw not_an_integer(of ? text(what, " of ", detail::described(*of)) : std::string(what), dtype, where);
   build_.at(location(where));
   return build_.convert(node_of(v, where), {i64, Strength::weak});
 }
@@ -224,16 +230,15 @@ std::string update_name(ir::Op op) {
   return text(ir::row(op).spelling, "=");
 }
 
-void check_fits(const Value& x, DType dtype, std::string_view operation, std::string_view operand,
-                const Location& where) {
-  const Type type = Access::type(x);
-  if (Access::traced(x) || !type.weak() || !type.dtype.is_integer() || !dtype.is_integer()) return;
+DTypeError number_does_not_fit(const Value& x, DType dtype, std::string_view operation, std::string_view operand,
+                               const Location& where) {
   const std::int64_t number = Access::number(x).i;
-  if (fits(number, dtype)) return;
-  throw DTypeError(text("'", operation, "' of ", operand, " and ", number, ": the number does not fit ", dtype,
-                        operation == "=" ? text("; cast it, as in ", dtype, "(", number, ")")
-                                         : text("; cast the other operand, as in i64(x)")),
-                   where);
+  // What is stored into keeps its dtype; of two operands the other may become larger.
+  const bool stays = operation.ends_with('=') || operation == "full";
+  return DTypeError(
+      text("'", operation, "' of ", operand, " and ", number, ": the number does not fit ", dtype,
+           stays ? text("; cast it, as in ", dtype, "(", number, ")") : text("; cast the other operand, as in i64(x)")),
+      where);
 }
 
 namespace {
@@ -243,9 +248,7 @@ void widen_comparison(ir::Op op, const Operand* operands, int count, ir::OpTypes
   if (ir::row(op).rule != ir::Rule::comparison || !types.operand.dtype.is_integer()) return;
   for (int k = 0; k < count; ++k) {
     const Value& v = operands[k].value;
-    const Type type = Access::type(v);
-    if (!Access::traced(v) && type.weak() && type.dtype.is_integer() && !fits(Access::number(v).i, types.operand.dtype))
-      types.operand = {wide_comparison(types.operand.dtype), Strength::strong};
+    if (does_not_fit(v, types.operand.dtype)) types.operand = {wide_comparison(types.operand.dtype), Strength::strong};
   }
 }
 
@@ -262,7 +265,9 @@ ir::OpTypes infer_types(ir::Op op, const Operand* operands, int count, std::stri
   widen_comparison(op, operands, count, types);
   if (!types.operand.weak())
     for (int k = op == ir::Op::select ? 1 : 0; k < count; ++k)
-      check_fits(operands[k].value, types.operand.dtype, name, text(types.operand.dtype, " scalar"), operands[k].where);
+      check_fits(
+          operands[k].value, types.operand.dtype, name, [&] { return text(types.operand.dtype, " scalar"); },
+          operands[k].where);
   return types;
 }
 
@@ -391,7 +396,7 @@ void Tracing::assign(std::uint32_t variable, const Value& x, const Location& whe
   if (fixed_[variable]) check_assignable(type.dtype, own.dtype, operation, where);
   joined_[variable] = join(joined_[variable], own);
   const DType kept = fixed_[variable] ? type.dtype : joined_[variable].dtype;
-  check_fits(x, kept, operation, text("a Var, ", kept, " scalar,"), where);
+  check_fits(x, kept, operation, [&] { return text("a Var, ", kept, " scalar,"); }, where);
   const NodeId value = given(variable, x, where);
   Statement& s = emit(Statement::Kind::assign, where);
   s.target = variable;
@@ -442,6 +447,9 @@ void Tracing::update(std::uint32_t variable, ir::Op op, const Value& x, const Lo
 // ---- Calls ----------------------------------------------------------------------------------------------------------
 
 void Tracing::run(Function& function, const Argument* arguments, int count, Results& sink, const Location& where) {
+  for (int k = 0; k < count; ++k)
+    if (arguments[k].kind == Argument::Kind::array && Access::state(*arguments[k].array) == Access::State::undefined)
+      throw no_elements(text("argument ", k + 1), where);
   for (const Function* f : active_)
     if (f == &function)
       throw UsageError("a traced function calls itself: recursion cannot be traced; write a loop", where);

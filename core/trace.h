@@ -119,6 +119,10 @@ class Tracing {
   // ---- Arrays
   const Symbol& symbol_of(const Array& a, const Location& where);
   const Symbol& symbol(std::uint32_t index) const { return symbols_[index]; }
+  /// An array as errors name it: with the shape that it has in this call, or its rank where no argument tells that.
+  /// Not for guards, which raise their messages in other calls too.
+  std::string described(DType dtype, const ir::NodeId* extents, int rank) const;
+  std::string described(const Symbol& s) const { return described(s.dtype, s.extents, s.rank); }
   Array make(const Symbol& symbol, const Location& where);
   Array parameter(std::uint32_t argument, DType dtype, int rank, bool read_only, const Location& where);
   Array allocate(DType dtype, const ir::NodeId* extents, int rank, const Location& where);
@@ -211,9 +215,8 @@ class Tracing {
     ir::RootId root;
     std::uint32_t scope;
     std::vector<ir::NodeId> indices;
-    int rank;  // of the array it is an element of, for messages
     std::uint8_t from_end;
-    bool read_only;
+    std::uint32_t symbol;  // the array it is an element of
   };
   // A loop over an array's elements, opened by an array operation.
   struct ElementLoop {
@@ -244,7 +247,6 @@ class Tracing {
   bool in_prange() const;
   /// The view of a root that is the whole root.
   Symbol whole(ir::RootId root);
-  Symbol target_of(const ElementAccess& access);
   ir::NodeId update_operand(const Symbol& s, ir::Op op, const Value& x, std::string_view name, const Location& where);
   ir::Statement& emit_update(const ElementAccess& access, ir::Op op, ir::NodeId value, const Location& where);
   std::uint32_t declare(ir::Variable variable, const Location& where);

@@ -22,22 +22,29 @@ const Symbol& Tracing::symbol_of(const Array& a, const Location& where) {
     case Access::State::undefined: throw no_elements("a traced function's operation", where);
     case Access::State::concrete:
       throw UsageError(
-          text("a concrete array (", described(a),
+          text("a concrete array (", detail::described(a),
                ") is mixed into a traced function, which would freeze it at the first call: pass it as a parameter"),
           where);
     case Access::State::traced: break;
   }
   if (Access::trace(a) != id_)
-    throw UsageError(
-        text("this Array (", described(a), ") belongs to another traced function's run: pass it as a parameter"),
-        where);
+    throw UsageError(text("this Array (", detail::described(a),
+                          ") belongs to another traced function's run: pass it as a parameter"),
+                     where);
   const Symbol& s = symbols_[Access::symbol(a)];
   if (!alive(s.scope))
     throw UsageError(
-        text("this Array (", described(a),
+        text("this Array (", detail::described(a),
              ") was made inside a loop or branch that has ended; make it before, and store into it with x(rest) = …"),
         where);
   return s;
+}
+
+std::string Tracing::described(DType dtype, const NodeId* extents, int rank) const {
+  std::int64_t numbers[max_rank];
+  for (int k = 0; k < rank; ++k)
+    if (!facts_.value(program_, extents[k], numbers[k])) return text(dtype, " array of rank ", rank);
+  return text(dtype, " array of shape ", std::span<const std::int64_t>(numbers, static_cast<std::size_t>(rank)));
 }
 
 Array Tracing::make(const Symbol& symbol, const Location& where) {
@@ -183,7 +190,7 @@ Array Tracing::view(const Array& a, const IndexItem* const* items, int count) {
   s.rank = 0;
   int axis = 0;
   const auto check_rank = [&] {
-    if (s.rank == max_rank) throw too_many_axes(text("a view of ", described(a)), where);
+    if (s.rank == max_rank) throw too_many_axes(text("a view of ", detail::described(a)), where);
   };
   const auto keep = [&](NodeId base, NodeId extent, std::int64_t step) {
     check_rank();
@@ -260,7 +267,7 @@ void Tracing::check_extents(DType dtype, const NodeId* extents, int rank, const 
   build_.at(location(where));
   for (int k = 0; k < rank; ++k) {
     if (is_read_in_prange(extents[k]))
-      throw UsageError(text("a new ", dtype, " array of rank ", rank,
+      throw UsageError(text("a new ", described(dtype, extents, rank),
                             " inside prange has an extent computed from what the iteration reads, so that its size is "
                             "not known before the loop: make it as large as the largest and use a slice of it, or use "
                             "range"),
@@ -274,10 +281,6 @@ void Tracing::check_extents(DType dtype, const NodeId* extents, int rank, const 
 
 Array Tracing::broadcast(const Array& a, const NodeId* extents, int rank, const Location& where) {
   const Symbol from = symbol_of(a, where);
-  if (from.rank > rank)
-    throw ShapeError(
-        text("broadcast_to of ", described(a), " to rank ", rank, " would drop axes; index them, as in a(0, rest)"),
-        where);
   build_.at(location(where));
   Symbol s = from;
   s.rank = rank;
@@ -285,19 +288,22 @@ Array Tracing::broadcast(const Array& a, const NodeId* extents, int rank, const 
   const int shift = rank - from.rank;
   for (int k = 0; k < rank; ++k) {
     s.extents[k] = extents[k];
-    if (k < shift) continue;
-    const NodeId own = from.extents[k - shift];
+    const NodeId own = k < shift ? build_.integer(1) : from.extents[k - shift];
     const bool same = build_.same(own, extents[k]), repeats = !same && is_one(own);
-    if (!same && !repeats) {
+    if (!same) {
       ir::Message message{ir::Message::Kind::shape, "broadcast_to of ", {}, location(where)};
       message.append(program_, s.dtype, from.extents, from.rank);
       message.text += " to ";
       message.append_shape(program_, extents, rank);
-      message.text += ": extents must be equal, or 1 in the array, counted from the last axis";
-      const NodeId equal = build_.equal(own, extents[k]);
-      guard(may_be_one(own) ? build_.logical_or(equal, build_.equal(own, build_.integer(1))) : equal,
+      message.text += ": extents must be equal, or 1 in the array, counted from the last axis, and none negative";
+      const NodeId equal = build_.equal(own, extents[k]), grows = build_.less_equal(build_.integer(0), extents[k]);
+      guard(repeats ? grows
+            : may_be_one(own)
+                ? build_.logical_or(equal, build_.logical_and(build_.equal(own, build_.integer(1)), grows))
+                : equal,
             std::move(message));
     }
+    if (k < shift) continue;
     const NodeId step = repeats                    ? build_.integer(0)
                         : !same && may_be_one(own) ? step_unless_one(own)
                                                    : build_.integer(1);
@@ -311,7 +317,7 @@ ir::Message Tracing::reshape_message(const Symbol& from, const NodeId* extents, 
   message.append(program_, from.dtype, from.extents, from.rank);
   message.text += " to ";
   message.append_shape(program_, extents, rank);
-  message.text += ": the number of elements must stay; one extent may be -1, none else negative";
+  message.text += elements_must_stay;
   return message;
 }
 
@@ -344,6 +350,8 @@ Array Tracing::reshape(const Array& a, const Shape& shape, const Location& where
     }
   }
   const NodeId count = element_count(from);
+  NodeId written[max_rank];
+  std::copy_n(extents, shape.rank(), written);
   if (unknown >= 0) {
     extents[unknown] = build_.floordiv(count, product);
     product = build_.mul(product, extents[unknown]);
@@ -352,7 +360,7 @@ Array Tracing::reshape(const Array& a, const Shape& shape, const Location& where
     NodeId fits = build_.equal(product, count);  // (-2, -5) is no shape of ten elements
     for (int k = 0; k < shape.rank(); ++k)
       if (k != unknown) fits = build_.logical_and(fits, build_.less_equal(build_.integer(0), extents[k]));
-    guard(fits, reshape_message(from, extents, shape.rank(), where));
+    guard(fits, reshape_message(from, written, shape.rank(), where));
   }
   // A whole contiguous root is renamed; anything else is copied first.
   const bool whole_root = is_contiguous(from);
@@ -386,15 +394,15 @@ void Tracing::check_dot(const Array& a, const Array& b, const Location& where) {
 void Tracing::swap(Array& a, Array& b, const Location& where) {
   const Symbol x = symbol_of(a, where), y = symbol_of(b, where);
   const ir::Root &rx = program_.roots[x.root], &ry = program_.roots[y.root];
-  const std::string both = text("swap of ", described(a), " and ", described(b), ": ");
+  const auto both = [&] { return text("swap of ", described(x), " and ", described(y), ": "); };
   if (rx.kind == ir::Root::Kind::alias || ry.kind == ir::Root::Kind::alias || x.rank != rx.rank || y.rank != ry.rank)
-    throw UsageError(both + "it exchanges parameters and arrays made in this function, not views; copy() the view",
+    throw UsageError(both() + "it exchanges parameters and arrays made in this function, not views; copy() the view",
                      where);
   if (x.dtype != y.dtype || x.rank != y.rank)
-    throw ShapeError(both + "both must have one dtype and shape; copy elements instead, as in a(rest) = b", where);
+    throw ShapeError(both() + "both must have one dtype and shape; copy elements instead, as in a(rest) = b", where);
   for (const Scope& scope : scopes_)
     if (scope.kind == Scope::Kind::parallel)
-      throw UsageError(both + "inside prange, whose iterations run at the same time; swap after the loop", where);
+      throw UsageError(both() + "inside prange, whose iterations run at the same time; swap after the loop", where);
   const auto check_equal = [&](NodeId first, NodeId second, ir::Message::Kind kind, const std::string& difference) {
     if (build_.same(first, second)) return;
     ir::Message message{kind, "swap of ", {}, location(where)};

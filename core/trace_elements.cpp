@@ -60,8 +60,7 @@ Value Tracing::load(const Symbol& s, const NodeId* indices, const Location& wher
 
 void Tracing::written(const Symbol& s, std::string_view operation, const Location& where) {
   if (s.read_only)
-    throw UsageError(text("'", operation, "' writes into a read-only array (", s.dtype, " array of rank ", s.rank,
-                          "); copy() it first"),
+    throw UsageError(text("'", operation, "' writes into a read-only array (", described(s), "); copy() it first"),
                      where);
   const RootId target = base(s.root);
   std::erase_if(products_,
@@ -109,7 +108,7 @@ Element Tracing::element(const Array& a, const Operand* const* operands, int cou
   }
   const Value v = load(s, indices, where, from_end);
   const ir::Node& n = program_[Access::node(v)];
-  ElementAccess access{s.root, scopes_.back().id, {}, s.rank, n.from_end, s.read_only};
+  ElementAccess access{s.root, scopes_.back().id, {}, n.from_end, Access::symbol(a)};
   access.indices.assign(program_.indices.begin() + n.axis, program_.indices.begin() + n.axis + n.count);
   elements_.push_back(std::move(access));
   return Access::make_element(v, s.dtype, s.read_only, nullptr, static_cast<std::uint32_t>(elements_.size() - 1));
@@ -117,9 +116,9 @@ Element Tracing::element(const Array& a, const Operand* const* operands, int cou
 
 void Tracing::store_element(std::uint32_t element, std::string_view operation, const Value& x, const Location& where) {
   const ElementAccess access = elements_[element];
-  const Symbol s = target_of(access);
+  const Symbol s = symbols_[access.symbol];
   written(s, operation, where);
-  check_fits(x, s.dtype, operation, text(s.dtype, " array of rank ", s.rank), where);
+  check_fits(x, s.dtype, operation, [&] { return described(s); }, where);
   const NodeId value = converted(x, s.dtype, where);
   const auto first = static_cast<std::uint32_t>(program_.indices.size());
   program_.indices.insert(program_.indices.end(), access.indices.begin(), access.indices.end());
@@ -136,13 +135,6 @@ bool Tracing::in_prange() const {
                      [](const Scope& scope) { return scope.kind == Scope::Kind::parallel; });
 }
 
-Symbol Tracing::target_of(const ElementAccess& access) {
-  Symbol s = whole(access.root);
-  s.rank = access.rank;
-  s.read_only = access.read_only;
-  return s;
-}
-
 // The value that an element of `s` is updated by; throws where the result would not be of the array's dtype.
 NodeId Tracing::update_operand(const Symbol& s, ir::Op op, const Value& x, std::string_view name,
                                const Location& where) {
@@ -150,11 +142,11 @@ NodeId Tracing::update_operand(const Symbol& s, ir::Op op, const Value& x, std::
   ir::OpTypes types{};
   std::string_view reason;
   if (!ir::infer(op, in, 2, types, reason) || types.result.dtype != s.dtype)
-    throw DTypeError(text("'", name, "' of an element of ", s.dtype, " array of rank ", s.rank, " and ", in[1].dtype,
-                          " scalar", reason.empty() ? text(" would not stay ", s.dtype) : text(": ", reason),
+    throw DTypeError(text("'", name, "' of an element of ", described(s), " and ", in[1].dtype, " scalar",
+                          reason.empty() ? text(" would not stay ", s.dtype) : text(": ", reason),
                           "; cast the right side, as in ", s.dtype, "(x)"),
                      where);
-  check_fits(x, s.dtype, name, text(s.dtype, " array of rank ", s.rank), where);
+  check_fits(x, s.dtype, name, [&] { return described(s); }, where);
   return converted(x, s.dtype, where);
 }
 
@@ -173,7 +165,7 @@ Statement& Tracing::emit_update(const ElementAccess& access, ir::Op op, NodeId v
 
 void Tracing::update_element(std::uint32_t element, ir::Op op, const Value& x, const Location& where) {
   const ElementAccess access = elements_[element];
-  const Symbol s = target_of(access);
+  const Symbol s = symbols_[access.symbol];
   // x -= y adds -y, which is the same number, so that it is an update that never races too.
   const bool adds_negative = op == ir::Op::subtract;
   const bool can_update = adds_negative || op == ir::Op::add || op == ir::Op::multiply || op == ir::Op::minimum ||
@@ -183,7 +175,7 @@ void Tracing::update_element(std::uint32_t element, ir::Op op, const Value& x, c
   const auto is_read = [&](NodeId index) { return is_read_in_prange(index); };
   const bool parallel = in_prange();
   if (parallel && !can_update && std::any_of(access.indices.begin(), access.indices.end(), is_read))
-    throw UsageError(text("'", name, "' of an element of ", s.dtype, " array of rank ", s.rank,
+    throw UsageError(text("'", name, "' of an element of ", described(s),
                           " inside prange, at an index that the iteration reads: others may update the same element at "
                           "the same time; use range, or +=, -=, *=, .min or .max, which never race"),
                      where);
@@ -201,7 +193,7 @@ void Tracing::update_element(std::uint32_t element, ir::Op op, const Value& x, c
 Value Tracing::exchange_element(std::uint32_t element, const Exchange& exchange) {
   const Location& where = exchange.where;
   const ElementAccess access = elements_[element];
-  const Symbol s = target_of(access);
+  const Symbol s = symbols_[access.symbol];
   const bool puts = exchange.op == ir::Op::select;
   written(s, exchange.name, where);
   // The dtype must be able to hold what is put there, as it would the larger of both.

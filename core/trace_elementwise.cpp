@@ -139,12 +139,11 @@ Array Tracing::elementwise(ir::Op op, const MixedOperand* operands, int count, c
   ir::OpTypes types{};
   std::string_view reason;
   if (!ir::infer(op, in, count, types, reason)) {
-    throw DTypeError(text("'", name, "' of ", described(operands, count), ": ", reason), where);
+    throw DTypeError(text("'", name, "' of ", detail::described(operands, count), ": ", reason), where);
   }
   if (ir::row(op).rule == ir::Rule::comparison && types.operand.dtype.is_integer())
     for (int k = 0; k < count; ++k)
-      if (!operands[k].array && !Access::traced(*operands[k].scalar) && in[k].weak() && in[k].dtype.is_integer() &&
-          !fits(Access::number(*operands[k].scalar).i, types.operand.dtype))
+      if (!operands[k].array && does_not_fit(*operands[k].scalar, types.operand.dtype))
         types.operand = {wide_comparison(types.operand.dtype), Strength::strong};
   const bool exactly = compares_exactly(op, in, types);
   const auto operand_dtype = [&](int k) {
@@ -154,7 +153,8 @@ Array Tracing::elementwise(ir::Op op, const MixedOperand* operands, int count, c
   const int rank = broadcast_extents(arrays, array_count, extents, name, where);
   for (int k = 0; k < count; ++k) {
     if (operands[k].array) continue;
-    check_fits(*operands[k].scalar, operand_dtype(k), name, text(operand_dtype(k), " array of rank ", rank), where);
+    check_fits(
+        *operands[k].scalar, operand_dtype(k), name, [&] { return described(operand_dtype(k), extents, rank); }, where);
     in_nodes[k] = converted(*operands[k].scalar, operand_dtype(k), where);
   }
   const Array result = allocate(types.result.dtype, extents, rank, where);
@@ -180,7 +180,7 @@ Array Tracing::elementwise(ir::Op op, const MixedOperand* operands, int count, c
 
 Array Tracing::cast(const Array& a, DType dtype, const Location& where) {
   const Symbol s = symbol_of(a, where);
-  if (drops_imaginary(s.dtype, dtype)) throw no_imaginary(described(a), dtype, where);
+  if (drops_imaginary(s.dtype, dtype)) throw no_imaginary(described(s), dtype, where);
   const Array result = allocate(dtype, s.extents, s.rank, where);
   const ElementLoop loop = open_elements(s.extents, s.rank, where);
   const NodeId value = build_.convert(Access::node(load(s, loop.indices, where)), {dtype, Strength::strong});
@@ -194,7 +194,7 @@ Array Tracing::materialise(const Array& a, const Location& where) { return cast(
 void Tracing::fill(const Array& to, const Value& x, const Location& where) {
   const Symbol s = symbol_of(to, where);
   written(s, "=", where);
-  check_fits(x, s.dtype, "=", text(s.dtype, " array of rank ", s.rank), where);
+  check_fits(x, s.dtype, "=", [&] { return described(s); }, where);
   const NodeId value = converted(x, s.dtype, where);
   const ElementLoop loop = open_elements(s.extents, s.rank, where);
   store(s, loop.indices, value, where);
@@ -202,12 +202,7 @@ void Tracing::fill(const Array& to, const Value& x, const Location& where) {
 }
 
 void Tracing::check_stored(const Symbol& to, const Symbol& from, std::string_view operation, const Location& where) {
-  if (from.rank > to.rank)
-    throw ShapeError(text("'", operation, "' of ", to.dtype, " array of rank ", to.rank, " and ", from.dtype,
-                          " array of rank ", from.rank,
-                          ", which the left one cannot hold; reduce or index the axes that "
-                          "are too many"),
-                     where);
+  if (from.rank > to.rank) throw too_many_to_store(operation, described(to), described(from), where);
   build_.at(location(where));
   for (int k = 0; k < from.rank; ++k) {
     const NodeId own = from.extents[k], wanted = to.extents[k + to.rank - from.rank];
@@ -226,7 +221,7 @@ void Tracing::copy_into(const Array& to, const Array& from, const Location& wher
   const Symbol target = symbol_of(to, where);
   written(target, operation, where);
   if (drops_imaginary(symbol_of(from, where).dtype, target.dtype))
-    throw no_imaginary(described(from), target.dtype, where);
+    throw no_imaginary(described(symbol_of(from, where)), target.dtype, where);
   const ir::Root::Kind source_kind = program_.roots[symbol_of(from, where).root].kind;
   // A view may be of the very memory that is written: read all of it first. Where nothing overlaps the copies fuse.
   const Array source = source_kind == ir::Root::Kind::allocated && symbol_of(from, where).root != target.root

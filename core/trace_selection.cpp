@@ -86,7 +86,7 @@ Tracing::Picking Tracing::pick(const Picked& picked, std::string_view name, cons
   for (int axis = 0; axis < p.base.rank; ++axis)
     if (!is_indexed[axis]) p.kept[p.kept_count++] = axis;
   p.rank = p.kept_count + p.index_rank;
-  if (p.rank > max_rank) throw too_many_axes(text("indexing ", described(*picked.base), " with arrays"), where);
+  if (p.rank > max_rank) throw too_many_axes(text("indexing ", described(p.base), " with arrays"), where);
   for (int k = 0; k < p.index_rank; ++k) p.extents[p.first + k] = p.index_extents[k];
   for (int k = 0; k < p.kept_count; ++k) p.extents[p.place_of_kept(k)] = p.base.extents[p.kept[k]];
   for (int k = 0; k < p.count; ++k) check_picking(p.base, p.indices[k], p.axes[k], where);
@@ -149,7 +149,7 @@ void Tracing::scatter(const Picked& picked, const MixedOperand& x, std::string_v
     from = symbol_of(source, where);
     check_stored(shape, from, name, where);
   } else {
-    check_fits(*x.scalar, target.dtype, name, text(target.dtype, " array of rank ", target.rank), where);
+    check_fits(*x.scalar, target.dtype, name, [&] { return described(target); }, where);
     value = converted(*x.scalar, target.dtype, where);
   }
   const std::size_t depth = scopes_.size();
@@ -212,7 +212,7 @@ void Tracing::store_masked(const Array& to, const Array& mask, const MixedOperan
     from = symbol_of(source, where);
     check_stored(target, from, name, where);
   } else {
-    check_fits(*x.scalar, target.dtype, name, text(target.dtype, " array of rank ", target.rank), where);
+    check_fits(*x.scalar, target.dtype, name, [&] { return described(target); }, where);
     value = converted(*x.scalar, target.dtype, where);
   }
   const ElementLoop loop = open_elements(target.extents, target.rank, where);

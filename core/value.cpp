@@ -34,7 +34,7 @@ Number16 number_of(const Value& v, DType to, Location where) {
     if (where.line() == 0 && t) where = t->last_location();
     throw UsageError(
         text("a Value of a traced function (", Access::type(v).dtype,
-             " scalar) is read as a C++ number, which it has not yet; return it, or keep computing with Values"),
+             " scalar) is read as a C++ number, which it does not have yet; return it, or keep computing with Values"),
         where);
   }
   const DType from = Access::type(v).dtype;
@@ -94,7 +94,7 @@ void assign_number(Var& v, std::string_view operation, const Operand& x) {
   const Type so_far = Access::type(current), given = Access::type(x.value);
   if (Access::fixed(v)) detail::check_assignable(so_far.dtype, given.dtype, operation, x.where);
   const Type type = Access::fixed(v) ? so_far : join(so_far, given);
-  detail::check_fits(x.value, type.dtype, operation, text("a Var, ", type.dtype, " scalar,"), x.where);
+  detail::check_fits(x.value, type.dtype, operation, [&] { return text("a Var, ", type.dtype, " scalar,"); }, x.where);
   Access::set(current, Access::make(type, detail::number_as(x.value, type.dtype, x.where)));
 }
 

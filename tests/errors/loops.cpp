@@ -8,25 +8,10 @@ using namespace kiln::tests;
 
 // ---- Outside a traced function --------------------------------------------------------------------------------------
 
-TEST(Loops, RangeInPlainCode) {
-  expect_error<UsageError>({"range", no_dtypes, no_shapes, "C++'s own control flow", {"traced function"}}, [] {
-    next_line_is_wrong();
-    for (Value i : range(3)) (void)i;
-  });
-}
-
 TEST(Loops, ParallelRangeInPlainCode) {
   expect_error<UsageError>({"prange", no_dtypes, no_shapes, "C++'s own control flow", {"traced function"}}, [] {
     next_line_is_wrong();
     for (Value i : prange(3)) (void)i;
-  });
-}
-
-TEST(Loops, IfInPlainCode) {
-  const Value x = 3;
-  expect_error<UsageError>({"if_", no_dtypes, no_shapes, "C++'s own control flow", {"traced function"}}, [&] {
-    next_line_is_wrong();
-    if_(x > 2, [] {});
   });
 }
 
@@ -46,28 +31,6 @@ TEST(Loops, BreakInPlainCode) {
 }
 
 // ---- break_ and continue_ -------------------------------------------------------------------------------------------
-
-TEST(Loops, BreakOutOfAParallelLoop) {
-  static auto f = jit([](Array a) {
-    for (Value i : prange(a.shape(0))) {
-      a(i) = 1;
-      next_line_is_wrong();
-      break_if(i > 2);
-    }
-  });
-  expect_error<UsageError>({"break_", no_dtypes, no_shapes, "use range, or continue_", {"prange"}},
-                           [] { f(zeros(3)); });
-}
-
-TEST(Loops, BreakOutsideEveryLoop) {
-  static auto f = jit([](Array a) {
-    next_line_is_wrong();
-    break_();
-    return a;
-  });
-  expect_error<UsageError>({"break_", no_dtypes, no_shapes, "range or while_", {"outside every traced loop"}},
-                           [] { f(zeros(3)); });
-}
 
 TEST(Loops, ContinueOutsideEveryLoop) {
   static auto f = jit([](Array a, Value n) {
@@ -90,18 +53,6 @@ TEST(Loops, CppBreakAndAnOperationAfterIt) {
       break;
     }
     return a + s;
-  });
-  expect_error<UsageError>({"traced loop was left", no_dtypes, no_shapes, "break_()", {"C++ break"}},
-                           [] { f(zeros(3)); });
-}
-
-TEST(Loops, CppBreakAtTheVeryEnd) {
-  static auto f = jit([](Array a) {
-    next_line_is_wrong();
-    for (Value i : range(a.shape(0))) {
-      a(i) = 1;
-      break;
-    }
   });
   expect_error<UsageError>({"traced loop was left", no_dtypes, no_shapes, "break_()", {"C++ break"}},
                            [] { f(zeros(3)); });
@@ -173,14 +124,6 @@ TEST(Loops, StepOfZero) {
   expect_error<UsageError>({"range", no_dtypes, no_shapes, "other than 0", {"step of 0"}}, [] { f(zeros(3)); });
 }
 
-TEST(Loops, RuntimeStepOfZero) {
-  static auto f = jit([](Array a, Value step) {
-    next_line_is_wrong();
-    for (Value i : range(0, a.shape(0), step)) a(i) = 1;
-  });
-  expect_error<UsageError>({"range", no_dtypes, no_shapes, "other than 0", {"step of 0"}}, [] { f(zeros(3), 0); });
-}
-
 TEST(Loops, ArangeWithAStepOfZero) {
   expect_error<UsageError>({"arange", {"i64"}, {"scalar"}, "other than 0", {"step of 0"}}, [] {
     next_line_is_wrong();
@@ -189,20 +132,6 @@ TEST(Loops, ArangeWithAStepOfZero) {
 }
 
 // ---- What a parallel loop carries -----------------------------------------------------------------------------------
-
-TEST(Loops, AssigningAnOuterVarInAParallelLoop) {
-  static auto f = jit([](Array a) {
-    Var last = 0.0;
-    for (Value i : prange(a.shape(0))) {
-      next_line_is_wrong();
-      last = a(i);
-    }
-    return last;
-  });
-  expect_error<UsageError>(
-      {"prange", {"f64"}, {"scalar"}, "declare the Var inside", {"assign a Var declared outside it"}},
-      [] { f(zeros(3)); });
-}
 
 TEST(Loops, AssigningAnOuterVarFromAnotherVar) {
   static auto f = jit([](Array a) {
@@ -217,20 +146,6 @@ TEST(Loops, AssigningAnOuterVarFromAnotherVar) {
   expect_error<UsageError>(
       {"prange", {"f64"}, {"scalar"}, "declare the Var inside", {"assign a Var declared outside it"}},
       [] { f(zeros(3)); });
-}
-
-TEST(Loops, ReadingAReductionInTheLoop) {
-  static auto f = jit([](Array a) {
-    Var s = 0.0;
-    for (Value i : prange(a.shape(0))) {
-      next_line_is_wrong();
-      s += a(i);
-      a(i) = s;
-    }
-    return s;
-  });
-  expect_error<UsageError>({"prange", {"f64"}, {"scalar"}, "use only one of", {"both update and read a Var"}},
-                           [] { f(zeros(3)); });
 }
 
 TEST(Loops, TwoReductionsOfOneVar) {
@@ -258,33 +173,7 @@ TEST(Loops, CountingWithPlusPlusIsAReductionOfOneVar) {
   EXPECT_EQ(static_cast<int>(f(ones(7))), 7);
 }
 
-TEST(Loops, SwapInAParallelLoop) {
-  static auto f = jit([](Array a, Array b) {
-    for (Value i : prange(a.shape(0))) {
-      a(i) = i;
-      next_line_is_wrong();
-      kiln::swap(a, b);
-    }
-  });
-  expect_error<UsageError>({"swap", {"f64"}, {"rank 1"}, "swap after the loop", {"prange"}},
-                           [] { f(zeros(3), zeros(3)); });
-}
-
 // The size of an array must be known when it is made, and an iteration's own is made before the loop.
-
-TEST(Loops, ExtentReadFromAnArrayInAParallelLoop) {
-  static auto f = jit([](Array n, Array out) {
-    for (Value i : prange(n.shape(0))) {
-      next_line_is_wrong();
-      const Array row = zeros(n(i) + 1, f32);
-      row(0) = i;
-      out(i) = sum(row);
-    }
-  });
-  for (const bool interpret : {false, true})
-    expect_error<UsageError>({"a new f32 array", {"f32"}, {"rank 1"}, "as large as the largest", {"prange"}},
-                             [&] { f.with({.interpret = interpret})(arange(3), zeros(3)); });
-}
 
 TEST(Loops, ExtentOfAVarInAParallelLoop) {
   static auto f = jit([](Array out) {
@@ -319,51 +208,6 @@ TEST(Loops, SliceReadFromAnArrayInAParallelLoop) {
     return out;
   });
   EXPECT_TRUE(array_equal(f(Array{0, 2, 2, 5}, arange(5), zeros(3)), Array{3.0, 0.0, 12.0}).as_bool());
-}
-
-TEST(Loops, UnrollingAHugeLoop) {
-  static auto f = jit([](Array a, Value x) {
-    Var s = 0.0;
-    for (int k = 0; k < 30'000; ++k) {
-      next_line_is_wrong();
-      s = s * x;
-    }
-    return a + s;
-  });
-  expect_error<UsageError>({"20000 times", no_dtypes, no_shapes, "range(n)", {"C++ loop is unrolled"}},
-                           [] { f(zeros(3), 1.0); });
-}
-
-Value factorial(Value n);
-const auto traced_factorial = jit<factorial>();
-Value factorial(Value n) {
-  next_line_is_wrong();
-  return n * traced_factorial(n - 1);
-}
-
-TEST(Loops, Recursion) {
-  expect_error<UsageError>({"calls itself", no_dtypes, no_shapes, "write a loop", {"recursion"}},
-                           [] { traced_factorial(5); });
-}
-
-TEST(Loops, VectorizeOfSeveralResults) {
-  static auto two = vectorize([](Value x) { return std::tuple(x, Value(x + 1)); });
-  expect_error<UsageError>({"vectorize", no_dtypes, no_shapes, "use jit", {"one Value"}}, [] {
-    announced = {__FILE__, __LINE__ - 2};
-    (void)two(zeros(3));
-  });
-}
-
-// += and its kin are updates that never race; the others would lose what another iteration wrote.
-TEST(Loops, DivisionOfAnElementThatIterationsShare) {
-  static auto f = jit([](Array a, Array b) {
-    for (Value i : prange(b.shape(0))) {
-      next_line_is_wrong();
-      a(b(i)) /= 2;
-    }
-  });
-  expect_error<UsageError>({"'/='", {"f64"}, {"rank 1"}, "use range, or +=", {"inside prange"}},
-                           [] { f(zeros(3), zeros(9, i64)); });
 }
 
 }  // namespace

@@ -10,43 +10,6 @@ constexpr std::int64_t too_many = std::int64_t{1} << 50;
 
 // ---- More than there is ---------------------------------------------------------------------------------------------
 
-TEST(Memory, EagerAllocation) {
-  expect_error<RuntimeError>(
-      {"no memory", {"f64"}, {"(1125899906842624,)"}, "fewer elements", {"9007199254740992 bytes"}}, [] {
-        next_line_is_wrong();
-        (void)empty(too_many);
-      });
-}
-
-TEST(Memory, EagerShapeBeyondEveryMemory) {
-  expect_error<ShapeError>({"an array", {"f32"}, {"(1125899906842624, 1125899906842624)"}, "larger than memory can be"},
-                           [] {
-                             next_line_is_wrong();
-                             (void)empty({too_many, too_many}, f32);
-                           });
-}
-
-TEST(Memory, TracedAllocation) {
-  static auto f = jit([](Array a, Value n) {
-    next_line_is_wrong();
-    const Array b = zeros(n, f32);
-    for (Value i : range(a.shape(0))) b(i) = a(i);
-    return b;
-  });
-  expect_error<RuntimeError>({"no memory", {"f32"}, {"rank 1"}, "fewer elements", {"4503599627370496 bytes"}},
-                             [] { f(zeros(3), too_many); });
-}
-
-TEST(Memory, TracedShapeBeyondEveryMemory) {
-  static auto f = jit([](Value n) {
-    next_line_is_wrong();
-    return zeros({n, n}, i16);
-  });
-  for (const bool interpret : {false, true})
-    expect_error<RuntimeError>({"no memory", {"i16"}, {"rank 2"}, "fewer elements", {"bytes or more"}},
-                               [&] { f.with({.interpret = interpret})(too_many); });
-}
-
 TEST(Memory, ShapeBeyondEveryMemoryInALoop) {
   static auto f = jit([](Value n, Array out) {
     for (Value i : prange(out.shape(0))) {
@@ -57,8 +20,9 @@ TEST(Memory, ShapeBeyondEveryMemoryInALoop) {
       out(i) = sum(row);
     }
   });
-  expect_error<RuntimeError>({"no memory", {"f64"}, {"rank 2"}, "fewer elements", {"bytes"}},
-                             [] { f(too_many, zeros(8)); });
+  expect_error<RuntimeError>(
+      {"no memory", {"f64"}, {"(1125899906842624, 1125899906842624)"}, "fewer elements", {"bytes"}},
+      [] { f(too_many, zeros(8)); });
 }
 
 TEST(Memory, TracedExpressionOfABroadcast) {
@@ -66,7 +30,7 @@ TEST(Memory, TracedExpressionOfABroadcast) {
     next_line_is_wrong();
     return a + b;
   });
-  expect_error<RuntimeError>({"no memory", {"f64"}, {"rank 2"}, "fewer elements"}, [] {
+  expect_error<RuntimeError>({"no memory", {"f64"}, {"(33554432, 33554432)"}, "fewer elements"}, [] {
     const Array x = zeros(1).broadcast_to(std::int64_t{1} << 25);
     f(x(_, newaxis), x);
   });
@@ -78,46 +42,13 @@ TEST(Memory, TheNextCallWorks) {
   EXPECT_EQ(static_cast<double>(f(10)), 10.0);
 }
 
-TEST(Memory, BorrowingANegativeExtent) {
-  double x[3] = {};
-  expect_error<ShapeError>({"an array", {"f64"}, {"(-3,)"}, "0 or more", {"negative"}}, [&] {
-    const std::int64_t extents[1] = {-3};
-    next_line_is_wrong();
-    (void)borrow(x, f64, extents);
-  });
-}
-
 // ---- Read-only ------------------------------------------------------------------------------------------------------
-
-TEST(Memory, ElementOfAReadOnlyArray) {
-  const Array a = zeros(3).as_read_only();
-  expect_error<UsageError>({"'='", {"f64"}, {"scalar"}, "copy() it first", {"read-only"}}, [&] {
-    next_line_is_wrong();
-    a(0) = 1;
-  });
-}
 
 TEST(Memory, ViewOfAReadOnlyArray) {
   const Array a = zeros({3, 2}, f32).as_read_only();
   expect_error<UsageError>({"'='", {"f32"}, {"(2,)"}, "copy() it first", {"read-only"}}, [&] {
     next_line_is_wrong();
     a(0, _) = 1;
-  });
-}
-
-TEST(Memory, UpdateOfABroadcastView) {
-  Array a = zeros(3).broadcast_to({2, 3});
-  expect_error<UsageError>({"'+='", {"f64"}, {"(2, 3)"}, "copy() it first", {"read-only"}}, [&] {
-    next_line_is_wrong();
-    a += 1;
-  });
-}
-
-TEST(Memory, SpanOfAReadOnlyArray) {
-  const Array a = zeros(3).as_read_only();
-  expect_error<UsageError>({"write()", {"f64"}, {"(3,)"}, "copy() it first", {"read-only"}}, [&] {
-    next_line_is_wrong();
-    (void)a.write<double>();
   });
 }
 
@@ -136,7 +67,7 @@ TEST(Memory, TracedElementOfAReadOnlyArgument) {
       a(i) = i;
     }
   });
-  expect_error<UsageError>({"'='", {"f64"}, {"rank 1"}, "copy() it first", {"read-only"}},
+  expect_error<UsageError>({"'='", {"f64"}, {"(3,)"}, "copy() it first", {"read-only"}},
                            [] { f(zeros(3).as_read_only()); });
 }
 
@@ -145,7 +76,7 @@ TEST(Memory, TracedUpdateOfAReadOnlyArgument) {
     next_line_is_wrong();
     a(slice(1, _)) *= 2;
   });
-  expect_error<UsageError>({"'*='", {"f64"}, {"rank 1"}, "copy() it first", {"read-only"}},
+  expect_error<UsageError>({"'*='", {"f64"}, {"(2,)"}, "copy() it first", {"read-only"}},
                            [] { f(zeros(3).as_read_only()); });
 }
 
@@ -156,7 +87,7 @@ TEST(Memory, ParallelElementUpdateOfAReadOnlyArgument) {
       a(i) *= 2;
     }
   });
-  expect_error<UsageError>({"'*='", {"f64"}, {"rank 1"}, "copy() it first", {"read-only"}},
+  expect_error<UsageError>({"'*='", {"f64"}, {"(3,)"}, "copy() it first", {"read-only"}},
                            [] { f(zeros(3).as_read_only()); });
 }
 
@@ -165,7 +96,7 @@ TEST(Memory, ElementUpdateOfAReadOnlyArgument) {
     next_line_is_wrong();
     a(0) -= 2;
   });
-  expect_error<UsageError>({"'-='", {"f64"}, {"rank 1"}, "copy() it first", {"read-only"}},
+  expect_error<UsageError>({"'-='", {"f64"}, {"(3,)"}, "copy() it first", {"read-only"}},
                            [] { f(zeros(3).as_read_only()); });
 }
 
@@ -184,7 +115,7 @@ TEST(Memory, TracedFillOfABroadcastView) {
     b(rest) = 1;
     return b;
   });
-  expect_error<UsageError>({"'='", {"f64"}, {"rank 2"}, "copy() it first", {"read-only"}}, [] { f(zeros(3)); });
+  expect_error<UsageError>({"'='", {"f64"}, {"(2, 3)"}, "copy() it first", {"read-only"}}, [] { f(zeros(3)); });
 }
 
 TEST(Memory, TracedElementOfABroadcastView) {
@@ -194,7 +125,7 @@ TEST(Memory, TracedElementOfABroadcastView) {
     b(1, 2) = 1;
     return b;
   });
-  expect_error<UsageError>({"'='", {"f64"}, {"rank 2"}, "copy() it first", {"read-only"}}, [] { f(zeros(3)); });
+  expect_error<UsageError>({"'='", {"f64"}, {"(2, 3)"}, "copy() it first", {"read-only"}}, [] { f(zeros(3)); });
 }
 
 }  // namespace

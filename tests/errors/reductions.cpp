@@ -31,7 +31,7 @@ TEST(Reductions, OptionsThatAFunctionDoesNotTake) {
     next_line_is_wrong();
     return count_nonzero(a, {.axis = 0, .dtype = i32});
   });
-  expect_error<UsageError>({"count_nonzero", {"f64"}, {"rank 2"}, "it takes axis, keepdims", {"dtype"}}, [] { f(m); });
+  expect_error<UsageError>({"count_nonzero", {"f64"}, {"(2, 3)"}, "it takes axis, keepdims", {"dtype"}}, [] { f(m); });
 }
 
 TEST(Reductions, Axes) {
@@ -67,7 +67,7 @@ TEST(Reductions, Where) {
     next_line_is_wrong();
     return mean(a, {.axis = 1, .where = mask});
   });
-  expect_error<ShapeError>({"'mean where'", {"f64", "bool"}, {"rank 2", "rank 3"}, "reduce or index the axes"},
+  expect_error<ShapeError>({"'mean where'", {"f64", "bool"}, {"(2, 3)", "(2, 2, 3)"}, "reduce or index the axes"},
                            [] { f(m, zeros({2, 2, 3}, bool_)); });
 }
 
@@ -128,7 +128,7 @@ TEST(Reductions, Cumulative) {
     next_line_is_wrong();
     return cumsum(a, {.axis = -3});
   });
-  expect_error<IndexError>({"cumsum", {"f64"}, {"rank 2"}, "axis -3"}, [] { f(m); });
+  expect_error<IndexError>({"cumsum", {"f64"}, {"(2, 3)"}, "axis -3"}, [] { f(m); });
 }
 
 TEST(Reductions, OfNoArray) {

@@ -11,18 +11,6 @@ using namespace kiln::tests;
 
 // ---- Rebinding ------------------------------------------------------------------------------------------------------
 
-TEST(Scopes, RebindingAnOuterArrayInALoop) {
-  static auto f = jit([](Array a, Value n) {
-    Array z = zeros_like(a);
-    for (Value t : range(n)) {
-      next_line_is_wrong();
-      z = z + a * t;
-    }
-    return z;
-  });
-  expect_error<UsageError>({"'='", {"f64"}, {"rank 1"}, "x(rest) = ", {"rebound"}}, [] { f(zeros(3), 2); });
-}
-
 TEST(Scopes, RebindingAParameterInABranch) {
   static auto f = jit([](Array a, Value n) {
     if_(n > 2, [&] {
@@ -31,7 +19,7 @@ TEST(Scopes, RebindingAParameterInABranch) {
     });
     return a;
   });
-  expect_error<UsageError>({"'='", {"f32"}, {"rank 2"}, "x(rest) = ", {"rebound"}}, [] { f(zeros({2, 2}, f32), 3); });
+  expect_error<UsageError>({"'='", {"f32"}, {"(2, 2)"}, "x(rest) = ", {"rebound"}}, [] { f(zeros({2, 2}, f32), 3); });
 }
 
 TEST(Scopes, RebindingInTheBodyOfAWhile) {
@@ -45,7 +33,7 @@ TEST(Scopes, RebindingInTheBodyOfAWhile) {
            });
     return a;
   });
-  expect_error<UsageError>({"'='", {"i64"}, {"rank 1"}, "x(rest) = ", {"rebound"}}, [] { f(arange(3)); });
+  expect_error<UsageError>({"'='", {"i64"}, {"(3,)"}, "x(rest) = ", {"rebound"}}, [] { f(arange(3)); });
 }
 
 TEST(Scopes, ChoosingAnArrayInABranch) {
@@ -68,23 +56,11 @@ TEST(Scopes, StandardSwapInALoop) {
     }
     return a;
   });
-  expect_error<UsageError>({"'='", {"f64"}, {"rank 1"}, "kiln::swap(a, b)", {"rebound"}},
+  expect_error<UsageError>({"'='", {"f64"}, {"(3,)"}, "kiln::swap(a, b)", {"rebound"}},
                            [] { f(zeros(3), zeros(3), 2); });
 }
 
 // ---- Carried out of a scope -----------------------------------------------------------------------------------------
-
-TEST(Scopes, ValueOfALoopUsedAfterIt) {
-  static auto f = jit([](Array a) {
-    std::vector<Value> kept;
-    for (Value i : range(a.shape(0))) kept.push_back(a(i) * 2);
-    next_line_is_wrong();
-    return a + kept[0];
-  });
-  expect_error<UsageError>(
-      {"Value", {"f64"}, {"scalar"}, "in a Var declared before it", {"loop or branch that has ended"}},
-      [] { f(zeros(3)); });
-}
 
 TEST(Scopes, IndexOfALoopUsedAfterIt) {
   static auto f = jit([](Array a) {
@@ -118,17 +94,6 @@ TEST(Scopes, ValueOfABranchUsedInTheOther) {
       [] { f(zeros(3), 3); });
 }
 
-TEST(Scopes, ArrayOfALoopUsedAfterIt) {
-  static auto f = jit([](Array a, Value n) {
-    std::vector<Array> kept;
-    for (Value i : range(n)) kept.push_back(a * i);
-    next_line_is_wrong();
-    return a + kept[0];
-  });
-  expect_error<UsageError>({"Array", {"f64"}, {"rank 1"}, "make it before", {"loop or branch that has ended"}},
-                           [] { f(zeros(3), 2); });
-}
-
 TEST(Scopes, VarOfALoopUsedAfterIt) {
   static auto f = jit([](Array a, Value n) {
     std::vector<Var> kept;
@@ -145,16 +110,6 @@ TEST(Scopes, VarOfALoopUsedAfterIt) {
 
 Var plain_total = 0.0;
 
-TEST(Scopes, VarOfPlainCodeUpdatedInATrace) {
-  static auto f = jit([](Array a) {
-    for (Value i : range(a.shape(0))) {
-      next_line_is_wrong();
-      plain_total += a(i);
-    }
-  });
-  expect_error<UsageError>({"Var", {"f64"}, {"scalar"}, "declare", {"plain C++ code"}}, [] { f(zeros(3)); });
-}
-
 TEST(Scopes, VarOfPlainCodeAssignedInATrace) {
   static auto f = jit([](Array a) {
     next_line_is_wrong();
@@ -164,14 +119,6 @@ TEST(Scopes, VarOfPlainCodeAssignedInATrace) {
 }
 
 const Array plain_array = arange(3);
-
-TEST(Scopes, ConcreteArrayInAnExpression) {
-  static auto f = jit([](Array a) {
-    next_line_is_wrong();
-    return a + plain_array;
-  });
-  expect_error<UsageError>({"concrete array", {"i64"}, {"(3,)"}, "pass it as a parameter"}, [] { f(zeros(3)); });
-}
 
 TEST(Scopes, ElementOfAConcreteArray) {
   static auto f = jit([](Array a) {

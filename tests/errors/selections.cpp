@@ -28,16 +28,6 @@ void expect_eager_too(Body body, const Message& message, const auto&... argument
 
 // ---- Index arrays ---------------------------------------------------------------------------------------------------
 
-TEST(Selections, IndexBeyondTheEnd) {
-  expect_eager_too<IndexError>(
-      [](Array a, Array at) {
-        next_line_is_wrong();
-        return Array(a(at));
-      },
-      {"index 3 of an index array", {"f64"}, {"(3,)"}, "valid are -3 to 2", {"axis 0", "3 elements"}}, zeros(3),
-      Array{0, 3, 1});
-}
-
 TEST(Selections, IndexBeforeTheStart) {
   expect_eager_too<IndexError>(
       [](Array a, Array at) {
@@ -102,31 +92,13 @@ TEST(Selections, UpdateBeyondTheEnd) {
       {"index -4", {"i64"}, {"(3,)"}, "valid are -3 to 2"}, arange(3), Array{0, -4});
 }
 
-TEST(Selections, IndicesOfFloats) {
-  expect_eager_too<DTypeError>(
-      [](Array a, Array at) {
-        next_line_is_wrong();
-        return Array(a(at));
-      },
-      {"indexing", {"f64", "i32"}, {"rank 1"}, "i64(x)", {"must be of integers"}}, zeros(3, i32), ones(2));
-}
-
-TEST(Selections, IndexArraysThatDoNotBroadcast) {
-  expect_eager_too<ShapeError>(
-      [](Array a, Array i, Array j) {
-        next_line_is_wrong();
-        return Array(a(i, j));
-      },
-      {"'indexing'", {"i32"}, {"(2,)", "(3,)"}, "newaxis"}, zeros({4, 4}), Array{0, 1}, Array{0, 1, 2});
-}
-
 TEST(Selections, MoreIndexArraysThanAxes) {
   expect_eager_too<IndexError>(
       [](Array a, Array i) {
         next_line_is_wrong();
         return Array(a(i, i));
       },
-      {"a view", {"f64"}, {"rank 1"}, "newaxis", {"2 positions"}}, zeros(3), Array{0});
+      {"a view", {"f64"}, {"(3,)"}, "newaxis", {"2 positions"}}, zeros(3), Array{0});
 }
 
 TEST(Selections, ANumberBesideAnIndexArray) {
@@ -135,7 +107,7 @@ TEST(Selections, ANumberBesideAnIndexArray) {
         next_line_is_wrong();
         return Array(a(1, i));
       },
-      {"indexing", {"f64"}, {"rank 2"}, "a(2, _)(indices)", {"a number at once"}}, zeros({3, 3}), Array{0});
+      {"indexing", {"f64"}, {"(3, 3)"}, "a(2, _)(indices)", {"a number at once"}}, zeros({3, 3}), Array{0});
 }
 
 TEST(Selections, StoreOfAnotherShape) {
@@ -153,7 +125,7 @@ TEST(Selections, StoreOfANumberThatDoesNotFit) {
         next_line_is_wrong();
         a(at) = 300;
       },
-      {"'='", {"u8"}, {"rank 1"}, "cast it", {"300"}}, zeros(5, u8), Array{0, 1});
+      {"'='", {"u8"}, {"(5,)"}, "cast it", {"300"}}, zeros(5, u8), Array{0, 1});
 }
 
 TEST(Selections, UpdateThatWouldNotStayOfItsDtype) {
@@ -162,7 +134,7 @@ TEST(Selections, UpdateThatWouldNotStayOfItsDtype) {
         next_line_is_wrong();
         a(at) += 0.5;
       },
-      {"'+='", {"i32", "f64"}, {"rank 1"}, "i32(x)"}, zeros(5, i32), Array{0, 1});
+      {"'+='", {"i32", "f64"}, {"(2,)"}, "i32(x)"}, zeros(5, i32), Array{0, 1});
 }
 
 TEST(Selections, StoreIntoAReadOnlyArray) {
@@ -171,7 +143,7 @@ TEST(Selections, StoreIntoAReadOnlyArray) {
         next_line_is_wrong();
         a(at) = 1;
       },
-      {"'='", {"f64"}, {"rank 1"}, "copy() it first", {"read-only"}}, zeros(5).as_read_only(), Array{0, 1});
+      {"'='", {"f64"}, {"(5,)"}, "copy() it first", {"read-only"}}, zeros(5).as_read_only(), Array{0, 1});
 }
 
 TEST(Selections, InsideAParallelLoop) {
@@ -187,36 +159,13 @@ TEST(Selections, InsideAParallelLoop) {
 
 // ---- Masks ----------------------------------------------------------------------------------------------------------
 
-TEST(Selections, AMaskAsAValueInATrace) {
-  expect_everywhere<UsageError>(
-      [](Array a) {
-        next_line_is_wrong();
-        return sum(a(a > 0));
-      },
-      {"under a mask", {"f64"}, {"rank 1"}, "where(mask, a, x)", {"how many"}}, zeros(3));
-}
-
-TEST(Selections, MaskOfAnotherShape) {
-  expect_everywhere<IndexError>(
-      [](Array a, Array m) {
-        next_line_is_wrong();
-        a(m) = 0;
-      },
-      {"a mask", {"bool", "f64"}, {"(4,)", "(3, 2)"}, "as in a > 0", {"axis 0"}}, zeros({3, 2}), zeros(4, bool_));
-  expect_error<IndexError>({"a mask", {"bool", "f64"}, {"(4,)", "(3,)"}, "as in a > 0", {"axis 0", "has 4"}}, [] {
-    const Array a = zeros(3), m = zeros(4, bool_);
-    next_line_is_wrong();
-    (void)Array(a(m));
-  });
-}
-
 TEST(Selections, MaskOfMoreAxes) {
   expect_eager_too<IndexError>(
       [](Array a, Array m) {
         next_line_is_wrong();
         a(m) = 0;
       },
-      {"a mask", {"bool", "f64"}, {"rank 1", "rank 2"}, "index the mask"}, zeros(3), zeros({3, 2}, bool_));
+      {"a mask", {"bool", "f64"}, {"(3,)", "(3, 2)"}, "index the mask"}, zeros(3), zeros({3, 2}, bool_));
 }
 
 TEST(Selections, MaskBesideAnIndex) {
@@ -225,7 +174,7 @@ TEST(Selections, MaskBesideAnIndex) {
         next_line_is_wrong();
         a(m, slice(0, 1)) = 0;
       },
-      {"a mask", {"bool", "f64"}, {"rank 1", "rank 2"}, "a(_, 2)(mask)"}, zeros({3, 2}), zeros(3, bool_));
+      {"a mask", {"bool", "f64"}, {"(3,)", "(3, 2)"}, "a(_, 2)(mask)"}, zeros({3, 2}), zeros(3, bool_));
 }
 
 TEST(Selections, MaskedStoreOfAnotherShape) {
@@ -245,7 +194,7 @@ TEST(Selections, AtomicOfAnotherDtype) {
         next_line_is_wrong();
         return atomic_add(a(0), 0.5);
       },
-      {"'atomic_add'", {"i32", "f64"}, {"rank 1"}, "i32(x)"}, zeros(3, i32));
+      {"'atomic_add'", {"i32", "f64"}, {"(3,)"}, "i32(x)"}, zeros(3, i32));
   expect_error<DTypeError>({"'atomic_add'", {"i32", "f64"}, {"scalar"}, "i32(x)"}, [] {
     const Array a = zeros(3, i32);
     next_line_is_wrong();
@@ -261,7 +210,7 @@ TEST(Selections, AtomicInAParallelLoopOfAnotherDtype) {
           x(i) = atomic_cas(a(0), 0, x(i));
         }
       },
-      {"'atomic_cas'", {"i32", "f64"}, {"rank 1"}, "i32(x)"}, zeros(3, i32), zeros(3));
+      {"'atomic_cas'", {"i32", "f64"}, {"(3,)"}, "i32(x)"}, zeros(3, i32), zeros(3));
 }
 
 TEST(Selections, AtomicOfAReadOnlyArray) {
@@ -270,7 +219,7 @@ TEST(Selections, AtomicOfAReadOnlyArray) {
         next_line_is_wrong();
         return atomic_max(a(0), 1);
       },
-      {"'atomic_max'", {"f64"}, {"rank 1"}, "copy() it first"}, zeros(3).as_read_only());
+      {"'atomic_max'", {"f64"}, {"(3,)"}, "copy() it first"}, zeros(3).as_read_only());
 }
 
 TEST(Selections, AtomicOfComplexNumbers) {
@@ -283,22 +232,13 @@ TEST(Selections, AtomicOfComplexNumbers) {
 
 // ---- Shapes ---------------------------------------------------------------------------------------------------------
 
-TEST(Selections, SqueezeOfALongAxis) {
-  expect_eager_too<ShapeError>(
-      [](Array a) {
-        next_line_is_wrong();
-        return squeeze(a, 1);
-      },
-      {"squeeze", {"f64"}, {"(1, 3)"}, "index it instead", {"axis 1", "3 elements"}}, zeros({1, 3}));
-}
-
 TEST(Selections, SqueezeInATrace) {
   expect_everywhere<UsageError>(
       [](Array a) {
         next_line_is_wrong();
         return squeeze(a);
       },
-      {"squeeze", {"f64"}, {"rank 2"}, "a.squeeze(0)"}, zeros({1, 3}));
+      {"squeeze", {"f64"}, {"(1, 3)"}, "a.squeeze(0)"}, zeros({1, 3}));
 }
 
 TEST(Selections, AxesThatAreNotThere) {
@@ -307,25 +247,25 @@ TEST(Selections, AxesThatAreNotThere) {
         next_line_is_wrong();
         return flip(a, 2);
       },
-      {"flip", {"f64"}, {"rank 2"}, "axes are -2 to 1", {"axis 2"}}, zeros({1, 3}));
+      {"flip", {"f64"}, {"(1, 3)"}, "axes are -2 to 1", {"axis 2"}}, zeros({1, 3}));
   expect_eager_too<IndexError>(
       [](Array a) {
         next_line_is_wrong();
         return a.expand_dims(-4);
       },
-      {"expand_dims", {"f64"}, {"rank 2"}, "axes are -3 to 2", {"axis -4"}}, zeros({1, 3}));
+      {"expand_dims", {"f64"}, {"(1, 3)"}, "axes are -3 to 2", {"axis -4"}}, zeros({1, 3}));
   expect_eager_too<IndexError>(
       [](Array a) {
         next_line_is_wrong();
         return swapaxes(a, 0, 5);
       },
-      {"swapaxes", {"f64"}, {"rank 2"}, "axes are -2 to 1", {"axis 5"}}, zeros({1, 3}));
+      {"swapaxes", {"f64"}, {"(1, 3)"}, "axes are -2 to 1", {"axis 5"}}, zeros({1, 3}));
   expect_eager_too<IndexError>(
       [](Array a) {
         next_line_is_wrong();
         return moveaxis(a, {0, 0}, {1, 0});
       },
-      {"moveaxis", {"f64"}, {"rank 2"}, "name each axis once", {"axis 0 twice"}}, zeros({1, 3}));
+      {"moveaxis", {"f64"}, {"(1, 3)"}, "name each axis once", {"axis 0 twice"}}, zeros({1, 3}));
 }
 
 TEST(Selections, ConcatenationOfOtherShapes) {
@@ -341,7 +281,7 @@ TEST(Selections, ConcatenationOfOtherShapes) {
         next_line_is_wrong();
         return concatenate({a, b});
       },
-      {"concatenate", {"f64"}, {"rank 2", "rank 1"}, "newaxis"}, zeros({2, 3}), zeros(3));
+      {"concatenate", {"f64"}, {"(2, 3)", "(3,)"}, "newaxis"}, zeros({2, 3}), zeros(3));
   expect_eager_too<ShapeError>(
       [](Array a, Array b) {
         next_line_is_wrong();
@@ -352,24 +292,6 @@ TEST(Selections, ConcatenationOfOtherShapes) {
     next_line_is_wrong();
     (void)concatenate(std::vector<Array>());
   });
-}
-
-TEST(Selections, PartsThatWouldNotBeEqual) {
-  expect_eager_too<ShapeError>(
-      [](Array a) {
-        next_line_is_wrong();
-        return split(a, 2)[0];
-      },
-      {"split", {"f64"}, {"(5,)"}, "split(a, {2, 5})", {"2 parts"}}, zeros(5));
-}
-
-TEST(Selections, RollByAFloat) {
-  expect_eager_too<DTypeError>(
-      [](Array a) {
-        next_line_is_wrong();
-        return roll(a, 1.5);
-      },
-      {"the shift of a roll", {"f64"}, {"rank 1"}, "i64(x)"}, zeros(5));
 }
 
 TEST(Selections, ProductsOfMatricesThatDoNotMeet) {
@@ -384,7 +306,7 @@ TEST(Selections, ProductsOfMatricesThatDoNotMeet) {
         next_line_is_wrong();
         return matmul(a, b);
       },
-      {"matmul", {"f64"}, {"rank 3", "rank 1"}, "rank 1 or 2"}, zeros({2, 3, 3}), zeros(3));
+      {"matmul", {"f64"}, {"(2, 3, 3)", "(3,)"}, "rank 1 or 2"}, zeros({2, 3, 3}), zeros(3));
 }
 
 TEST(Selections, TriangleOfAVector) {
@@ -393,7 +315,7 @@ TEST(Selections, TriangleOfAVector) {
         next_line_is_wrong();
         return triu(a);
       },
-      {"triu", {"f64"}, {"rank 1"}, "two axes"}, zeros(3));
+      {"triu", {"f64"}, {"(3,)"}, "two axes"}, zeros(3));
 }
 
 }  // namespace

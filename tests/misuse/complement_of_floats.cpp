@@ -1,0 +1,19 @@
+// Writing ~ before floats.
+#include "tests/misuse/misuse.h"
+
+MISUSE(complement_of_floats) {
+  const auto program = [](Array a) {
+    next_line_is_wrong();
+    return ~a;
+  };
+  const Misuse misuse{
+      .kind = typeid(DTypeError),
+      .operation = "'~'",
+      .dtypes = {"f64"},
+      .shapes = {"(3,)"},
+      .way_out = "write ! for a condition, or cast, as in i64(x)",
+      .message =
+          "'~' of f64 array of shape (3,): it takes integers or bools: write ! for a condition, or cast, as in i64(x)",
+  };
+  expect_everywhere(misuse, program, zeros(3));
+}
