@@ -82,7 +82,8 @@ bool holds(const Fact& f, const CallArguments& arguments, const ir::Program& pro
       return a.first < b.last && b.first < a.last;
     }
     case Fact::Kind::large: return total_bytes(arguments) >= f.bytes;
-    case Fact::Kind::condition: {
+    case Fact::Kind::condition:
+    case Fact::Kind::fits: {
       std::int64_t value = 0;
       return host_value(program, f.node, arguments, value) && value != 0;
     }
@@ -101,6 +102,7 @@ std::string describe(const Fact& f) {
     case Fact::Kind::overlap:
       return text("arrays ", array, " and ", axis, f.answer ? " share memory" : " share no memory");
     case Fact::Kind::large: return text("the arrays hold ", f.answer ? "at least " : "less than ", f.bytes, " bytes");
+    case Fact::Kind::fits: return f.answer ? "a number fits its dtype" : "a number does not fit its dtype";
     case Fact::Kind::condition: return f.answer ? "a slice lies inside its axis" : "a slice reaches beyond its axis";
   }
   return {};
@@ -139,6 +141,9 @@ bool Facts::overlap(int a, int b) {
                          nullptr);
 }
 bool Facts::large(std::size_t bytes) { return !generic_ && ask({.kind = Fact::Kind::large, .bytes = bytes}, nullptr); }
+bool Facts::fits(const ir::Program& program, ir::NodeId node) {
+  return ask({.kind = Fact::Kind::fits, .node = node}, &program);
+}
 bool Facts::condition(const ir::Program& program, ir::NodeId node, bool& known) {
   std::int64_t value = 0;
   known = !generic_ && host_value(program, node, arguments_, value);

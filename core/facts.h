@@ -22,6 +22,7 @@ struct Fact {
     overlap,        // arrays `argument` and `axis` share memory
     large,          // all arrays together are `bytes` long or longer
     condition,      // node `node` of the Program, on extents and integer scalars
+    fits,           // the same: a number is one of the dtype it is used in
   };
   Kind kind;
   std::uint8_t argument = 0, axis = 0;
@@ -57,6 +58,8 @@ class Facts {
   /// Asks for a condition; `known` is false if it is not one on extents and integer scalars.
   bool condition(const ir::Program& program, ir::NodeId node, bool& known);
 
+  /// Asks whether a number fits; the node must be one on extents and integer scalars. Never optional.
+  bool fits(const ir::Program& program, ir::NodeId node);
   /// A number of this call, for a text: no later call depends on it. False as host_value.
   bool value(const ir::Program& program, ir::NodeId node, std::int64_t& value) const {
     return host_value(program, node, arguments_, value);

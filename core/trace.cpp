@@ -39,15 +39,25 @@ bool fits(std::int64_t x, DType dtype) {
 
 bool does_not_fit(const Value& x, DType dtype) {
   const Type type = Access::type(x);
-  return !Access::traced(x) && type.weak() && type.dtype.is_integer() && dtype.is_integer() &&
-         !fits(Access::number(x).i, dtype);
+  if (!type.weak() || !type.dtype.is_integer() || !dtype.is_integer()) return false;
+  if (!Access::traced(x)) return !fits(Access::number(x).i, dtype);
+  Tracing* const t = Tracing::current();
+  return t && t->traced_does_not_fit(x, dtype);
 }
+
+namespace {
+
+std::int64_t known_number(const Value& x) {
+  return Access::traced(x) ? Tracing::current()->number_of(x) : Access::number(x).i;
+}
+
+}  // namespace
 
 void check_fits(const Value& v, DType dtype, const Location& where) {
   const Type type = Access::type(v);
   if (does_not_fit(v, dtype))
-    throw DTypeError(text("a conversion to ", dtype, ": the number ", Access::number(v).i,
-                          " does not fit; cast it, as in ", dtype, "(x)"),
+    throw DTypeError(text("a conversion to ", dtype, ": the number ", known_number(v), " does not fit; cast it, as in ",
+                          dtype, "(x)"),
                      where);
   if (drops_imaginary(type.dtype, dtype)) throw no_imaginary(text(type.dtype, " scalar"), dtype, where);
 }
@@ -209,6 +219,27 @@ NodeId Tracing::converted(const Value& v, DType dtype, const Location& where) {
   return build_.convert(node_of(v, where), {dtype, Strength::strong});
 }
 
+bool Tracing::traced_does_not_fit(const Value& x, DType dtype) {
+  const NodeId number = Access::node(x);
+  std::int64_t known = 0;
+  if (dtype == i64 || Access::trace(x) != id_ || !facts_.value(program_, number, known)) return false;
+  const int bits = static_cast<int>(dtype.size()) * 8;
+  const bool is_unsigned = dtype.kind() == TypeKind::unsigned_integer;
+  NodeId fits = build_.less_equal(build_.integer(is_unsigned ? 0 : -(std::int64_t{1} << (bits - 1))), number);
+  if (bits < 64) {
+    const std::int64_t largest = (std::int64_t{1} << (is_unsigned ? bits : bits - 1)) - 1;
+    fits = build_.logical_and(fits, build_.less_equal(number, build_.integer(largest)));
+  }
+  if (const auto always = build_.constant_value(fits)) return *always == 0;
+  return !facts_.fits(program_, fits);
+}
+
+std::int64_t Tracing::number_of(const Value& x) const {
+  std::int64_t number = 0;
+  facts_.value(program_, Access::node(x), number);
+  return number;
+}
+
 NodeId Tracing::given(std::uint32_t variable, const Value& v, const Location& where) {
   const DType dtype = program_.variables[variable].type.dtype;
   if (fixed_[variable]) return converted(v, dtype, where);
@@ -232,7 +263,7 @@ std::string update_name(ir::Op op) {
 
 DTypeError number_does_not_fit(const Value& x, DType dtype, std::string_view operation, std::string_view operand,
                                const Location& where) {
-  const std::int64_t number = Access::number(x).i;
+  const std::int64_t number = known_number(x);
   // What is stored into keeps its dtype; of two operands the other may become larger.
   const bool stays = operation.ends_with('=') || operation == "full";
   return DTypeError(

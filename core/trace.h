@@ -102,6 +102,10 @@ class Tracing {
   Value value_of(ir::NodeId node);
   Value apply(ir::Op op, const Operand* operands, int count, std::string_view name);
   std::uint32_t location(const Location& where);
+  /// Whether a weak integer is known when the function is called, computed from extents and integer arguments, and is
+  /// no number of this integer dtype. What it is then.
+  bool traced_does_not_fit(const Value& x, DType dtype);
+  std::int64_t number_of(const Value& x) const;
   /// The newest line of the user's code seen, for what cannot be given its own.
   const Location& last_location() const { return last_location_; }
   /// An i64 node for an index or extent; floats are a DTypeError that names floordiv, and the array it is one of.

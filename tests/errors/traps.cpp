@@ -192,6 +192,14 @@ TEST(Traps, NumbersThatDoNotFitCompareAsTheyAre) {
   EXPECT_TRUE(all(arange(3).astype(u64) > -1).as_bool());
 }
 
+TEST(Traps, ArgumentsThatDoNotFitCompareAsTheyAre) {
+  static auto f = jit([](Array a, Value n) { return all(a < n) && !any(a < -n) && a(0) != n; });
+  const Array a = arange(1, 200).astype(u8), b = arange(1, 200).astype(u64);
+  for (const bool interpret : {false, true})
+    for (const int n : {200, 300, 257})
+      for (const Array& x : {a, b}) EXPECT_TRUE(f.with({.interpret = interpret})(x, n).as_bool()) << n;
+}
+
 TEST(Traps, ReadingAVarOutsideATrace) {
   Var n = 3;
   n += 4;
