@@ -310,7 +310,7 @@ template <Number T>
 Array array(const std::vector<T>& numbers, Location l = Location::current()) {
   return detail::array_of(numbers.data(), dtype_of<T>(), static_cast<std::int64_t>(numbers.size()), l);
 }
-/// An array over memory of the caller's, C order, which must outlive it. Nothing is copied or freed.
+/// An array over memory of the caller's, C order and aligned, which must outlive it. Nothing is copied or freed.
 KILN_API Array borrow(void* data, DType dtype, std::span<const std::int64_t> extents, Location l = Location::current());
 inline Array borrow(void* data, DType dtype, std::initializer_list<std::int64_t> extents,
                     Location l = Location::current()) {
