@@ -91,7 +91,7 @@ TEST_F(Demo, FilesThatWillNotDoAreRefused) {
   std::ofstream(path("text.npy")) << "no numbers here";
   for (const auto& [file, reason] : {std::pair(path("text.npy"), "not a .npy file"),
                                      {path("missing.npy"), "cannot open the file"},
-                                     {reference + "rank_1.npy", "rank 1"},
+                                     {reference + "rank_1.npy", "array of shape (5,)"},
                                      {reference + "refused_object.npy", "objects"}}) {
     const Finished refused = run("--only-result '" + file + "' --output '" + path("result.npy") + "'");
     EXPECT_EQ(refused.status, 1) << file;
