@@ -4,7 +4,7 @@
 #include <cstddef>
 
 MISUSE(borrowing_a_misaligned_pointer) {
-  const auto program = []() {
+  const auto program = [] {
     alignas(8) static std::byte bytes[32];
     next_line_is_wrong();
     return borrow(bytes + 1, f64, {3});

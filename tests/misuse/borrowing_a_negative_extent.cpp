@@ -2,7 +2,7 @@
 #include "tests/misuse/misuse.h"
 
 MISUSE(borrowing_a_negative_extent) {
-  const auto program = []() {
+  const auto program = [] {
     static double numbers[3];
     next_line_is_wrong();
     return borrow(numbers, f64, {-3});

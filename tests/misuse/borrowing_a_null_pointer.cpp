@@ -2,7 +2,7 @@
 #include "tests/misuse/misuse.h"
 
 MISUSE(borrowing_a_null_pointer) {
-  const auto program = []() {
+  const auto program = [] {
     double* const numbers = nullptr;
     next_line_is_wrong();
     return borrow(numbers, f64, {3});

@@ -2,7 +2,7 @@
 #include "tests/misuse/misuse.h"
 
 MISUSE(concatenation_of_nothing) {
-  const auto program = []() {
+  const auto program = [] {
     next_line_is_wrong();
     return concatenate(std::vector<Array>());
   };

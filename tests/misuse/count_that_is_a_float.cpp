@@ -2,7 +2,7 @@
 #include "tests/misuse/misuse.h"
 
 MISUSE(count_that_is_a_float) {
-  const auto program = []() {
+  const auto program = [] {
     next_line_is_wrong();
     return linspace(0, 1, 2.5);
   };

@@ -2,7 +2,7 @@
 #include "tests/misuse/misuse.h"
 
 MISUSE(full_of_a_number_that_does_not_fit) {
-  const auto program = []() {
+  const auto program = [] {
     next_line_is_wrong();
     return full({2}, 300, u8);
   };

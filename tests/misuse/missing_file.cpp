@@ -2,7 +2,7 @@
 #include "tests/misuse/misuse.h"
 
 MISUSE(missing_file) {
-  const auto program = []() {
+  const auto program = [] {
     next_line_is_wrong();
     return load("/no/such/file.npy");
   };

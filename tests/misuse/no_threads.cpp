@@ -2,7 +2,7 @@
 #include "tests/misuse/misuse.h"
 
 MISUSE(no_threads) {
-  const auto program = []() {
+  const auto program = [] {
     next_line_is_wrong();
     set_num_threads(0);
   };

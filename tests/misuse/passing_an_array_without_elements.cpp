@@ -4,7 +4,7 @@
 static const auto doubled = jit([](Array x) { return x * 2; });
 
 MISUSE(passing_an_array_without_elements) {
-  const auto program = []() {
+  const auto program = [] {
     next_line_is_wrong();
     return doubled(Array());
   };

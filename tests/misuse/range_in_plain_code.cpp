@@ -2,7 +2,7 @@
 #include "tests/misuse/misuse.h"
 
 MISUSE(range_in_plain_code) {
-  const auto program = []() {
+  const auto program = [] {
     next_line_is_wrong();
     for (Value i : range(3)) (void)i;
   };
