@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <bit>
 #include <chrono>
-#include <cmath>
 #include <limits>
 
 namespace kiln::cpu {
@@ -32,9 +31,9 @@ constexpr std::int64_t in_a_row_ns = 50'000;
 constexpr std::uint32_t parallel_tries = 4;
 // The slower kind is tried again after so many calls, each time after twice as many: caches and neighbours change.
 constexpr std::uint32_t first_wait = 16, longest_wait = 256;
-// Chunks are taken one by one; none is shorter than this, so that taking it costs little.
+// Pieces are taken one by one; none is shorter than this, so that taking it costs little.
 constexpr double shortest_chunk_ns = 2'000;
-constexpr double chunks_per_thread = 8;
+constexpr std::int64_t most_small_pieces = 4;
 
 // The services of one launch: compiled code sees the base, the callbacks the rest.
 struct LaunchServices : RuntimeServices {
@@ -49,6 +48,28 @@ struct Run {
   Frame* frame;
   LoopBody body;
   void* captures;
+};
+
+// What is shared among threads: a share of the units for each, the same in every call, so that a thread finds what it
+// had last in a cache near it (`sum_axis1_4096x4096` f32, two threads: 0.7 of the time of chunks that whoever came
+// took). The first pieces are three quarters of each share; the rest is cut small, for whoever is done first.
+struct Shares {
+  Run run;
+  std::int64_t offset, units, threads, small;  // small: pieces of each share's last quarter
+
+  void run_piece(std::int64_t piece, int thread) const noexcept {
+    const std::int64_t share = piece % threads, turn = piece / threads;
+    const std::int64_t begin = units * share / threads, end = units * (share + 1) / threads;
+    const std::int64_t middle = small == 0 ? end : begin + (end - begin) * 3 / 4;
+    const std::int64_t first = turn == 0 ? begin : middle + (end - middle) * (turn - 1) / small;
+    const std::int64_t last = turn == 0 ? middle : middle + (end - middle) * turn / small;
+    if (first < last) run.body(run.frame, run.captures, offset + first, offset + last, thread);
+  }
+
+  static void run_pieces(void* context, std::int64_t first, std::int64_t last, int thread) noexcept {
+    for (std::int64_t piece = first; piece < last; ++piece)
+      static_cast<const Shares*>(context)->run_piece(piece, thread);
+  }
 };
 
 void run_chunk(void* context, std::int64_t first, std::int64_t last, int thread) noexcept {
@@ -184,18 +205,11 @@ void parallel(Frame* frame, std::uint32_t loop, LoopBody body, void* captures, s
     if (done == 0) record(cost, cost.serial, start, units);
     return;
   }
-  // As many for each thread: with one chunk more than that all but one would wait.
-  const double chunks_each = std::clamp(std::floor(predicted / (shortest_chunk_ns * threads)), 1.0, chunks_per_thread);
-  const auto chunk = static_cast<std::int64_t>(std::ceil(static_cast<double>(left) / (threads * chunks_each)));
-  struct Shifted {
-    Run run;
-    std::int64_t offset;
-  } shifted{r, done};
-  const auto body_of_rest = [](void* context, std::int64_t first, std::int64_t last, int thread) noexcept {
-    const Shifted& x = *static_cast<const Shifted*>(context);
-    x.run.body(x.run.frame, x.run.captures, x.offset + first, x.offset + last, thread);
-  };
-  const ParallelRun ran = pool.run(body_of_rest, &shifted, left, chunk, threads);
+  Shares shares{r, done, left, threads, 0};
+  // What balances is a quarter of the work; where that is too short to be taken piece by piece, each share is one.
+  shares.small = std::clamp(static_cast<std::int64_t>(predicted / (4 * shortest_chunk_ns * threads)), std::int64_t{0},
+                            most_small_pieces);
+  const ParallelRun ran = pool.run(&Shares::run_pieces, &shares, threads * (1 + shares.small), 1, threads);
   note(s, ran.threads_that_ran,
        ran.pool_was_busy           ? "the pool was busy with another launch"
        : ran.threads_that_ran == 1 ? "the work was done before another thread came"

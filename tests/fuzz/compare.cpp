@@ -83,7 +83,7 @@ const char* kind_of(const Error& e) {
 
 // What the code generator refuses by name, as the documentation says.
 bool is_limit(const std::string& error) {
-  return error.starts_with("CompileError") && error.find("not compiled yet") != std::string::npos;
+  return error.starts_with("CompileError") && error.find("is not compiled") != std::string::npos;
 }
 
 Piece array_piece(std::string name, DType dtype, int rank, const std::byte* data, const std::int64_t* extents,
