@@ -27,10 +27,11 @@ constexpr std::uint32_t timed_every = 16;
 // first of the calls a system call, 2 to 5 us, and all the others win.
 constexpr double waking_pays_in_a_row_ns = 6'000;
 constexpr std::int64_t in_a_row_ns = 50'000;
-// One disturbed run must not decide: so many parallel runs come before the two kinds are compared.
-constexpr std::uint32_t parallel_tries = 4;
+// One disturbed run must not decide: so many parallel runs come before the two kinds are compared, of short loops as
+// many as go by while a thread wakes up. The sums of 1e4 rows of 16 f64 (15 us) stayed on one thread without.
+constexpr double fewest_tries = 4, most_tries = 16;
 // The slower kind is tried again after so many calls, each time after twice as many: caches and neighbours change.
-constexpr std::uint32_t first_wait = 16, longest_wait = 256;
+constexpr std::uint32_t first_wait = 16, longest_wait = 512;
 // Pieces are taken one by one; none is shorter than this, so that taking it costs little.
 constexpr double shortest_chunk_ns = 2'000;
 constexpr std::int64_t most_small_pieces = 4;
@@ -123,9 +124,10 @@ void run_forced(LaunchServices& s, Run& r, std::int64_t units) {
 }
 
 // Whether this size should run on the pool, from what it cost before.
-bool prefer_parallel(LoopCost::Sample& cost) {
+bool prefer_parallel(LoopCost::Sample& cost, double predicted_ns) {
   constexpr auto relaxed = std::memory_order_relaxed;
-  if (cost.tries.load(relaxed) < parallel_tries) {
+  const auto tries = static_cast<std::uint32_t>(std::clamp(waking_pays_ns / predicted_ns, fewest_tries, most_tries));
+  if (cost.tries.load(relaxed) < tries) {
     cost.tries.fetch_add(1, relaxed);
     return true;
   }
@@ -137,6 +139,7 @@ bool prefer_parallel(LoopCost::Sample& cost) {
   if (cost.calls.fetch_add(1, relaxed) < wait) return faster;
   cost.calls.store(0, relaxed);
   cost.wait.store(std::clamp(2 * wait, first_wait, longest_wait), relaxed);
+  if (!faster) cost.tries.store(1, relaxed);
   return !faster;
 }
 
@@ -197,7 +200,7 @@ void parallel(Frame* frame, std::uint32_t loop, LoopBody body, void* captures, s
                       : predicted >= spinning_pays_ns                                    ? awake
                                                                                          : 1;
   const bool measured = cost.serial.load(std::memory_order_relaxed) != 0;
-  if (threads == 1 || !prefer_parallel(cost)) {
+  if (threads == 1 || !prefer_parallel(cost, predicted)) {
     run_serial(s, r, done, units,
                threads > 1                    ? measured ? "one thread was faster before" : "one thread is measured"
                : predicted < spinning_pays_ns ? "too little work to share"
