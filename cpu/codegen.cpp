@@ -387,13 +387,15 @@ void Generator::swap(const Statement& s) {
   exchange(data_, pointer_);
   exchange(stride_tables_, pointer_);
   exchange(began_as_, i32_);
-  // Also what an outer scope would put back: it is out of date for the code behind this one's end.
-  for (const ir::RootId root : {s.target, s.other}) {
-    pointers_[root] = {};
-    for (Scope& scope : scopes_)
-      for (auto& [slot, old] : scope.before)
-        if (slot == &pointers_[root]) old = {};
-  }
+  for (const ir::RootId root : {s.target, s.other}) forget_pointer(root);
+}
+
+// Also what an outer scope would put back: it is out of date for the code behind this one's end.
+void Generator::forget_pointer(ir::RootId root) {
+  pointers_[root] = {};
+  for (Scope& scope : scopes_)
+    for (auto& [slot, old] : scope.before)
+      if (slot == &pointers_[root]) old = {};
 }
 
 // ---- results -----------------------------------------------------------------------------------------------------

@@ -147,6 +147,7 @@ class Generator {
   bool fits_on_stack(ir::RootId root) const;
   bool is_known(ir::NodeId id) const;
   void swap(const ir::Statement& statement);
+  void forget_pointer(ir::RootId root);
   void store_results();
   void annotate(llvm::Instruction* access, ir::RootId root);
   [[noreturn]] void refuse(const std::string& what, std::uint32_t location) const;

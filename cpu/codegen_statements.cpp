@@ -191,6 +191,10 @@ void Generator::branch(const Statement& s) {
     pop_scope();
   }
   builder_.SetInsertPoint(done);
+  // An arm that swaps nothing has pointers from before the branch, where the other arm has swapped them.
+  const bool swaps = block_swaps_[s.body] != 0 || (s.otherwise != none && block_swaps_[s.otherwise] != 0);
+  for (ir::RootId root = 0; swaps && root < data_.size(); ++root)
+    if (data_[root] != nullptr) forget_pointer(root);
 }
 
 void Generator::branch_lanes(const Statement& s) {

@@ -30,5 +30,20 @@ TEST(FoundByFuzzing, ReductionThatWasReadBeforeItsNextLoop) {
   }
 }
 
+TEST(FoundByFuzzing, OneArmSwapsAndTheOtherReads) {
+  static const auto f = jit([](Array a, Value n) {
+    Array t = a * 2;
+    Var seen = i64(0);
+    if_(n != 0, [&] { swap(t, a); }, [&] { seen = i64(t(n % t.shape(0))); });
+    return std::tuple(t, t(0), Value(seen));
+  });
+  for (const std::int64_t n : {0, 1})
+    in_traces(f, [&](const auto& g) {
+      const Array a = hashed_array(9, i16, 1);
+      const auto [t, first, seen] = g(a, n);
+      return results(t, first, seen, a);
+    });
+}
+
 }  // namespace
 }  // namespace kiln::conformance
