@@ -166,6 +166,7 @@ std::unique_ptr<Variant> prepare(Function& function, const JitOptions& options, 
   v->signature_text = describe(arguments, count);
   v->generic = generic;
   v->options.vector_bits = options.vector_bits;
+  v->options.quick = config().quick;
   v->facts = facts.consulted();
   return v;
 }
