@@ -7,12 +7,22 @@
 #   kiln-llvm      libkiln-llvm.so = code generator + kiln-program + LLVM; errors come from libkiln.so
 file(GLOB kiln_sources CONFIGURE_DEPENDS RELATIVE "${CMAKE_CURRENT_SOURCE_DIR}" core/*.cpp backends/*.cpp cpu/*.cpp)
 
+# The GPU's backend needs the CUDA toolkit's headers to be built, and nothing of it to be linked.
+find_path(KILN_CUDA_INCLUDE NAMES nvrtc.h HINTS "$ENV{CUDA_HOME}/include" /usr/local/cuda/include)
+option(KILN_CUDA "Build the GPU's backend where the CUDA toolkit's headers are" ON)
+if(KILN_CUDA AND KILN_CUDA_INCLUDE)
+  include(Prelude)  # cuda/prelude.cuh as a string
+  file(GLOB kiln_cuda_sources CONFIGURE_DEPENDS RELATIVE "${CMAKE_CURRENT_SOURCE_DIR}" cuda/*.cpp)
+  list(APPEND kiln_sources ${kiln_cuda_sources})
+  list(REMOVE_ITEM kiln_sources core/no_cuda.cpp)
+endif()
+
 set(kiln_plugin_sources ${kiln_sources})
 list(FILTER kiln_plugin_sources INCLUDE REGEX "^cpu/(codegen[^/]*|object|compile[^/]*)\\.cpp$")
 set(kiln_program_sources ${kiln_sources})
 list(FILTER kiln_program_sources INCLUDE REGEX
   "^core/(ir|ops|dtype)[^/]*\\.cpp$|^cpu/(target|vector_math)[^/]*\\.cpp$")
-set(kiln_runtime_sources ${kiln_sources})
+set(kiln_runtime_sources ${kiln_sources} ${kiln_prelude})
 if(kiln_plugin_sources OR kiln_program_sources)
   list(REMOVE_ITEM kiln_runtime_sources ${kiln_plugin_sources} ${kiln_program_sources})
 endif()
@@ -28,6 +38,9 @@ target_include_directories(kiln-settings INTERFACE
   "${CMAKE_CURRENT_SOURCE_DIR}" "${CMAKE_CURRENT_SOURCE_DIR}/core/include")
 target_include_directories(kiln-settings SYSTEM INTERFACE
   "${KILN_SPDLOG_INCLUDE}" "${KILN_FMT_INCLUDE}" "${KILN_XXHASH_INCLUDE}")
+if(KILN_CUDA AND KILN_CUDA_INCLUDE)
+  target_include_directories(kiln-settings SYSTEM INTERFACE "${KILN_CUDA_INCLUDE}")
+endif()
 target_compile_definitions(kiln-settings INTERFACE
   SPDLOG_FMT_EXTERNAL= FMT_HEADER_ONLY=1 XXH_INLINE_ALL= KILN_VERSION="${PROJECT_VERSION}")
 target_link_libraries(kiln-settings INTERFACE kiln-flags Threads::Threads ${CMAKE_DL_LIBS})

@@ -53,6 +53,15 @@ struct Access {
   using State = Array::State;
   static Layout& layout(Array& a) { return a.layout_; }
   static const Layout& layout(const Array& a) { return a.layout_; }
+  /// Before the host reads, or writes, elements.
+  static const Layout& readable(const Array& a) {
+    a.storage_->use_on_host(Storage::Use::read);
+    return a.layout_;
+  }
+  static const Layout& writable(const Array& a) {
+    a.storage_->use_on_host(Storage::Use::write);
+    return a.layout_;
+  }
   static Storage*& storage(Array& a) { return a.storage_; }
   static Storage* storage(const Array& a) { return a.storage_; }
   static State state(const Array& a) { return a.state_; }
@@ -91,16 +100,22 @@ struct Access {
   }
 
   // ---- Element
-  static Element make_element(const Value& v, DType stored, bool read_only, std::byte* address, std::uint32_t element) {
+  static Element make_element(const Value& v, DType stored, bool read_only, std::byte* address, std::uint32_t element,
+                              Storage* storage = nullptr) {
     Element e;
     set(e, v);
     e.stored_ = stored;
     e.read_only_ = read_only;
     e.address_ = address;
+    e.storage_ = storage;
     e.element_ = element;
     return e;
   }
-  static std::byte* address(const Element& e) { return e.address_; }
+  static const std::byte* address(const Element& e) { return e.address_; }
+  static std::byte* writable(const Element& e) {
+    e.storage_->use_on_host(Storage::Use::write);
+    return e.address_;
+  }
   static std::uint32_t element(const Element& e) { return e.element_; }
   static bool read_only(const Element& e) { return e.read_only_; }
   static DType stored(const Element& e) { return e.stored_; }

@@ -228,7 +228,7 @@ constexpr std::size_t line_width = 75;
 class ArrayPrinter {
  public:
   explicit ArrayPrinter(const Array& a)
-      : layout_(Access::layout(a)),
+      : layout_(Access::readable(a)),
         dtype_(a.dtype()),
         rank_(Access::rank(a)),
         summarised_(detail::element_count(Access::extents(a)) > summarised_from) {}
@@ -346,7 +346,7 @@ std::ostream& operator<<(std::ostream& out, const Array& a) {
                      newest_line());
   if (!a.defined()) return out << "(no array)";
   if (detail::element_count(Access::extents(a)) == 0) return out << "[]" << suffix(a);
-  if (Access::rank(a) == 0) return out << scalar_text(read_element(Access::layout(a).data, a.dtype()), a.dtype());
+  if (Access::rank(a) == 0) return out << scalar_text(read_element(Access::readable(a).data, a.dtype()), a.dtype());
   return out << ArrayPrinter(a).print() << suffix(a);
 }
 

@@ -80,6 +80,8 @@ Config read_environment() {
   if (const char* level = variable("KILN_LOG")) c.log_level = level;
   if (const char* threads = variable("KILN_NUM_THREADS")) c.threads = positive_number(threads);
   c.cache_directory = cache_directory();
+  if (const char* library = variable("KILN_CUDA_DRIVER")) c.cuda_driver = library;
+  if (const char* library = variable("KILN_NVRTC")) c.nvrtc = library;
   if (const char* bytes = variable("KILN_CACHE_SIZE")) c.cache_bytes = size(bytes).value_or(c.cache_bytes);
   return c;
 }

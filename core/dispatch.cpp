@@ -306,8 +306,11 @@ void launch(const Variant& v, const JitOptions& options, const GatheredCall& cal
   frame.owner = &memory;
   LaunchReport report;
   std::int32_t status;
+  if (!v.backend || !v.backend->memory())
+    for (int k = 0; k < call.array_count; ++k)
+      Access::storage(*call.arrays[k])->use_on_host(v.written >> k & 1 ? Storage::Use::write : Storage::Use::read);
   if (v.executable) {
-    status = v.executable->run(frame, {options.threads, options.force_threads}, &report);
+    status = v.executable->run(frame, {options.threads, options.force_threads, call.arrays, v.written}, &report);
     last_call_state.vector_bits = v.executable->vector_bits;
   } else {
     const CanonicalFloatingPoint canonical;
@@ -316,6 +319,7 @@ void launch(const Variant& v, const JitOptions& options, const GatheredCall& cal
     last_call_state.vector_bits = 0;
   }
   last_call_state.report = report;
+  last_call_state.device = v.backend ? v.backend->name() : "cpu";
   if (status != status_ok) raise(v, call, frame, status, where);
   take_results(v, call, frame, memory, results);
 }

@@ -83,8 +83,12 @@ Text inspect(Function& function, const char* what, const Location& where) {
     ir::Program traced = v->traced;  // the question adds nodes to it
     return Text(ir::print(v->traced, ir::sequential_loops(traced)).c_str());
   }
-  if (!is("scheduled") && !is("llvm") && !is("asm"))
-    throw UsageError(text("inspect(\"", what, "\"): give \"program\", \"scheduled\", \"llvm\" or \"asm\""), where);
+  const bool on_gpu = v->backend && v->backend->memory();
+  const bool known = on_gpu ? is("cuda") || is("ptx") || is("sass") || is("resources") : is("llvm") || is("asm");
+  if (!is("scheduled") && !known)
+    throw UsageError(text("inspect(\"", what, "\"): give \"program\", \"scheduled\", ",
+                          on_gpu ? "\"cuda\", \"ptx\", \"sass\" or \"resources\"" : "\"llvm\" or \"asm\""),
+                     where);
   if (!v->executable)
     throw UsageError(text("inspect(\"", what,
                           "\"): the newest specialization is interpreted and has a \"program\" only; make a "
@@ -92,7 +96,7 @@ Text inspect(Function& function, const char* what, const Location& where) {
                      where);
   if (is("scheduled")) return Text(ir::print(v->scheduled).c_str());
   const HoldsOffForks holds_off_forks;
-  return Text(cpu_backend().inspect(v->scheduled, v->options, what).c_str());
+  return Text(v->backend->inspect(v->scheduled, v->options, what).c_str());
 }
 
 constinit thread_local LastCallState last_call_state;
@@ -141,7 +145,7 @@ Value Results::value(int index) const { return slots_[index].value; }
 
 LastCall last_call() {
   const detail::LastCallState& s = detail::last_call_state;
-  return {"cpu", s.report.threads, s.report.reason, s.vector_bits, s.compiled, s.compiled ? s.lookup : "found"};
+  return {s.device, s.report.threads, s.report.reason, s.vector_bits, s.compiled, s.compiled ? s.lookup : "found"};
 }
 
 }  // namespace kiln

@@ -6,6 +6,7 @@
 namespace kiln::detail {
 
 struct LastCallState {
+  const char* device = "cpu";
   LaunchReport report;
   int vector_bits = 0;
   bool compiled = false;

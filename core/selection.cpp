@@ -162,7 +162,7 @@ void check_mask_shape(const Array& a, const Array& mask, const Location& where) 
 // Calls f(offset in elements of the array) where the mask is true, C order.
 template <class F>
 void for_each_true(const Array& a, const Array& mask, F&& f) {
-  const detail::Layout &to = Access::layout(a), &of = Access::layout(mask);
+  const detail::Layout &to = Access::layout(a), &of = Access::readable(mask);
   const int rank = Access::rank(mask);
   std::int64_t position[max_rank] = {}, count = detail::element_count(Access::extents(mask));
   const std::byte* at = of.data;
@@ -198,7 +198,7 @@ Array compressed(const Array& a, const Array& mask, const Location& where) {
   const std::int64_t block = rank > 1 ? Access::layout(result).strides[0] * size : size;
   to.data = Access::layout(result).data;
   for_each_true(a, mask, [&](std::int64_t offset) {
-    from.data = Access::layout(a).data + offset * size;
+    from.data = Access::readable(a).data + offset * size;
     if (rank == 1)
       std::memcpy(to.data, from.data, static_cast<std::size_t>(size));
     else

@@ -69,6 +69,7 @@ void gather(const Argument* arguments, int count, const JitOptions& options, con
              " arguments, members of structs counted; this one has ", count, "; put scalars into an array"),
         where);
   call.where = where;
+  call.device = options.device.said() ? options.device : default_device();
   Signature& s = call.signature;
   for (int k = 0; k < count; ++k) {
     const Argument& a = arguments[k];
@@ -84,7 +85,8 @@ void gather(const Argument* arguments, int count, const JitOptions& options, con
   s.words[s.count++] =
       word(WordKind::options, static_cast<std::uint64_t>(options.vector_bits), options.fast_math.bits(),
            (options.contract ? 1u : 0u) | (options.precise ? 2u : 0u) | (options.interpret ? 4u : 0u) |
-               (checks_bounds(options.bounds_check) ? 8u : 0u));
+               (checks_bounds(options.bounds_check) ? 8u : 0u) |
+               (call.device.is_cpu() ? 0u : 16u + 32u * static_cast<unsigned>(call.device.index())));
   // Two instructions a word: the hash only spares most comparisons of the words.
   std::uint64_t hash = 0;
   for (int k = 0; k < s.count; ++k) hash = std::rotl(hash, 7) + s.words[k];

@@ -41,6 +41,7 @@ struct GatheredCall {
   };
   int array_count = 0, scalar_count = 0;
   Location where;  // the line of the call
+  Device device;   // where it runs
 
   GatheredCall() {}
 

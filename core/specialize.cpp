@@ -6,6 +6,8 @@
 #include "core/cleanup.h"
 #include "core/config.h"
 #include "core/demand.h"
+#include "core/device.h"
+#include "core/effects.h"
 #include "core/error_text.h"
 #include "core/fuse.h"
 #include "core/jam.h"
@@ -128,7 +130,7 @@ void schedule(ir::Program& program, Facts& facts) {
 }
 
 // All that is done to a Program before it is compiled.
-void run_passes(ir::Program& program, Facts& facts) {
+void run_passes(ir::Program& program, Facts& facts, bool for_cpu) {
   ir::demand(program);
   check(program, "demand");
   ir::bounds(program);
@@ -139,10 +141,26 @@ void run_passes(ir::Program& program, Facts& facts) {
   check(program, "fuse");
   schedule(program, facts);
   check(program, "schedule");
-  ir::jam(program);
-  check(program, "jam");
+  if (for_cpu) {
+    ir::jam(program);  // which fills a core's registers
+    check(program, "jam");
+  }
   ir::cleanup(program);
   check(program, "cleanup");
+}
+
+// The array arguments that a call may write: those whose memory, or memory that may be the same, a statement writes.
+std::uint64_t written_arguments(const ir::Program& program) {
+  const ir::Memory memory(program);
+  std::uint64_t written = 0;
+  for (const ir::Block& block : program.blocks)
+    for (const ir::Statement& s : block.statements) {
+      if (s.kind != ir::Statement::Kind::store && s.kind != ir::Statement::Kind::update) continue;
+      for (ir::RootId root = 0; root < program.roots.size(); ++root)
+        if (program.roots[root].kind == ir::Root::Kind::parameter && memory.may_alias(s.target, root))
+          written |= std::uint64_t{1} << program.roots[root].argument;
+    }
+  return written;
 }
 
 }  // namespace
@@ -159,13 +177,14 @@ std::unique_ptr<Variant> prepare(Function& function, const JitOptions& options, 
   check(v->traced, "order");
   if (!is_interpreted(options)) {
     v->scheduled = v->traced;
-    run_passes(v->scheduled, facts);
+    run_passes(v->scheduled, facts, call.device.is_cpu());
   }
   v->passes_ms = milliseconds_since(start);
   v->signature = call.signature;
   v->signature_text = describe(arguments, count);
   v->generic = generic;
   v->options.vector_bits = options.vector_bits;
+  v->written = written_arguments(v->traced);
   v->options.quick = config().quick;
   v->facts = facts.consulted();
   return v;
@@ -189,7 +208,8 @@ std::unique_ptr<Variant> specialize(Function& function, const JitOptions& option
   if (is_interpreted(options)) return v;
   // Where no line of the function is at fault, the call's is named.
   try {
-    v->executable = cpu_backend().compile(v->scheduled, v->options);
+    v->backend = &backend_of(call.device, call.where);
+    v->executable = v->backend->compile(v->scheduled, v->options);
   } catch (const CompileError& e) {
     throw_with_line(e, call.where);
   } catch (const RuntimeError& e) {

@@ -21,6 +21,8 @@ struct Variant {
   ir::Program scheduled;    // compiled: after all passes; interpreted: empty
   std::unique_ptr<Executable> executable;  // null: interpreted
   CompileOptions options;
+  Backend* backend = nullptr;  // that compiled it; null: interpreted
+  std::uint64_t written = 0;   // bit k: it may write array argument k
   std::string signature_text, reason;
   bool generic = false;  // traced with as few facts as possible
   double trace_ms = 0, passes_ms = 0;

@@ -15,11 +15,15 @@
 
 #include <kiln/error.h>
 
+#include <kiln/inspect.h>
+
+#include <unistd.h>
+
 #include <chrono>
 #include <cmath>
 #include <cstring>
 
-namespace kiln::cpu {
+namespace kiln::on_cpu {
 
 namespace {
 
@@ -85,6 +89,13 @@ class CpuBackend final : public Backend {
     return executable;
   }
 
+  std::string description() const override {
+    return text(host_target().cpu, ", ", host_target().vector_bits, "-bit vectors, ", num_threads(), " threads");
+  }
+  std::int64_t memory_bytes() const override {
+    return static_cast<std::int64_t>(::sysconf(_SC_PHYS_PAGES)) * ::sysconf(_SC_PAGESIZE);
+  }
+
   std::string inspect(const ir::Program& scheduled, const CompileOptions& options, const char* what) override {
     const Target target = target_for(options);
     const bool assembly = std::strcmp(what, "asm") == 0;
@@ -94,8 +105,8 @@ class CpuBackend final : public Backend {
     return assembly ? result.assembly : result.ir;
   }
 
-  void* allocate(std::size_t bytes) override { return cpu::allocate(bytes); }
-  void deallocate(void* memory, std::size_t bytes) noexcept override { cpu::deallocate(memory, bytes); }
+  void* allocate(std::size_t bytes) override { return on_cpu::allocate(bytes); }
+  void deallocate(void* memory, std::size_t bytes) noexcept override { on_cpu::deallocate(memory, bytes); }
   // Half of the last-level cache: below it a reader finds the stores still cached (0.6 to 0.9 of the speed with
   // streaming stores), above it they gain 1.2 to 1.5 times.
   std::size_t streaming_bytes() const override { return host_target().last_level_cache_bytes / 2; }
@@ -123,13 +134,13 @@ class CpuBackend final : public Backend {
 
 }  // namespace
 
-}  // namespace kiln::cpu
+}  // namespace kiln::on_cpu
 
 namespace kiln {
 
 Backend& cpu_backend() {
   // Never torn down: arrays that are globals give their memory back after main.
-  static cpu::CpuBackend& instance = *new cpu::CpuBackend;
+  static on_cpu::CpuBackend& instance = *new on_cpu::CpuBackend;
   return instance;
 }
 

@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <numeric>
 
-namespace kiln::cpu {
+namespace kiln::on_cpu {
 
 using ir::none;
 using ir::Root;
@@ -429,4 +429,4 @@ void Generator::store_results() {
   }
 }
 
-}  // namespace kiln::cpu
+}  // namespace kiln::on_cpu

@@ -17,7 +17,7 @@
 #include <utility>
 #include <vector>
 
-namespace kiln::cpu {
+namespace kiln::on_cpu {
 
 struct VectorFunction;
 
@@ -449,4 +449,4 @@ class Generator {
 /// The LLVM module of a scheduled Program.
 void generate(const ir::Program& program, const Target& target, llvm::Module& module);
 
-}  // namespace kiln::cpu
+}  // namespace kiln::on_cpu

@@ -6,7 +6,7 @@
 #include <limits>
 #include <numeric>
 
-namespace kiln::cpu {
+namespace kiln::on_cpu {
 
 using ir::Op;
 using ir::Root;
@@ -156,4 +156,4 @@ void Generator::allocate(const Statement& s) {
   builder_.CreateStore(table, stride_tables_[s.target]);
 }
 
-}  // namespace kiln::cpu
+}  // namespace kiln::on_cpu

@@ -8,7 +8,7 @@
 
 #include <algorithm>
 
-namespace kiln::cpu {
+namespace kiln::on_cpu {
 
 using ir::NodeId;
 using ir::none;
@@ -188,4 +188,4 @@ void Generator::check_indices(ir::RootId root, std::uint8_t axes, std::uint32_t 
   });
 }
 
-}  // namespace kiln::cpu
+}  // namespace kiln::on_cpu

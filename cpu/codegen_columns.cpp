@@ -12,7 +12,7 @@
 #include <tuple>
 #include <utility>
 
-namespace kiln::cpu {
+namespace kiln::on_cpu {
 
 using ir::none;
 using ir::Statement;
@@ -481,4 +481,4 @@ void Generator::along_columns(Columns& c, Value* from, Value* to,
   pop_scope();
 }
 
-}  // namespace kiln::cpu
+}  // namespace kiln::on_cpu

@@ -5,7 +5,7 @@
 
 #include <kiln/error.h>
 
-namespace kiln::cpu {
+namespace kiln::on_cpu {
 
 using ir::Op;
 using ir::part_dtype;
@@ -306,4 +306,4 @@ void Generator::store_piece(Value* piece, Type* whole, Value* buffer, Value* at)
   store(part(piece, 1), builder_.CreateStructGEP(whole, buffer, 1));
 }
 
-}  // namespace kiln::cpu
+}  // namespace kiln::on_cpu

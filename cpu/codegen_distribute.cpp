@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-namespace kiln::cpu {
+namespace kiln::on_cpu {
 
 using ir::Role;
 using ir::Statement;
@@ -174,4 +174,4 @@ void Generator::call_body(const Statement& s, FunctionContext& body, Value* coun
   builder_.SetInsertPoint(done);
 }
 
-}  // namespace kiln::cpu
+}  // namespace kiln::on_cpu

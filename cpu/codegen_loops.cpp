@@ -12,7 +12,7 @@
 #include <bit>
 #include <tuple>
 
-namespace kiln::cpu {
+namespace kiln::on_cpu {
 
 using ir::BlockId;
 using ir::none;
@@ -533,4 +533,4 @@ void Generator::lane_body(const Statement& s, const Varying& varying, Value* k, 
   lanes_ = nullptr;
 }
 
-}  // namespace kiln::cpu
+}  // namespace kiln::on_cpu

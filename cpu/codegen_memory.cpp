@@ -8,7 +8,7 @@
 
 #include <algorithm>
 
-namespace kiln::cpu {
+namespace kiln::on_cpu {
 
 using ir::Node;
 using ir::NodeId;
@@ -280,4 +280,4 @@ void Generator::store_access(RootId root, const Access& a, Value* value, Value* 
   annotate(instruction, root);
 }
 
-}  // namespace kiln::cpu
+}  // namespace kiln::on_cpu

@@ -7,7 +7,7 @@
 
 #include <kiln/error.h>
 
-namespace kiln::cpu {
+namespace kiln::on_cpu {
 
 using ir::Op;
 namespace Intrinsic = llvm::Intrinsic;
@@ -463,4 +463,4 @@ llvm::Value* Generator::fold_step(Op op, DType dtype, Value* a, Value* b) {
   return dtype.is_complex() ? fold_pairs(op, a, b) : combine(op, dtype, a, b);
 }
 
-}  // namespace kiln::cpu
+}  // namespace kiln::on_cpu

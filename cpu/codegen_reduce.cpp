@@ -10,7 +10,7 @@
 #include <algorithm>
 #include <bit>
 
-namespace kiln::cpu {
+namespace kiln::on_cpu {
 
 using ir::Op;
 using ir::Statement;
@@ -465,4 +465,4 @@ void Generator::end_narrow(std::vector<Reduction>& found) {
   }
 }
 
-}  // namespace kiln::cpu
+}  // namespace kiln::on_cpu

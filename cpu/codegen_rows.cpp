@@ -7,7 +7,7 @@
 
 #include <algorithm>
 
-namespace kiln::cpu {
+namespace kiln::on_cpu {
 
 using ir::Statement;
 using Kind = ir::Statement::Kind;
@@ -193,4 +193,4 @@ llvm::Value* Generator::fold_rows(const Reduction& r, std::vector<Value*> rows) 
   return rows[0];
 }
 
-}  // namespace kiln::cpu
+}  // namespace kiln::on_cpu

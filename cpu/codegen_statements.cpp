@@ -7,7 +7,7 @@
 
 #include <algorithm>
 
-namespace kiln::cpu {
+namespace kiln::on_cpu {
 
 using ir::BlockId;
 using ir::Node;
@@ -289,4 +289,4 @@ void Generator::leave(const Statement& s) {
   throw InternalError("break or continue outside a loop");
 }
 
-}  // namespace kiln::cpu
+}  // namespace kiln::on_cpu

@@ -10,7 +10,7 @@
 
 #include <kiln/error.h>
 
-namespace kiln::cpu {
+namespace kiln::on_cpu {
 
 using ir::part_dtype;
 using llvm::Intrinsic::ID;
@@ -257,4 +257,4 @@ llvm::Value* Generator::cast(Value* value, DType from, DType to) {
   return to_half(value);  // between f16, bf16 and f32
 }
 
-}  // namespace kiln::cpu
+}  // namespace kiln::on_cpu

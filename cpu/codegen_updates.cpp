@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace kiln::cpu {
+namespace kiln::on_cpu {
 
 using ir::Op;
 using ir::RootId;
@@ -306,4 +306,4 @@ void Generator::join_copies(const std::vector<const Statement*>& copied) {
   }
 }
 
-}  // namespace kiln::cpu
+}  // namespace kiln::on_cpu

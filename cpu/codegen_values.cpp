@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-namespace kiln::cpu {
+namespace kiln::on_cpu {
 
 using ir::Node;
 using ir::NodeId;
@@ -218,4 +218,4 @@ llvm::Value* Generator::trip_count(const ir::LoopDimension& d) {
   return builder_.CreateSelect(builder_.CreateICmpSGT(distance, zero), trips, zero, "trips");
 }
 
-}  // namespace kiln::cpu
+}  // namespace kiln::on_cpu

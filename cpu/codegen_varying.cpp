@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-namespace kiln::cpu {
+namespace kiln::on_cpu {
 
 using ir::BlockId;
 using ir::Node;
@@ -492,4 +492,4 @@ void Varying::find_widest() {
   }
 }
 
-}  // namespace kiln::cpu
+}  // namespace kiln::on_cpu

@@ -7,7 +7,7 @@
 #include <optional>
 #include <vector>
 
-namespace kiln::cpu {
+namespace kiln::on_cpu {
 
 // The values of an integer node, both ends included; unknown ends are the ends of i64.
 struct Interval {
@@ -82,4 +82,4 @@ class Varying {
   int widest_ = 0;
 };
 
-}  // namespace kiln::cpu
+}  // namespace kiln::on_cpu

@@ -13,7 +13,7 @@ namespace {
 
 // A call that hands over a whole register needs that register to be allowed in the function that calls, also where the
 // generated code itself is narrower.
-void allow_wide_calls(llvm::Module& module, const kiln::cpu::Target& target) {
+void allow_wide_calls(llvm::Module& module, const kiln::on_cpu::Target& target) {
   unsigned bits = static_cast<unsigned>(target.vector_bits);
   for (const llvm::Function& function : module)
     if (function.isDeclaration() && !function.isIntrinsic())
@@ -25,8 +25,8 @@ void allow_wide_calls(llvm::Module& module, const kiln::cpu::Target& target) {
 
 }  // namespace
 
-extern "C" void kiln_llvm_plugin(const kiln::cpu::CompileRequest& request, kiln::cpu::CompileResult& result) {
-  using namespace kiln::cpu;
+extern "C" void kiln_llvm_plugin(const kiln::on_cpu::CompileRequest& request, kiln::on_cpu::CompileResult& result) {
+  using namespace kiln::on_cpu;
   auto context = std::make_unique<llvm::LLVMContext>();
   auto module = std::make_unique<llvm::Module>("kiln", *context);
   generate(*request.program, *request.target, *module);

@@ -9,7 +9,7 @@
 #include <chrono>
 #include <limits>
 
-namespace kiln::cpu {
+namespace kiln::on_cpu {
 
 namespace {
 
@@ -245,4 +245,4 @@ std::int32_t launch(EntryPoint entry, Frame& frame, LaunchOptions options, Launc
   return status;
 }
 
-}  // namespace kiln::cpu
+}  // namespace kiln::on_cpu

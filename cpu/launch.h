@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace kiln::cpu {
+namespace kiln::on_cpu {
 
 /// What one distributed loop has cost so far, in nanoseconds per work unit, by size. Races between threads lose a
 /// sample at most.
@@ -43,4 +43,4 @@ struct LaunchCosts {
 std::int32_t launch(EntryPoint entry, Frame& frame, LaunchOptions options, LaunchCosts& costs,
                     LaunchReport* report) noexcept;
 
-}  // namespace kiln::cpu
+}  // namespace kiln::on_cpu

@@ -11,7 +11,7 @@
 #include <mutex>
 #include <string>
 
-namespace kiln::cpu {
+namespace kiln::on_cpu {
 
 namespace {
 
@@ -50,4 +50,4 @@ std::string llvm_library_version() {
   return text(version(), " ", file.st_size, " ", file.st_mtim.tv_sec, " ", file.st_mtim.tv_nsec);
 }
 
-}  // namespace kiln::cpu
+}  // namespace kiln::on_cpu

@@ -5,7 +5,7 @@
 
 #include <string>
 
-namespace kiln::cpu {
+namespace kiln::on_cpu {
 
 /// Compiles through libkiln-llvm.so, which lies beside this library. Throws CompileError; RuntimeError if the plug-in
 /// cannot be opened, with the system's reason.
@@ -15,4 +15,4 @@ void compile_with_llvm(const CompileRequest& request, CompileResult& result);
 /// made by another code generator or another LLVM is not taken for its own.
 std::string llvm_library_version();
 
-}  // namespace kiln::cpu
+}  // namespace kiln::on_cpu

@@ -18,7 +18,7 @@
 
 #include <kiln/error.h>
 
-namespace kiln::cpu {
+namespace kiln::on_cpu {
 namespace {
 
 constexpr std::uint64_t page_bytes = 4096;
@@ -378,4 +378,4 @@ void* LoadedObject::find(std::string_view name) const {
   return nullptr;
 }
 
-}  // namespace kiln::cpu
+}  // namespace kiln::on_cpu

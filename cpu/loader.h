@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-namespace kiln::cpu {
+namespace kiln::on_cpu {
 
 // The address of a symbol the object does not define, or nullptr if there is none.
 using SymbolResolver = void* (*)(const char* name);
@@ -38,4 +38,4 @@ class LoadedObject {
   std::vector<std::pair<std::string, void*>> symbols_;
 };
 
-}  // namespace kiln::cpu
+}  // namespace kiln::on_cpu

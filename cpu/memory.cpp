@@ -16,7 +16,7 @@
 #include <mutex>
 #include <new>
 
-namespace kiln::cpu {
+namespace kiln::on_cpu {
 
 namespace {
 
@@ -552,4 +552,4 @@ void fail_allocation_after(std::int64_t calls) noexcept {
   shared.calls_until_failure.store(std::max<std::int64_t>(calls, 0), std::memory_order_relaxed);
 }
 
-}  // namespace kiln::cpu
+}  // namespace kiln::on_cpu

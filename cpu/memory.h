@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace kiln::cpu {
+namespace kiln::on_cpu {
 
 // A block of at least `bytes` bytes, aligned to 64 bytes (to 4096 if it has more than 64 KiB, to 2 MiB if it has 2 MiB
 // or more: those are on huge pages). Zero bytes give a pointer that may be passed to deallocate(). Throws
@@ -36,4 +36,4 @@ void trim() noexcept;
 // For tests: the given number of calls from now, an allocation fails, once; 1 is the next. -1 switches it off.
 void fail_allocation_after(std::int64_t calls) noexcept;
 
-}  // namespace kiln::cpu
+}  // namespace kiln::on_cpu

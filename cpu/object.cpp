@@ -33,7 +33,7 @@
 
 #include "cpu/target.h"
 
-namespace kiln::cpu {
+namespace kiln::on_cpu {
 namespace {
 
 constexpr const char* triple = "x86_64-unknown-linux-gnu";
@@ -286,4 +286,4 @@ ObjectResult emit_object(std::unique_ptr<llvm::LLVMContext> context, std::unique
   });
 }
 
-}  // namespace kiln::cpu
+}  // namespace kiln::on_cpu

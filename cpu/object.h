@@ -10,7 +10,7 @@ class LLVMContext;
 class Module;
 }  // namespace llvm
 
-namespace kiln::cpu {
+namespace kiln::on_cpu {
 
 struct Target;
 
@@ -31,4 +31,4 @@ ObjectResult emit_object(llvm::Module& module, const Target& target, bool want_a
 ObjectResult emit_object(std::unique_ptr<llvm::LLVMContext> context, std::unique_ptr<llvm::Module> module,
                          const Target& target, bool want_assembly);
 
-}  // namespace kiln::cpu
+}  // namespace kiln::on_cpu

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-namespace kiln::cpu {
+namespace kiln::on_cpu {
 
 struct CompileRequest {
   const ir::Program* program;
@@ -22,7 +22,8 @@ struct CompileResult {
   std::string ir, assembly;
 };
 
-}  // namespace kiln::cpu
+}  // namespace kiln::on_cpu
 
 /// Throws kiln::CompileError. Thread-safe.
-extern "C" KILN_API void kiln_llvm_plugin(const kiln::cpu::CompileRequest& request, kiln::cpu::CompileResult& result);
+extern "C" KILN_API void kiln_llvm_plugin(const kiln::on_cpu::CompileRequest& request,
+                                          kiln::on_cpu::CompileResult& result);

@@ -14,7 +14,7 @@
 
 #include <kiln/error.h>
 
-namespace kiln::cpu {
+namespace kiln::on_cpu {
 namespace {
 
 struct Registers {
@@ -264,4 +264,4 @@ Target host_target_with_vector_bits(int vector_bits) {
   return target;
 }
 
-}  // namespace kiln::cpu
+}  // namespace kiln::on_cpu

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <string>
 
-namespace kiln::cpu {
+namespace kiln::on_cpu {
 
 struct Target {
   std::string cpu;        // LLVM processor that implies nothing the machine lacks: "x86-64" ... "x86-64-v4"
@@ -28,4 +28,4 @@ const Target& host_target();
 // that is not 128, 256 or 512.
 Target host_target_with_vector_bits(int vector_bits);
 
-}  // namespace kiln::cpu
+}  // namespace kiln::on_cpu

@@ -19,7 +19,7 @@
 #include <new>
 #include <thread>
 
-namespace kiln::cpu {
+namespace kiln::on_cpu {
 
 namespace {
 
@@ -528,4 +528,4 @@ void ThreadPool::sleep(Worker& self, std::uint64_t seen) noexcept {
   awake_workers_.fetch_add(1, std::memory_order_relaxed);
 }
 
-}  // namespace kiln::cpu
+}  // namespace kiln::on_cpu

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <string>
 
-namespace kiln::cpu {
+namespace kiln::on_cpu {
 
 // Works on the items [first, last). `lane_of_thread` is below the run's max_threads, distinct for threads working at
 // the same time and the same for all chunks of one thread; 0 is the thread that called run().
@@ -126,4 +126,4 @@ class ThreadPool {
   Worker* workers_[most_threads];
 };
 
-}  // namespace kiln::cpu
+}  // namespace kiln::on_cpu

@@ -14,7 +14,7 @@
 
 #include "cpu/target.h"
 
-namespace kiln::cpu {
+namespace kiln::on_cpu {
 namespace {
 
 constexpr const char* mvec_library = "libmvec.so.1";
@@ -400,4 +400,4 @@ void call_math_array(const VectorFunction& function, const float* x, const float
   call_all(function, x, y, out, size);
 }
 
-}  // namespace kiln::cpu
+}  // namespace kiln::on_cpu

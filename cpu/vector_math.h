@@ -6,7 +6,7 @@
 #include <span>
 #include <string_view>
 
-namespace kiln::cpu {
+namespace kiln::on_cpu {
 
 // One function of glibc's libmvec, of SLEEF, or of plain libm.
 struct VectorFunction {
@@ -53,4 +53,4 @@ float call_math_scalar(std::string_view op, float x, float y = 0);
 void call_math_array(const VectorFunction& function, const double* x, const double* y, double* out, std::size_t size);
 void call_math_array(const VectorFunction& function, const float* x, const float* y, float* out, std::size_t size);
 
-}  // namespace kiln::cpu
+}  // namespace kiln::on_cpu

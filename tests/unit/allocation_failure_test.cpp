@@ -42,7 +42,7 @@ int failures_of(const F& workload) {
       ADD_FAILURE() << "the workload never succeeds";
       return 0;
     }
-    cpu::fail_allocation_after(k);
+    on_cpu::fail_allocation_after(k);
     bool failed = false;
     try {
       EXPECT_TRUE(workload(version)) << "allocation " << k;
@@ -50,7 +50,7 @@ int failures_of(const F& workload) {
       failed = true;
       EXPECT_NE(std::string(e.what()).find("memory"), std::string::npos) << e.what();
     }
-    cpu::fail_allocation_after(-1);
+    on_cpu::fail_allocation_after(-1);
     EXPECT_EQ(memory_info().bytes_in_use, before) << "allocation " << k;
     EXPECT_TRUE(workload(version)) << "after allocation " << k;
     EXPECT_EQ(memory_info().bytes_in_use, before) << "after allocation " << k;

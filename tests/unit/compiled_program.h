@@ -21,7 +21,7 @@
 
 namespace kiln::testing {
 
-using Plugin = void (*)(const cpu::CompileRequest&, cpu::CompileResult&);
+using Plugin = void (*)(const on_cpu::CompileRequest&, on_cpu::CompileResult&);
 
 inline Plugin plugin() {
   static const Plugin found = [] {
@@ -126,15 +126,15 @@ inline void expect_same(const std::vector<std::byte>& a, const std::vector<std::
 }
 
 struct Compiled {
-  cpu::CompileResult result;
-  std::unique_ptr<cpu::LoadedObject> object;
+  on_cpu::CompileResult result;
+  std::unique_ptr<on_cpu::LoadedObject> object;
   EntryPoint entry = nullptr;
 
   Compiled(const Program& program, int vector_bits, bool want_text = false) {
-    const cpu::Target target = cpu::host_target_with_vector_bits(vector_bits);
-    cpu::CompileRequest request{&program, &target, want_text, want_text};
+    const on_cpu::Target target = on_cpu::host_target_with_vector_bits(vector_bits);
+    on_cpu::CompileRequest request{&program, &target, want_text, want_text};
     plugin()(request, result);
-    object = cpu::LoadedObject::load(result.object, cpu::resolve_math_symbol);
+    object = on_cpu::LoadedObject::load(result.object, on_cpu::resolve_math_symbol);
     entry = reinterpret_cast<EntryPoint>(object->find("kiln_entry"));
   }
 };

@@ -13,7 +13,7 @@
 #include <thread>
 #include <vector>
 
-namespace kiln::cpu {
+namespace kiln::on_cpu {
 namespace {
 
 constexpr float nanosecond = 1, microsecond = 1e3f, second = 1e9f;
@@ -327,4 +327,4 @@ TEST_F(LaunchTest, TheWidestLoopIsReported) {
 }
 
 }  // namespace
-}  // namespace kiln::cpu
+}  // namespace kiln::on_cpu

@@ -12,7 +12,7 @@
 
 #include <kiln/error.h>
 
-namespace kiln::cpu {
+namespace kiln::on_cpu {
 namespace {
 
 // Writes an ELF64 relocatable, section by section, as an assembler would.
@@ -397,4 +397,4 @@ TEST(LoaderFuzz, SeveralBytes) {
 }
 
 }  // namespace
-}  // namespace kiln::cpu
+}  // namespace kiln::on_cpu

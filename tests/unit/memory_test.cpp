@@ -19,11 +19,11 @@
 
 namespace {
 
-using kiln::cpu::allocate;
-using kiln::cpu::deallocate;
-using kiln::cpu::memory_statistics;
-using kiln::cpu::reset_high_water_mark;
-using kiln::cpu::trim;
+using kiln::on_cpu::allocate;
+using kiln::on_cpu::deallocate;
+using kiln::on_cpu::memory_statistics;
+using kiln::on_cpu::reset_high_water_mark;
+using kiln::on_cpu::trim;
 
 constexpr std::size_t kibibyte = 1024, mebibyte = 1024 * kibibyte;
 
@@ -269,7 +269,7 @@ TEST(Memory, InjectedFailureHitsTheCallNamedOnce) {
     deallocate(warm, bytes);
     for (int failing = 1; failing <= 4; ++failing) {
       const std::size_t before = in_use();
-      kiln::cpu::fail_allocation_after(failing);
+      kiln::on_cpu::fail_allocation_after(failing);
       std::vector<void*> blocks;
       int failed = 0;
       for (int call = 1; call <= 6; ++call) {
@@ -284,8 +284,8 @@ TEST(Memory, InjectedFailureHitsTheCallNamedOnce) {
       for (void* block : blocks) deallocate(block, bytes);
       EXPECT_EQ(in_use(), before);
     }
-    kiln::cpu::fail_allocation_after(1);
-    kiln::cpu::fail_allocation_after(-1);
+    kiln::on_cpu::fail_allocation_after(1);
+    kiln::on_cpu::fail_allocation_after(-1);
     EXPECT_NO_THROW(deallocate(allocate(bytes), bytes));
   }
 }

@@ -10,7 +10,7 @@
 
 #include <kiln/error.h>
 
-namespace kiln::cpu {
+namespace kiln::on_cpu {
 namespace {
 
 std::set<std::string> kernel_flags() {
@@ -81,4 +81,4 @@ TEST(Target, RefusesOtherWidths) {
 }
 
 }  // namespace
-}  // namespace kiln::cpu
+}  // namespace kiln::on_cpu

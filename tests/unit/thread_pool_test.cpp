@@ -19,10 +19,10 @@
 
 namespace {
 
-using kiln::cpu::ParallelRun;
-using kiln::cpu::quota_of_process;
-using kiln::cpu::ThreadPool;
-using kiln::cpu::usable_processors;
+using kiln::on_cpu::ParallelRun;
+using kiln::on_cpu::quota_of_process;
+using kiln::on_cpu::ThreadPool;
+using kiln::on_cpu::usable_processors;
 
 // Counts, for a run, how often each item was visited and what each thread did.
 struct Record {

@@ -19,7 +19,7 @@
 
 #include "cpu/target.h"
 
-namespace kiln::cpu {
+namespace kiln::on_cpu {
 namespace {
 
 using Reference1 = long double (*)(long double);
@@ -257,4 +257,4 @@ TEST(VectorMathTable, ManyThreadsMayAskFirst) {
 }
 
 }  // namespace
-}  // namespace kiln::cpu
+}  // namespace kiln::on_cpu

@@ -332,7 +332,8 @@ class KILN_API Element : public Value {
   Element() = default;
 
   std::byte* address_ = nullptr;  // outside a trace
-  std::uint32_t element_ = 0;     // inside: which element access of the trace
+  detail::Storage* storage_ = nullptr;
+  std::uint32_t element_ = 0;  // inside: which element access of the trace
   bool read_only_ = false;
   DType stored_;
 };

@@ -419,6 +419,12 @@ class Jitted<F, std::tuple<P...>, broadcast> {
     if (options.bounds_check == BoundsCheck()) copy.options_.bounds_check = nothing_said_;
     return copy;
   }
+  /// The same function on a device: f.on(cuda())(a).
+  Jitted on(Device device) const {
+    Jitted copy = *this;
+    copy.options_.device = device;
+    return copy;
+  }
   const JitOptions& options() const { return options_; }
 
   /// What has been compiled so far, and why.

@@ -3,6 +3,7 @@
 
 #include <kiln/array.h>
 #include <kiln/control.h>
+#include <kiln/device.h>
 #include <kiln/dtype.h>
 #include <kiln/error.h>
 #include <kiln/functions.h>

@@ -1,6 +1,8 @@
 // What a call may do differently: JitOptions, and the choices it is made of.
 #pragma once
 
+#include <kiln/device.h>
+
 #include <cstdint>
 
 namespace kiln {
@@ -74,6 +76,8 @@ struct JitOptions {
   /// Accesses that cannot be proven to be inside their arrays before the loops start are checked as they come: an
   /// IndexError instead of undefined behaviour. What is proven, or checked before the loops in any case, costs nothing.
   BoundsCheck bounds_check = {};
+  /// Where the call runs; where nothing is said on default_device().
+  Device device = {};
   /// Vector width in bits, 0 for the machine's own; for tests.
   int vector_bits = 0;
   /// Runs the reference interpreter instead of compiled code: what KILN_DISABLE_JIT=1 does for every call.

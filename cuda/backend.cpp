@@ -1,0 +1,148 @@
+// The GPU's backend: plan, disk cache, NVRTC, loaded modules.
+#include "core/backend.h"
+
+#include "backends/disk_cache.h"
+#include "core/config.h"
+#include "core/error_text.h"
+#include "cuda/compile.h"
+#include "cuda/launch.h"
+
+#include <kiln/error.h>
+
+#include <chrono>
+#include <cstring>
+#include <deque>
+#include <mutex>
+
+namespace kiln::on_cuda {
+
+namespace {
+
+class CudaExecutable final : public Executable {
+ public:
+  CudaExecutable(Device& device, const ir::Program& program, Plan plan, const std::string& cubin) {
+    loaded_.program = program;
+    loaded_.plan = std::move(plan);
+    loaded_.device = &device;
+    const Device::Current current(device);
+    check(driver().cuModuleLoadData(&module_, cubin.data()), "load compiled code");
+    const auto function = [&](const std::string& name) {
+      CUfunction found = nullptr;
+      check(driver().cuModuleGetFunction(&found, module_, name.c_str()), "find a kernel");
+      return found;
+    };
+    for (const Kernel& k : loaded_.plan.kernels) {
+      loaded_.functions.kernels.push_back(function(k.name));
+      std::vector<CUfunction> folders;
+      for (const Reduction& r : k.reductions) folders.push_back(function(r.folder));
+      loaded_.functions.folders.push_back(std::move(folders));
+    }
+  }
+  ~CudaExecutable() override {
+    const Device::Current current(*loaded_.device);
+    driver().cuModuleUnload(module_);
+  }
+
+  std::int32_t run(Frame& frame, LaunchOptions options, LaunchReport* report) override {
+    return launch(loaded_, frame, options, report);
+  }
+
+ private:
+  Loaded loaded_;
+  CUmodule module_ = nullptr;
+};
+
+class CudaBackend final : public Backend {
+ public:
+  explicit CudaBackend(int index) : device_(index), name_(text("cuda:", index)) {}
+
+  const char* name() const override { return name_.c_str(); }
+  std::string description() const override { return device_.description(); }
+  std::int64_t memory_bytes() const override { return device_.memory_bytes(); }
+  DeviceMemory* memory() override { return &device_; }
+  std::size_t streaming_bytes() const override { return ~std::size_t{0}; }
+
+  std::unique_ptr<Executable> compile(const ir::Program& scheduled, const CompileOptions&) override {
+    const auto start = std::chrono::steady_clock::now();
+    Plan plan = make_plan(scheduled);
+    const backends::Hash128 key = backends::hash128(
+        text("cuda ", nvrtc().major, ".", nvrtc().minor, " sm_", device_.architecture(), "\n", prelude, plan.source));
+    std::unique_ptr<Executable> executable;
+    bool from_disk = false;
+    if (const auto blob = cache_.load(key)) {
+      try {
+        executable =
+            std::make_unique<CudaExecutable>(device_, scheduled, plan, std::string(blob->data(), blob->size()));
+        from_disk = true;
+      } catch (const Error&) {
+        // The cache can only help: what does not load is compiled again.
+      }
+    }
+    if (!executable) {
+      const std::string cubin = on_cuda::compile(plan.source, device_.architecture(), Output::cubin);
+      executable = std::make_unique<CudaExecutable>(device_, scheduled, std::move(plan), cubin);
+      cache_.store(key, {cubin.data(), cubin.size()});
+    }
+    executable->from_disk = from_disk;
+    executable->codegen_ms =
+        std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+    return executable;
+  }
+
+  std::string inspect(const ir::Program& scheduled, const CompileOptions&, const char* what) override {
+    const Plan plan = make_plan(scheduled);
+    if (std::strcmp(what, "cuda") == 0) return plan.source;
+    if (std::strcmp(what, "ptx") == 0) return on_cuda::compile(plan.source, device_.architecture(), Output::ptx);
+    throw UsageError(text("inspect(\"", what, "\") is not there yet; \"cuda\" and \"ptx\" are"));
+  }
+
+ private:
+  Device device_;
+  std::string name_;
+  backends::DiskCache cache_{{config().cache_directory, config().cache_bytes}};
+};
+
+struct Devices {
+  std::mutex mutex;
+  std::deque<CudaDevice> known;
+};
+
+}  // namespace
+
+}  // namespace kiln::on_cuda
+
+namespace kiln {
+
+int cuda_device_count() {
+  int count = 0;
+  if (on_cuda::driver().why_not.empty()) on_cuda::driver().cuDeviceGetCount(&count);
+  return count;
+}
+
+CudaDevice cuda_device(int index) {
+  // Never torn down: arrays that are globals give their memory back after main.
+  static on_cuda::Devices& devices = *new on_cuda::Devices;
+  CudaDevice device;
+  const int count = cuda_device_count();
+  if (!on_cuda::driver().why_not.empty())
+    device.description = on_cuda::driver().why_not;
+  else if (index >= count)
+    device.description = text("there ", count == 1 ? "is 1 GPU" : text("are ", count, " GPUs"), ", numbered from 0");
+  else if (!on_cuda::nvrtc().why_not.empty())
+    device.description = on_cuda::nvrtc().why_not;
+  if (!device.description.empty()) return device;
+  const std::lock_guard lock(devices.mutex);
+  if (devices.known.size() <= static_cast<std::size_t>(index)) devices.known.resize(static_cast<std::size_t>(count));
+  CudaDevice& known = devices.known[static_cast<std::size_t>(index)];
+  if (known.backend) return known;
+  try {
+    known.backend = new on_cuda::CudaBackend(index);
+    known.description = known.backend->description();
+    known.memory_bytes = known.backend->memory_bytes();
+  } catch (const RuntimeError& e) {
+    known.description = e.what();
+  }
+  return known;
+}
+
+}  // namespace kiln

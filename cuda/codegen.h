@@ -1,0 +1,137 @@
+// The code generator's inside: what turns one kernel's statements into CUDA C++, spread over codegen_*.cpp.
+#pragma once
+
+#include "core/error_text.h"
+#include "core/ir.h"
+#include "cuda/plan.h"
+
+#include <map>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace kiln::on_cuda {
+
+/// What the kernels of a plan share: declarations in front of them, each made at its first use.
+class Declarations {
+ public:
+  /// The name of a struct whose fold() and identity() are those of a reduction into `dtype`.
+  std::string step(ir::Op op, DType dtype);
+  /// The name of a function of complex numbers.
+  std::string complex_function(ir::Op op, DType dtype);
+  const std::string& source() const { return source_; }
+
+ private:
+  std::set<std::string> made_;
+  std::string source_;
+};
+
+/// The type of a dtype's numbers in registers: halves are floats there.
+std::string_view register_type(DType dtype);
+/// The type of its elements in memory.
+std::string_view memory_type(DType dtype);
+/// A number as C++ writes it.
+std::string literal(DType dtype, const detail::Number16& number);
+/// An operation of the table on expressions of the operand dtype, rounded to `result`.
+std::string operation(ir::Op op, DType operand, DType result, std::span<const std::string> x,
+                      Declarations& declarations);
+std::string cast(const std::string& x, DType from, DType to);
+/// The body of a function of complex numbers, or of a step of their reduction, of parameters a and b.
+std::string complex_body(ir::Op op, DType dtype, bool reduction);
+/// logaddexp and its kin, of floats x and y: lines that end in a return.
+std::string composed_body(ir::Op op, DType dtype);
+
+/// Writes one kernel.
+class KernelWriter {
+ public:
+  KernelWriter(const ir::Program& program, const Plan& plan, HostNodes& host, Declarations& declarations,
+               Kernel& kernel)
+      : program_(program), plan_(plan), host_(host), declarations_(declarations), kernel_(kernel) {}
+
+  /// One thread: these statements, then the numbers that others need.
+  std::string serial(const std::vector<const ir::Statement*>& statements, const std::vector<ir::NodeId>& finals);
+  /// A parallel loop, its iterations shared by the grid; and what folds its reductions.
+  std::string distributed(const ir::Statement& loop);
+
+ private:
+  // A reduction that one thread folds as its loop turns.
+  struct Folding {
+    ir::VariableId variable;
+    ir::LoopId loop;
+    std::string step, fold, term;
+    DType dtype;
+  };
+
+  void line(const std::string& text);
+  void open(const std::string& text);
+  void close(const std::string& tail = "");
+  std::string word(Word word, std::string_view type);
+  std::string finish(const std::string& body_of);
+
+  std::string value(ir::NodeId id);
+  std::string node(ir::NodeId id);
+  std::string leaf_slot(ir::NodeId id);
+  std::string slot(std::uint32_t number, DType dtype) const;
+  void define(ir::NodeId id, const std::string& expression);
+  std::string root(ir::RootId id);
+  std::string stride(ir::RootId root, std::uint32_t axis);
+  std::string extent(ir::RootId root, std::uint32_t axis);
+  std::string element(ir::RootId root, bool flat, std::uint32_t first, std::uint32_t count);
+
+  void block(ir::BlockId id);
+  void statements(ir::BlockId id);
+  void statement(const ir::Statement& s);
+  void evaluate(ir::NodeId id);
+  void load(ir::NodeId id);
+  void check(ir::RootId root, std::uint8_t axes, std::uint32_t first, std::uint32_t location);
+  void guard(const ir::Statement& s);
+  void fail(const std::string& status, const std::vector<std::string>& values);
+  void assign(const ir::Statement& s);
+  void reduce(const ir::Statement& s);
+  void store(const ir::Statement& s);
+  void update(const ir::Statement& s);
+  void allocate(const ir::Statement& s);
+  void swap(const ir::Statement& s);
+  void branch(const ir::Statement& s);
+  void while_loop(const ir::Statement& s);
+  void loop(const ir::Statement& s);
+  void turn(const ir::Statement& s);
+  void leave(bool whole_loop);
+
+  std::string reference(ir::VariableId id);
+  std::vector<Folding> foldings(const ir::Statement& loop);
+  void thread_per_iteration(const ir::Statement& loop);
+  void threads_per_block(const ir::Statement& loop);
+  void indices_of(const ir::Statement& loop, const std::string& position);
+  void folder(const Reduction& reduction, std::uint32_t index, std::string& out);
+  void name_reductions(const ir::Statement& loop);
+  [[noreturn]] void refuse(const std::string& what, std::uint32_t location) const;
+
+  const ir::Program& program_;
+  const Plan& plan_;
+  HostNodes& host_;
+  Declarations& declarations_;
+  Kernel& kernel_;
+
+  std::string top_, body_;
+  int depth_ = 1;
+  std::map<ir::NodeId, std::string> names_;
+  std::vector<std::vector<ir::NodeId>> scopes_{1};
+  std::map<std::string, bool> top_names_;
+  std::set<ir::RootId> local_roots_;
+  std::set<ir::VariableId> local_variables_, written_;
+  std::vector<Folding> foldings_;
+  std::map<ir::VariableId, std::string> terms_;  // of the reductions that the kernel's threads share
+  std::string position_;                         // of the iteration at hand, for failures
+  std::string failed_;                           // where a failed iteration goes
+  struct Turn {
+    std::string leave, next;  // labels
+    bool left = false, cut = false;
+  };
+  std::vector<Turn> turns_;
+  int labels_ = 0;
+};
+
+}  // namespace kiln::on_cuda

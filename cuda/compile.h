@@ -1,0 +1,20 @@
+// Kernels from their text: NVRTC, for the architecture of a device.
+#pragma once
+
+#include <string>
+
+namespace kiln::on_cuda {
+
+/// What generated kernels are written in (prelude.cuh).
+extern const char prelude[];
+
+enum class Output { cubin, ptx };
+
+/// Compiles generated text, the prelude in front of it, for `architecture` (90: sm_90). Throws CompileError; an error
+/// in the text is InternalError, with NVRTC's words.
+std::string compile(const std::string& source, int architecture, Output output);
+
+/// The largest architecture this NVRTC compiles for that a device of `architecture` runs; 0 if there is none.
+int nearest_architecture(int architecture);
+
+}  // namespace kiln::on_cuda

@@ -1,0 +1,113 @@
+// A scheduled Program as the host runs it on a GPU: steps, and the kernels that they launch.
+#pragma once
+
+#include "core/ir.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace kiln::on_cuda {
+
+/// A value that the host hands to a kernel as 64 bits.
+struct Word {
+  enum class Kind : std::uint8_t {
+    node,      // a number, or bool, that the host computes: `id`
+    address,   // of the first element of root `id`
+    stride,    // of axis `axis` of root `id`, in elements
+    slots,     // address of the plan's slots
+    partials,  // address of the sums of blocks of the kernel's reduction `id`
+    scratch,   // address of what the kernel's threads have for root `id`, one after the other
+    failure,   // address of the launch's Failure
+  };
+  Kind kind = Kind::node;
+  std::uint32_t id = 0, axis = 0;
+  friend bool operator==(const Word&, const Word&) = default;
+};
+
+/// A Var that a kernel's iterations are reduced into: sums of blocks, which a second kernel folds.
+struct Reduction {
+  ir::VariableId variable = ir::none;
+  ir::Op op = ir::Op::add;
+  DType dtype;         // of the Var
+  int lanes = 64;      // of a row; a block is 32 rows
+  std::string folder;  // the kernel that folds the sums
+};
+
+struct Kernel {
+  enum class Grid : std::uint8_t {
+    one,      // a single thread
+    threads,  // a thread per iteration
+    blocks,   // a few threads per block of the reductions' order
+  };
+  std::string name;
+  Grid grid = Grid::one;
+  ir::LoopId loop = ir::none;  // whose iterations it does
+  int group = 1;               // Grid::blocks: threads that share a block of the order
+  int block_elements = 0;      // Grid::blocks: iterations of one
+  bool may_fail = false;
+  std::vector<Word> words;
+  std::vector<Reduction> reductions;
+  std::vector<ir::RootId> scratch;  // roots of which every thread has its own
+};
+
+struct Step {
+  enum class Kind : std::uint8_t {
+    kernel,    // kernels[kernel]
+    allocate,  // of `statement`, as those below
+    swap,
+    guard,
+    loop,    // `body`
+    while_,  // `body`, then while the condition holds `otherwise` and `body`
+    branch,  // `body` or `otherwise`
+    break_,
+    continue_,
+  };
+  Kind kind = Kind::kernel;
+  const ir::Statement* statement = nullptr;  // of the Program the plan was made of
+  std::uint32_t kernel = 0;
+  std::vector<ir::NodeId> fetched;  // numbers in slots that the host needs for this step
+  std::vector<Step> body, otherwise;
+};
+
+/// The kernels as CUDA C++, and what the host does. A slot is 16 bytes of device memory: a Var that several kernels
+/// use, or a number that one leaves for another or for the host.
+struct Plan {
+  std::string source;
+  std::vector<Step> steps;
+  std::vector<Kernel> kernels;
+  std::vector<std::uint32_t> variable_slots;  // by variable; none
+  std::vector<std::uint32_t> node_slots;      // by node; none
+  std::uint32_t slot_count = 0;
+  std::vector<ir::NodeId> fetched;  // for the results
+};
+
+/// Throws CompileError naming what the GPU cannot do.
+Plan make_plan(const ir::Program& scheduled);
+
+/// Whether the host knows a node's value: it is made of constants, arguments, extents and the indices of loops that the
+/// host runs.
+class HostNodes {
+ public:
+  explicit HostNodes(const ir::Program& program) : program_(program), known_(program.nodes.size(), unknown) {}
+  /// Loops whose indices the host has; said before the first question.
+  void runs(ir::LoopId loop) { loops_.push_back(loop); }
+  bool has(ir::NodeId id);
+
+ private:
+  enum : std::uint8_t { unknown, no, yes };
+  const ir::Program& program_;
+  std::vector<std::uint8_t> known_;
+  std::vector<ir::LoopId> loops_;
+};
+
+/// The largest position that failed, and what the error tells; written by kernels under `lock`, read by the host.
+struct Failure {
+  std::int64_t position = INT64_MAX;
+  std::int32_t status = 0;
+  std::uint32_t lock = 0;
+  std::int64_t values[16] = {};
+};
+static_assert(sizeof(Failure) == 144);
+
+}  // namespace kiln::on_cuda

@@ -1,0 +1,586 @@
+// What generated kernels are written in: dtypes, operations that C++ has no operator for or leaves undefined, elements
+// in memory, reductions in the order of the language. No header is included; the text stands in front of every kernel.
+
+typedef signed char kiln_i8;
+typedef short kiln_i16;
+typedef int kiln_i32;
+typedef long long kiln_i64;
+typedef unsigned char kiln_u8;
+typedef unsigned short kiln_u16;
+typedef unsigned int kiln_u32;
+typedef unsigned long long kiln_u64;
+typedef float kiln_f32;
+typedef double kiln_f64;
+
+/// The values that the host hands to a kernel, 64 bits each.
+template <int n>
+struct kiln_words {
+  kiln_u64 at[n];
+};
+
+#define KILN_DEVICE static __device__ __forceinline__
+
+// ---- Halves: floats in registers, rounded after every operation, 16 bits in memory ----------------------------------
+
+struct kiln_f16 {
+  kiln_u16 bits;
+};
+struct kiln_bf16 {
+  kiln_u16 bits;
+};
+KILN_DEVICE bool kiln_is_f16(kiln_f16) { return true; }
+KILN_DEVICE bool kiln_is_f16(kiln_bf16) { return false; }
+
+#ifdef KILN_SIMULATED_DEVICE
+KILN_DEVICE kiln_u16 kiln_f16_bits(float x) { return kiln_device_f32_to_f16(x); }
+KILN_DEVICE float kiln_f16_value(kiln_u16 bits) { return kiln_device_f16_to_f32(bits); }
+#else
+KILN_DEVICE kiln_u16 kiln_f16_bits(float x) {
+  kiln_u16 bits;
+  asm("cvt.rn.f16.f32 %0, %1;" : "=h"(bits) : "f"(x));
+  return bits;
+}
+KILN_DEVICE float kiln_f16_value(kiln_u16 bits) {
+  float x;
+  asm("cvt.f32.f16 %0, %1;" : "=f"(x) : "h"(bits));
+  return x;
+}
+#endif
+KILN_DEVICE kiln_u16 kiln_bf16_bits(float x) {
+  const kiln_u32 bits = __float_as_uint(x);
+  if (x != x) return (kiln_u16)(bits >> 16 | 0x40);
+  return (kiln_u16)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+KILN_DEVICE float kiln_bf16_value(kiln_u16 bits) { return __uint_as_float((kiln_u32)bits << 16); }
+
+KILN_DEVICE float kiln_round_f16(float x) { return kiln_f16_value(kiln_f16_bits(x)); }
+KILN_DEVICE float kiln_round_bf16(float x) { return kiln_bf16_value(kiln_bf16_bits(x)); }
+// To odd first: the second rounding then gives what one would have given.
+KILN_DEVICE float kiln_round_to_odd(double x) {
+  const float near = (float)x;
+  if ((double)near == x || x != x) return near;
+  kiln_u32 bits = __float_as_uint(near);
+  if (fabs((double)near) > fabs(x)) --bits;  // towards zero; an infinity becomes the largest float
+  return __uint_as_float(bits | 1);
+}
+KILN_DEVICE float kiln_round_f16(double x) { return kiln_round_f16(kiln_round_to_odd(x)); }
+KILN_DEVICE float kiln_round_bf16(double x) { return kiln_round_bf16(kiln_round_to_odd(x)); }
+
+// ---- Complex numbers ------------------------------------------------------------------------------------------------
+
+template <class T>
+struct __align__(2 * sizeof(T)) kiln_complex {
+  T re, im;
+};
+typedef kiln_complex<float> kiln_c64;
+typedef kiln_complex<double> kiln_c128;
+
+// ---- Integers: wrap, and have a result for every operand ------------------------------------------------------------
+
+template <class T>
+struct kiln_integer;
+#define KILN_INTEGER(name, wide, of_sign)          \
+  template <>                                      \
+  struct kiln_integer<name> {                      \
+    typedef wide bits;                             \
+    static constexpr bool is_signed = of_sign;     \
+    static constexpr int width = 8 * sizeof(name); \
+  };
+KILN_INTEGER(kiln_i8, kiln_u32, true)
+KILN_INTEGER(kiln_i16, kiln_u32, true)
+KILN_INTEGER(kiln_i32, kiln_u32, true)
+KILN_INTEGER(kiln_i64, kiln_u64, true)
+KILN_INTEGER(kiln_u8, kiln_u32, false)
+KILN_INTEGER(kiln_u16, kiln_u32, false)
+KILN_INTEGER(kiln_u32, kiln_u32, false)
+KILN_INTEGER(kiln_u64, kiln_u64, false)
+
+#define KILN_WRAPPING(name, op)                                      \
+  template <class T>                                                 \
+  KILN_DEVICE T kiln_##name(T a, T b) {                              \
+    typedef typename kiln_integer<T>::bits U;                        \
+    return (T)((U)a op(U) b);                                        \
+  }                                                                  \
+  KILN_DEVICE float kiln_##name(float a, float b) { return a op b; } \
+  KILN_DEVICE double kiln_##name(double a, double b) { return a op b; }
+KILN_WRAPPING(add, +)
+KILN_WRAPPING(subtract, -)
+KILN_WRAPPING(multiply, *)
+KILN_DEVICE bool kiln_add(bool a, bool b) { return a || b; }
+KILN_DEVICE bool kiln_multiply(bool a, bool b) { return a && b; }
+template <class T>
+KILN_DEVICE T kiln_negative(T a) {
+  return (T)(0 - (typename kiln_integer<T>::bits)a);
+}
+KILN_DEVICE float kiln_negative(float a) { return -a; }
+KILN_DEVICE double kiln_negative(double a) { return -a; }
+template <class T>
+KILN_DEVICE T kiln_square(T a) {
+  return kiln_multiply(a, a);
+}
+
+template <class T>
+KILN_DEVICE T kiln_not(T a) {
+  return (T)~a;
+}
+KILN_DEVICE bool kiln_not(bool a) { return !a; }
+template <class T>
+KILN_DEVICE T kiln_shl(T a, T count) {
+  typedef typename kiln_integer<T>::bits U;
+  return (kiln_u64)(kiln_i64)count < kiln_integer<T>::width ? (T)((U)a << (int)count) : (T)0;
+}
+template <class T>
+KILN_DEVICE T kiln_shr(T a, T count) {
+  const bool all_out = (kiln_u64)(kiln_i64)count >= kiln_integer<T>::width;
+  if (kiln_integer<T>::is_signed) return (T)(a >> (all_out ? kiln_integer<T>::width - 1 : (int)count));
+  return all_out ? (T)0 : (T)(a >> (int)count);
+}
+template <class T>
+KILN_DEVICE T kiln_mod(T a, T b) {
+  if (b == 0) return 0;
+  if (!kiln_integer<T>::is_signed) return (T)(a % b);
+  if (b == (T)-1) return 0;
+  const T rest = (T)(a % b);
+  return rest != 0 && (rest < 0) != (b < 0) ? (T)(rest + b) : rest;
+}
+template <class T>
+KILN_DEVICE T kiln_floordiv(T a, T b) {
+  if (b == 0) return 0;
+  if (!kiln_integer<T>::is_signed) return (T)(a / b);
+  if (b == (T)-1) return kiln_negative(a);
+  return (T)(a / b - (a % b != 0 && (a % b < 0) != (b < 0)));
+}
+template <class T>
+KILN_DEVICE T kiln_fmod(T a, T b) {
+  if (b == 0 || (kiln_integer<T>::is_signed && b == (T)-1)) return 0;
+  return (T)(a % b);
+}
+template <class T>
+KILN_DEVICE T kiln_reciprocal(T a) {
+  return a == 1 || (kiln_integer<T>::is_signed && a == (T)-1) ? a : (T)0;
+}
+template <class T>
+KILN_DEVICE typename kiln_integer<T>::bits kiln_magnitude(T a) {
+  typedef typename kiln_integer<T>::bits U;
+  return kiln_integer<T>::is_signed && a < 0 ? (U)0 - (U)a : (U)a;
+}
+template <class T>
+KILN_DEVICE T kiln_gcd(T a, T b) {
+  typename kiln_integer<T>::bits x = kiln_magnitude(a), y = kiln_magnitude(b);
+  while (y != 0) {
+    const auto rest = x % y;
+    x = y;
+    y = rest;
+  }
+  return (T)x;
+}
+template <class T>
+KILN_DEVICE T kiln_lcm(T a, T b) {
+  const auto x = kiln_magnitude(a), y = kiln_magnitude(b);
+  if (x == 0 || y == 0) return 0;
+  auto divisor = x, rest = y;
+  while (rest != 0) {
+    const auto next = divisor % rest;
+    divisor = rest;
+    rest = next;
+  }
+  return (T)(x / divisor * y);
+}
+template <class T>
+KILN_DEVICE kiln_u8 kiln_popcount(T a) {
+  return (kiln_u8)__popcll((kiln_u64)kiln_magnitude(a));
+}
+template <class T>
+KILN_DEVICE T kiln_pow(T base, T exponent) {
+  typedef typename kiln_integer<T>::bits U;
+  if (kiln_integer<T>::is_signed && exponent < 0)
+    return base == 1 ? (T)1 : base == (T)-1 ? (exponent & 1 ? (T)-1 : (T)1) : (T)0;
+  U result = 1, square = (U)base;
+  for (U left = (U)exponent; left != 0; left >>= 1, square *= square)
+    if (left & 1) result *= square;
+  return (T)result;
+}
+template <class T>
+KILN_DEVICE T kiln_abs(T a) {
+  return (T)kiln_magnitude(a);
+}
+template <class T>
+KILN_DEVICE T kiln_sign(T a) {
+  return (T)((a > 0) - (kiln_integer<T>::is_signed && a < 0));
+}
+template <class T>
+KILN_DEVICE T kiln_min(T a, T b) {
+  return a <= b ? a : b;
+}
+template <class T>
+KILN_DEVICE T kiln_max(T a, T b) {
+  return a >= b ? a : b;
+}
+template <class T>
+KILN_DEVICE T kiln_fmin(T a, T b) {
+  return a <= b ? a : b;
+}
+template <class T>
+KILN_DEVICE T kiln_fmax(T a, T b) {
+  return a >= b ? a : b;
+}
+template <class T>
+KILN_DEVICE bool kiln_signbit(T a) {
+  return kiln_integer<T>::is_signed && a < 0;
+}
+template <class T>
+KILN_DEVICE bool kiln_isnan(T) {
+  return false;
+}
+template <class T>
+KILN_DEVICE bool kiln_isinf(T) {
+  return false;
+}
+template <class T>
+KILN_DEVICE bool kiln_isfinite(T) {
+  return true;
+}
+template <class T>
+KILN_DEVICE T kiln_real(T a) {
+  return a;
+}
+template <class T>
+KILN_DEVICE T kiln_imag(T) {
+  return (T)0;
+}
+template <class T>
+KILN_DEVICE T kiln_conj(T a) {
+  return a;
+}
+// What a function of floats rounds, an integer is already.
+template <class T>
+KILN_DEVICE T kiln_whole(T a) {
+  return a;
+}
+
+// ---- Floats ---------------------------------------------------------------------------------------------------------
+
+#define KILN_FLOAT(T, F, bits_of, as_number, unsigned_bits, all_of_infinity)                           \
+  KILN_DEVICE T kiln_square(T a) { return a * a; }                                                     \
+  KILN_DEVICE bool kiln_isnan(T a) { return a != a; }                                                  \
+  KILN_DEVICE bool kiln_isinf(T a) { return fabs##F(a) == as_number(all_of_infinity); }                \
+  KILN_DEVICE bool kiln_isfinite(T a) { return fabs##F(a) < as_number(all_of_infinity); }              \
+  KILN_DEVICE bool kiln_signbit(T a) { return (unsigned_bits)bits_of(a) >> (8 * sizeof(T) - 1) != 0; } \
+  KILN_DEVICE T kiln_abs(T a) { return fabs##F(a); }                                                   \
+  KILN_DEVICE T kiln_sign(T a) { return a != a ? a : a > 0 ? (T)1 : a < 0 ? (T) - 1 : (T)0; }          \
+  KILN_DEVICE T kiln_min(T a, T b) { return a <= b || a != a ? a : b; }                                \
+  KILN_DEVICE T kiln_max(T a, T b) { return a >= b || a != a ? a : b; }                                \
+  KILN_DEVICE T kiln_fmin(T a, T b) { return a <= b || b != b ? a : b; }                               \
+  KILN_DEVICE T kiln_fmax(T a, T b) { return a >= b || b != b ? a : b; }                               \
+  KILN_DEVICE T kiln_mod(T a, T b) {                                                                   \
+    const T rest = fmod##F(a, b);                                                                      \
+    if (b == 0) return rest;                                                                           \
+    if (rest == 0) return copysign##F((T)0, b);                                                        \
+    return (b < 0) != (rest < 0) ? rest + b : rest;                                                    \
+  }                                                                                                    \
+  KILN_DEVICE T kiln_floordiv(T a, T b) {                                                              \
+    if (b == 0) return a / b;                                                                          \
+    const T rest = fmod##F(a, b);                                                                      \
+    T exact = (a - rest) / b;                                                                          \
+    if (rest != 0 && (b < 0) != (rest < 0)) exact -= 1;                                                \
+    if (exact == 0) return copysign##F((T)0, a / b);                                                   \
+    const T whole = floor##F(exact);                                                                   \
+    return exact - whole > (T)0.5 ? whole + 1 : whole;                                                 \
+  }                                                                                                    \
+  KILN_DEVICE T kiln_spacing(T a) {                                                                    \
+    return nextafter##F(a, a < 0 ? -as_number(all_of_infinity) : as_number(all_of_infinity)) - a;      \
+  }                                                                                                    \
+  KILN_DEVICE T kiln_fmod(T a, T b) { return fmod##F(a, b); }                                          \
+  KILN_DEVICE T kiln_pow(T a, T b) { return pow##F(a, b); }                                            \
+  KILN_DEVICE T kiln_whole(T a) { return a; }
+KILN_FLOAT(float, f, __float_as_uint, __uint_as_float, kiln_u32, 0x7f800000u)
+KILN_FLOAT(double, , __double_as_longlong, __longlong_as_double, kiln_u64, 0x7ff0000000000000ll)
+
+KILN_DEVICE bool kiln_min(bool a, bool b) { return a && b; }
+KILN_DEVICE bool kiln_max(bool a, bool b) { return a || b; }
+KILN_DEVICE bool kiln_fmin(bool a, bool b) { return a && b; }
+KILN_DEVICE bool kiln_fmax(bool a, bool b) { return a || b; }
+KILN_DEVICE bool kiln_abs(bool a) { return a; }
+
+// The neighbour of a half towards another number; the bits of halves are in their order.
+template <class Half>
+KILN_DEVICE float kiln_half_value(kiln_u16 bits);
+template <>
+__device__ __forceinline__ float kiln_half_value<kiln_f16>(kiln_u16 bits) {
+  return kiln_f16_value(bits);
+}
+template <>
+__device__ __forceinline__ float kiln_half_value<kiln_bf16>(kiln_u16 bits) {
+  return kiln_bf16_value(bits);
+}
+template <class Half>
+KILN_DEVICE float kiln_next_half(float x, float y) {
+  if (x != x || y != y) return __uint_as_float(0x7fc00000u);
+  if (x == y) return y;
+  const kiln_u16 bits = kiln_is_f16(Half()) ? kiln_f16_bits(x) : kiln_bf16_bits(x);
+  const int next = x == 0 ? (y < x ? 0x8000 : 0) | 1 : (x < y) == (x > 0) ? bits + 1 : bits - 1;
+  return kiln_half_value<Half>((kiln_u16)next);
+}
+
+// ---- Casts: floats to integers saturate, and NaN becomes 0 ----------------------------------------------------------
+
+template <class T, class F>
+KILN_DEVICE T kiln_saturated(F x) {
+  constexpr int width = kiln_integer<T>::width;
+  if (x != x) return 0;
+  if (kiln_integer<T>::is_signed) {
+    constexpr kiln_i64 most = (kiln_i64)(~0ull >> (65 - width));
+    const F limit = (F)(1ull << (width - 1));
+    if (x >= limit) return (T)most;
+    return x <= -limit ? (T)(-most - 1) : (T)(kiln_i64)x;
+  }
+  const F limit = (F)2 * (F)(1ull << (width - 1));
+  if (x >= limit) return (T)(~0ull >> (64 - width));
+  return x <= 0 ? (T)0 : (T)(kiln_u64)x;
+}
+
+// ---- Elements in memory: what a register holds of each dtype --------------------------------------------------------
+
+template <class T>
+KILN_DEVICE T kiln_load(const T* at) {
+  return *at;
+}
+KILN_DEVICE bool kiln_load(const bool* at) { return *(const kiln_u8*)at != 0; }
+KILN_DEVICE float kiln_load(const kiln_f16* at) { return kiln_f16_value(at->bits); }
+KILN_DEVICE float kiln_load(const kiln_bf16* at) { return kiln_bf16_value(at->bits); }
+template <class T>
+KILN_DEVICE void kiln_store(T* at, T x) {
+  *at = x;
+}
+KILN_DEVICE void kiln_store(kiln_f16* at, float x) { at->bits = kiln_f16_bits(x); }
+KILN_DEVICE void kiln_store(kiln_bf16* at, float x) { at->bits = kiln_bf16_bits(x); }
+
+// A number among the values that the host hands over.
+template <class T>
+KILN_DEVICE T kiln_word(kiln_u64 bits) {
+  return (T)bits;
+}
+template <>
+__device__ __forceinline__ bool kiln_word<bool>(kiln_u64 bits) {
+  return bits != 0;
+}
+template <>
+__device__ __forceinline__ double kiln_word<double>(kiln_u64 bits) {
+  return __longlong_as_double((kiln_i64)bits);
+}
+template <>
+__device__ __forceinline__ float kiln_word<float>(kiln_u64 bits) {
+  return (float)__longlong_as_double((kiln_i64)bits);
+}
+
+// How often a loop turns.
+KILN_DEVICE kiln_i64 kiln_trips(kiln_i64 begin, kiln_i64 end, kiln_i64 step) {
+  const kiln_u64 b = (kiln_u64)begin, e = (kiln_u64)end, s = (kiln_u64)step;
+  if (step > 0 && begin < end) return (kiln_i64)((e - b - 1) / s + 1);
+  if (step < 0 && begin > end) return (kiln_i64)((b - e - 1) / (0 - s) + 1);
+  return 0;
+}
+
+// ---- Reductions -----------------------------------------------------------------------------------------------------
+
+/// Sums of blocks or segments as they come, folded by a tree of adjacent pairs: what a binary counter of them does.
+/// Step is what a reduction does with two numbers.
+template <class T, class Step>
+struct kiln_tree {
+  T sums[40];
+  kiln_u64 count;
+
+  __device__ __forceinline__ void begin() { count = 0; }
+  __device__ __forceinline__ void push(T x) {
+    int top = __popcll(count);
+    for (kiln_u64 k = count; k & 1; k >>= 1) x = Step::fold(sums[--top], x);
+    sums[top] = x;
+    ++count;
+  }
+  __device__ __forceinline__ T end(T old) const {
+    int top = __popcll(count);
+    if (top == 0) return Step::fold(old, Step::identity());
+    T sum = sums[--top];
+    while (top > 0) sum = Step::fold(sums[--top], sum);
+    return Step::fold(old, sum);
+  }
+};
+
+/// A reduction over a sequential loop: segments, then pairs of them.
+template <class T, class Step, int segment>
+struct kiln_narrow {
+  kiln_tree<T, Step> tree;
+  T sum;
+  int filled;
+
+  __device__ __forceinline__ void begin() {
+    tree.begin();
+    sum = Step::identity();
+    filled = 0;
+  }
+  __device__ __forceinline__ void turn(T term) {
+    sum = Step::fold(sum, term);
+    if (++filled == segment) close();
+  }
+  __device__ __forceinline__ void close() {
+    tree.push(sum);
+    sum = Step::identity();
+    filled = 0;
+  }
+  __device__ __forceinline__ T end(T old) {
+    if (filled == 0) return tree.end(old);
+    if (tree.count == 0) return Step::fold(old, sum);
+    close();
+    return tree.end(old);
+  }
+};
+
+/// A reduction over a parallel loop that one thread runs: lanes side by side, 32 rows of them to a block.
+template <class T, class Step, int lanes>
+struct kiln_wide {
+  kiln_tree<T, Step> tree;
+  T row[lanes];
+  int position;
+
+  __device__ __forceinline__ void begin() {
+    tree.begin();
+    open();
+  }
+  __device__ __forceinline__ void open() {
+    for (int k = 0; k < lanes; ++k) row[k] = Step::identity();
+    position = 0;
+  }
+  __device__ __forceinline__ void turn(T term) {
+    T& lane = row[position % lanes];
+    lane = Step::fold(lane, term);
+    if (++position == 32 * lanes) close();
+  }
+  __device__ __forceinline__ void close() {
+    for (int half = lanes / 2; half != 0; half /= 2)
+      for (int k = 0; k < half; ++k) row[k] = Step::fold(row[k], row[k + half]);
+    tree.push(row[0]);
+    open();
+  }
+  __device__ __forceinline__ T end(T old) {
+    if (position != 0) close();
+    return tree.end(old);
+  }
+};
+
+/// The lanes of a block, one in each of `lanes` neighbouring threads, folded by halving; the first of them has the sum.
+/// All threads of the block of threads call it. `memory` has a place for each of them.
+template <int lanes, class Step, class T>
+KILN_DEVICE T kiln_fold_lanes(T x, T* memory) {
+  const int thread = (int)threadIdx.x, lane = thread % lanes;
+  __syncthreads();
+  memory[thread] = x;
+#pragma unroll
+  for (int half = lanes / 2; half != 0; half /= 2) {
+    __syncthreads();
+    if (lane < half) memory[thread] = x = Step::fold(x, memory[thread + half]);
+  }
+  return x;
+}
+
+/// Sums of blocks in memory, folded by one block of threads; `other` has room for half as many.
+template <class Step, class T>
+KILN_DEVICE T kiln_fold_blocks(T* sums, T* other, kiln_i64 count) {
+  while (count > 1) {
+    const kiln_i64 pairs = count / 2;
+    for (kiln_i64 k = threadIdx.x; k < pairs; k += blockDim.x) other[k] = Step::fold(sums[2 * k], sums[2 * k + 1]);
+    if (count % 2 != 0 && threadIdx.x == 0) other[pairs] = sums[count - 1];
+    __syncthreads();
+    T* const next = sums;
+    sums = other;
+    other = next;
+    count -= pairs;
+  }
+  return sums[0];
+}
+
+// ---- Elements that are updated --------------------------------------------------------------------------------------
+
+/// *at becomes how(*at); the value before.
+template <class M, class How>
+KILN_DEVICE auto kiln_update(M* at, How how) -> decltype(kiln_load(at)) {
+  const auto old = kiln_load(at);
+  kiln_store(at, how(old));
+  return old;
+}
+
+KILN_DEVICE kiln_u32 kiln_compare_and_swap(kiln_u32* at, kiln_u32 old, kiln_u32 x) { return atomicCAS(at, old, x); }
+KILN_DEVICE kiln_u64 kiln_compare_and_swap(kiln_u64* at, kiln_u64 old, kiln_u64 x) { return atomicCAS(at, old, x); }
+
+/// The same of elements that other threads update too: of 1, 2 and 4 bytes in the 32 bits around them, of 8 as they
+/// are.
+template <class Bits, class M, class How>
+KILN_DEVICE auto kiln_exchange(M* at, How how) -> decltype(kiln_load(at)) {
+  const kiln_u64 address = (kiln_u64)at, inside = address % sizeof(Bits);
+  Bits* const whole = (Bits*)(address - inside);
+  union Both {
+    Bits bits;
+    unsigned char bytes[sizeof(Bits)];
+  };
+  Both seen;
+  seen.bits = *(volatile Bits*)whole;
+  for (;;) {
+    Both next = seen;
+    M* const element = (M*)(next.bytes + inside);
+    const auto old = kiln_load(element);
+    kiln_store(element, how(old));
+    const Bits before = kiln_compare_and_swap(whole, seen.bits, next.bits);
+    if (before == seen.bits) return old;
+    seen.bits = before;
+  }
+}
+template <int size>
+struct kiln_exchanged {
+  typedef kiln_u32 bits;
+};
+template <>
+struct kiln_exchanged<8> {
+  typedef kiln_u64 bits;
+};
+template <class M, class How>
+KILN_DEVICE auto kiln_atomic(M* at, How how) -> decltype(kiln_load(at)) {
+  return kiln_exchange<typename kiln_exchanged<sizeof(M)>::bits>(at, how);
+}
+
+KILN_DEVICE void kiln_atomic_add(float* at, float x) { atomicAdd(at, x); }
+KILN_DEVICE void kiln_atomic_add(double* at, double x) { atomicAdd(at, x); }
+KILN_DEVICE void kiln_atomic_add(kiln_i32* at, kiln_i32 x) { atomicAdd(at, x); }
+KILN_DEVICE void kiln_atomic_add(kiln_u32* at, kiln_u32 x) { atomicAdd(at, x); }
+KILN_DEVICE void kiln_atomic_add(kiln_i64* at, kiln_i64 x) { atomicAdd((kiln_u64*)at, (kiln_u64)x); }
+KILN_DEVICE void kiln_atomic_add(kiln_u64* at, kiln_u64 x) { atomicAdd(at, x); }
+KILN_DEVICE void kiln_add_parts(kiln_c128* at, kiln_c128 x) {
+  atomicAdd(&at->re, x.re);
+  atomicAdd(&at->im, x.im);
+}
+
+// ---- Failures: of several the one of the least position is told -----------------------------------------------------
+
+struct kiln_failure {
+  kiln_i64 position;
+  kiln_i32 status;
+  kiln_u32 lock;
+  kiln_i64 values[16];
+};
+
+static __device__ __noinline__ void kiln_fail(kiln_failure* failure, kiln_i64 position, kiln_i32 status,
+                                              const kiln_i64* values, int count) {
+  for (bool done = false; !done;) {
+    if (atomicCAS(&failure->lock, 0u, 1u) != 0) continue;
+    __threadfence();
+    volatile kiln_failure* const told = failure;
+    if (position < told->position) {
+      told->position = position;
+      told->status = status;
+      for (int k = 0; k < count; ++k) told->values[k] = values[k];
+    }
+    __threadfence();
+    atomicExch(&failure->lock, 0u);
+    done = true;
+  }
+}
+
+#define KILN_KERNEL extern "C" __global__ void

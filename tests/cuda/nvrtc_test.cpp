@@ -1,0 +1,58 @@
+// NVRTC itself compiles what the code generator writes: no GPU is needed for that.
+#include "core/specialize.h"
+#include "cuda/compile.h"
+#include "cuda/plan.h"
+#include "cuda/symbols.h"
+#include "tests/support/prepared.h"
+
+#include <kiln/kiln.h>
+
+#include <gtest/gtest.h>
+
+namespace kiln {
+namespace {
+
+constexpr int architecture = 90;
+
+// The kernels of a call, as the GPU would get them.
+template <class F, class... A>
+on_cuda::Plan plan_of(F f, const A&... arguments) {
+  return on_cuda::make_plan(test::prepared(jit(f), {.device = cuda()}, arguments...)->scheduled);
+}
+
+class WithNvrtc : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!on_cuda::nvrtc().why_not.empty()) GTEST_SKIP() << on_cuda::nvrtc().why_not;
+  }
+};
+
+template <class F, class... A>
+void expect_compiles(F f, const A&... arguments) {
+  const on_cuda::Plan plan = plan_of(f, arguments...);
+  SCOPED_TRACE(plan.source);
+  EXPECT_FALSE(on_cuda::compile(plan.source, architecture, on_cuda::Output::cubin).empty());
+}
+
+TEST_F(WithNvrtc, Elementwise) {
+  const Array a = ones({100}, f32), b = ones({100}, f32);
+  expect_compiles([](Array x, Array y) { return x * y + 2.0 * x; }, a, b);
+}
+
+TEST_F(WithNvrtc, Trace) {
+  expect_compiles(
+      [](Array a) {
+        Var trace = 0.0;
+        for (Value i : range(a.shape(0))) trace += tanh(a(i, i));
+        return a + trace;
+      },
+      ones({10, 10}));
+}
+
+TEST_F(WithNvrtc, Reductions) {
+  expect_compiles([](Array a) { return sum(a) / max(a); }, ones({100}, f32));
+  expect_compiles([](Array a) { return mean(a, {.axis = 1}); }, ones({10, 10}, f16));
+}
+
+}  // namespace
+}  // namespace kiln
