@@ -24,7 +24,7 @@ std::vector<Number16> elements(const Array& a) {
   for (std::int64_t n = 0; n < count; ++n) {
     std::int64_t offset = 0;
     for (std::size_t k = 0; k < extents.size(); ++k) offset += index[k] * strides[k];
-    out.push_back(read_element(Access::layout(a).data + offset * size, a.dtype()));
+    out.push_back(read_element(Access::readable(a).data + offset * size, a.dtype()));
     for (std::size_t k = extents.size(); k-- > 0 && ++index[k] == extents[k];) index[k] = 0;
   }
   return out;
@@ -89,7 +89,7 @@ testing::AssertionResult same_shape(const Array& actual, const Array& expected) 
 bool same_memory(const Array& a, const Array& b) {
   if (!detail::is_contiguous(a) || !detail::is_contiguous(b)) return false;
   const std::int64_t count = detail::element_count(Access::extents(a));
-  return count == 0 || std::memcmp(Access::layout(a).data, Access::layout(b).data,
+  return count == 0 || std::memcmp(Access::readable(a).data, Access::readable(b).data,
                                    static_cast<std::size_t>(count) * a.dtype().size()) == 0;
 }
 
@@ -137,6 +137,29 @@ testing::AssertionResult within_ulp(const Array& actual, const Array& expected, 
   if (!dtype.is_floating()) return same_bits(actual, expected);
   return compare(actual, expected,
                  [&](const Number16& x, const Number16& y) { return distance(x.re, y.re, dtype) <= ulp; });
+}
+
+testing::AssertionResult close_to(const Array& actual, const Array& expected) {
+  const DType dtype = expected.dtype();
+  if (!dtype.is_floating() && !dtype.is_complex()) return same_bits(actual, expected);
+  if (actual.dtype() != dtype) return testing::AssertionFailure() << "the dtype is " << actual.dtype().name();
+  const std::vector<Number16> a = elements(actual), b = elements(expected);
+  if (a.size() != b.size()) return testing::AssertionFailure() << a.size() << " elements instead of " << b.size();
+  const DType part = ir::part_dtype(dtype);
+  const double unit = part == f64 ? 1e-13 : part == f32 ? 2e-5 : part == f16 ? 4e-3 : 3e-2;
+  double largest = 0;
+  for (const Number16& x : b)
+    for (const double y : {x.re, x.im})
+      if (std::isfinite(y)) largest = std::max(largest, std::fabs(y));
+  const auto near = [&](double x, double y) {
+    if (!std::isfinite(x) || !std::isfinite(y)) return x == y || (std::isnan(x) && std::isnan(y));
+    return std::fabs(x - y) <= unit * largest;
+  };
+  for (std::size_t k = 0; k < a.size(); ++k)
+    if (!near(a[k].re, b[k].re) || (dtype.is_complex() && !near(a[k].im, b[k].im)))
+      return testing::AssertionFailure() << "element " << k << ": " << a[k].re << ", " << a[k].im << " instead of "
+                                         << b[k].re << ", " << b[k].im;
+  return testing::AssertionSuccess();
 }
 
 testing::AssertionResult within_norm(const Array& actual, const Array& expected, double bound) {

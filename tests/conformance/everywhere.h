@@ -6,6 +6,7 @@
 #include <kiln/error.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <span>
 #include <string>
 #include <tuple>
@@ -87,6 +88,34 @@ void eagerly(const Function&, Run&& run, const Results& wanted) {
   }
 }
 
+/// Whether programs run on the GPU too, or on the simulated one: KILN_TEST_GPU=1.
+inline bool is_gpu_tested() {
+  static const bool asked = std::getenv("KILN_TEST_GPU") != nullptr;
+  return asked;
+}
+
+/// Whether a Program calls functions that each device has its own of.
+inline bool calls_functions(const std::string& program) {
+  for (int k = static_cast<int>(ir::first_table_op); k < ir::op_count(); ++k) {
+    const ir::OpRow& row = ir::row(static_cast<ir::Op>(k));
+    if (row.ulp > 0 && program.find(std::string(row.name) + "(") != std::string::npos) return true;
+  }
+  return false;
+}
+
+/// Calls `run` with the function compiled for the GPU: the same bits, or, where the Program calls functions, numbers whose
+/// distance is small beside the largest.
+template <class F, class Run>
+void on_gpu(const F& f, Run&& run, const Results& wanted) {
+  const Results actual = run(f.on(cuda()));
+  EXPECT_EQ(actual.size(), wanted.size());
+  EXPECT_STREQ(last_call().device, "cuda:0");
+  const bool approximate = calls_functions(f.inspect("program").c_str());
+  for (std::size_t k = 0; k < std::min(actual.size(), wanted.size()); ++k)
+    EXPECT_TRUE(approximate ? close_to(actual[k], wanted[k]) : same_bits(actual[k], wanted[k]))
+        << "result " << k << ", on the GPU";
+}
+
 /// Calls `run` with the function interpreted and compiled in all ways; every result must be the same, bit for bit.
 /// `run` makes its inputs anew each time. Returns what the interpreter gave.
 template <class F, class Run>
@@ -103,6 +132,7 @@ Results in_traces(const F& f, Run&& run) {
       EXPECT_TRUE(same_bits(actual[k], wanted[k])) << "result " << k << ", " << text_of(options);
     if (testing::Test::HasFailure()) break;
   }
+  if (is_gpu_tested()) on_gpu(f, run, wanted);
   return wanted;
 }
 

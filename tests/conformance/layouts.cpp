@@ -36,7 +36,7 @@ Array spread(const Array& logical, std::int64_t step, std::int64_t offset) {
     first += (l.extents[last] - 1) * l.strides[last];
     l.strides[last] = -l.strides[last];
   }
-  l.data = Access::layout(memory).data + first * static_cast<std::int64_t>(logical.dtype().size());
+  l.data = Access::writable(memory).data + first * static_cast<std::int64_t>(logical.dtype().size());
   detail::retain(Access::storage(memory));
   const Array view = Access::make_array(Access::storage(memory), logical.dtype(), logical.rank(), l, false);
   view(rest) = logical;

@@ -378,7 +378,7 @@ Outcome called(detail::Function& function, const JitOptions& options, Inputs& in
       const Value v = results.value(k);
       outcome.pieces.push_back(scalar_piece(text("result ", k), v.dtype(), Access::number(v)));
     } else {
-      outcome.pieces.push_back(array_piece(text("result ", k), a.dtype(), a.rank(), Access::layout(a).data,
+      outcome.pieces.push_back(array_piece(text("result ", k), a.dtype(), a.rank(), Access::readable(a).data,
                                            Access::layout(a).extents, Access::layout(a).strides));
     }
   }

@@ -22,16 +22,12 @@ constexpr unsigned multiprocessors = 132;
 
 // A file of its own for each module, as the loader takes a file it knows for the library it has loaded.
 std::string file_of(const void* bytes, std::size_t size, std::string& to_remove) {
-#if defined(__SANITIZE_ADDRESS__)
-  char path[] = "/tmp/kiln-simulated-XXXXXX";  // with a name that a report of AddressSanitizer can resolve
+  // The name is new too: the loader takes one it knows for the library it has loaded, whatever the file now holds. It stays
+  // until the module is unloaded, so that a report of AddressSanitizer can resolve it.
+  char path[] = "/tmp/kiln-simulated-XXXXXX";
   const int file = ::mkstemp(path);
-  if (file >= 0) to_remove = path;
-#else
-  (void)to_remove;
-  const int file = ::memfd_create("kiln-simulated", MFD_CLOEXEC);
-  const std::string path = "/proc/self/fd/" + std::to_string(file);
-#endif
   if (file < 0) return "";
+  to_remove = path;
   const auto* at = static_cast<const char*>(bytes);
   while (size > 0) {
     const ssize_t count = ::write(file, at, size);
@@ -39,9 +35,7 @@ std::string file_of(const void* bytes, std::size_t size, std::string& to_remove)
     at += count;
     size -= static_cast<std::size_t>(count);
   }
-#if defined(__SANITIZE_ADDRESS__)
   ::close(file);
-#endif
   return size == 0 ? std::string(path) : "";
 }
 
@@ -58,9 +52,6 @@ CUresult load(Call& call, const void* image, std::shared_ptr<LoadedModule>& resu
   const std::string path = file_of(static_cast<const char*>(image) + sizeof header, header.object_bytes, module->path);
   if (path.empty()) return CUDA_ERROR_OUT_OF_MEMORY;
   module->library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-#if !defined(__SANITIZE_ADDRESS__)
-  ::close(std::atoi(path.c_str() + std::strlen("/proc/self/fd/")));
-#endif
   if (module->library == nullptr) {
     call.driver.diagnosis = ::dlerror();
     return CUDA_ERROR_INVALID_IMAGE;
