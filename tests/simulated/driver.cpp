@@ -4,8 +4,10 @@
 #include <dlfcn.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 namespace kiln::simulated {
 namespace {
@@ -21,6 +23,7 @@ Settings Settings::of_environment() {
   Settings settings;
   if (environment_says("KILN_SIMULATED_ORDER", "reverse")) settings.order = Order::reverse;
   settings.eager = environment_says("KILN_SIMULATED_STREAMS", "eager");
+  settings.verbose = std::getenv("KILN_SIMULATED_VERBOSE") != nullptr;
   settings.protection = !environment_says("KILN_SIMULATED_PROTECTION", "0");
   if (const char* devices = std::getenv("KILN_SIMULATED_DEVICES")) settings.devices = std::atoi(devices);
   if (const char* memory = std::getenv("KILN_SIMULATED_MEMORY")) settings.memory = std::strtoull(memory, nullptr, 10);
@@ -57,6 +60,12 @@ Context* Driver::context_of(CUcontext handle) {
     if (handle_of(context.get()) == handle) return context.get();
   }
   return nullptr;
+}
+
+CUresult Driver::explain(CUresult result, std::string text) {
+  diagnosis = std::move(text);
+  if (settings.verbose) std::fprintf(stderr, "kiln simulated driver: %s\n", diagnosis.c_str());
+  return result;
 }
 
 CUresult Driver::fault(kiln_simulated_fault kind, CUresult usual) {

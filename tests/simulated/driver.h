@@ -123,6 +123,7 @@ struct Settings {
   Order order = Order::forward;
   bool eager = false;
   bool protection = true;
+  bool verbose = false;  // diagnoses go to the standard error too
   CUresult init_result = CUDA_SUCCESS;
 
   static Settings of_environment();
@@ -159,6 +160,8 @@ struct Driver {
   Context* context_of(CUcontext handle);
   static CUcontext handle_of(const Context* context);
 
+  // Why something failed. The result is the argument, for the caller to return.
+  CUresult explain(CUresult result, std::string text);
   // CUDA_SUCCESS, or what the fault that is due answers.
   CUresult fault(kiln_simulated_fault kind, CUresult usual);
   bool pinned_contains(std::uintptr_t address, std::size_t bytes) const;

@@ -3,12 +3,12 @@
 
 #include <dlfcn.h>
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <utility>
 
 using namespace kiln::simulated;
@@ -20,14 +20,11 @@ constexpr unsigned multiprocessors = 132;
 
 // --- modules ---
 
-// A file of its own for each module, as the loader takes a file it knows for the library it has loaded.
-std::string file_of(const void* bytes, std::size_t size, std::string& to_remove) {
-  // The name is new too: the loader takes one it knows for the library it has loaded, whatever the file now holds. It stays
-  // until the module is unloaded, so that a report of AddressSanitizer can resolve it.
-  char path[] = "/tmp/kiln-simulated-XXXXXX";
-  const int file = ::mkstemp(path);
+// A file of its own for each module, as the loader takes a name it knows for the library it has loaded.
+std::string file_of(const void* bytes, std::size_t size) {
+  std::string path = std::filesystem::temp_directory_path() / "kiln-simulated-XXXXXX";
+  const int file = ::mkostemp(path.data(), O_CLOEXEC);
   if (file < 0) return "";
-  to_remove = path;
   const auto* at = static_cast<const char*>(bytes);
   while (size > 0) {
     const ssize_t count = ::write(file, at, size);
@@ -36,7 +33,9 @@ std::string file_of(const void* bytes, std::size_t size, std::string& to_remove)
     size -= static_cast<std::size_t>(count);
   }
   ::close(file);
-  return size == 0 ? std::string(path) : "";
+  if (size == 0) return path;
+  ::unlink(path.c_str());
+  return "";
 }
 
 CUresult load(Call& call, const void* image, std::shared_ptr<LoadedModule>& result) {
@@ -49,12 +48,16 @@ CUresult load(Call& call, const void* image, std::shared_ptr<LoadedModule>& resu
   const auto minor = static_cast<unsigned>(settings.minor);
   if (header.architecture / 10 != major || header.architecture % 10 > minor) return CUDA_ERROR_NO_BINARY_FOR_GPU;
   auto module = std::make_shared<LoadedModule>();
-  const std::string path = file_of(static_cast<const char*>(image) + sizeof header, header.object_bytes, module->path);
+  const std::string path = file_of(static_cast<const char*>(image) + sizeof header, header.object_bytes);
   if (path.empty()) return CUDA_ERROR_OUT_OF_MEMORY;
   module->library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+#if defined(__SANITIZE_ADDRESS__)
+  module->path = path;  // stays for the lines in a report of AddressSanitizer
+#else
+  ::unlink(path.c_str());
+#endif
   if (module->library == nullptr) {
-    call.driver.diagnosis = ::dlerror();
-    return CUDA_ERROR_INVALID_IMAGE;
+    return call.driver.explain(CUDA_ERROR_INVALID_IMAGE, ::dlerror());
   }
   module->context = call.context;
   module->contents = static_cast<const Module*>(::dlsym(module->library, module_symbol));
@@ -74,16 +77,33 @@ unsigned most_threads(const Function& function) {
   return function.kernel->most_threads == 0 ? 1024 : std::min(1024u, function.kernel->most_threads);
 }
 
-CUresult check_extents(const Function& function, Index3 grid, Index3 block, unsigned dynamic_shared) {
-  const auto between = [](unsigned value, unsigned most) { return value >= 1 && value <= most; };
-  if (!between(grid.x, 0x7fffffff) || !between(grid.y, 65535) || !between(grid.z, 65535))
-    return CUDA_ERROR_INVALID_VALUE;
-  if (!between(block.x, 1024) || !between(block.y, 1024) || !between(block.z, 64)) return CUDA_ERROR_INVALID_VALUE;
-  if (std::uint64_t{block.x} * block.y * block.z > most_threads(function)) return CUDA_ERROR_INVALID_VALUE;
-  const auto most_dynamic = static_cast<unsigned>(function.most_dynamic_shared);
-  if (dynamic_shared > most_dynamic) return CUDA_ERROR_INVALID_VALUE;
-  if (static_shared_bytes(function) + std::uint64_t{dynamic_shared} > most_dynamic_shared_bytes) {
-    return CUDA_ERROR_INVALID_VALUE;
+CUresult check_extents(Driver& driver, const Function& function, const Launch& launch) {
+  const auto refuse = [&](std::string reason) {
+    return driver.explain(CUDA_ERROR_INVALID_VALUE,
+                          std::string("kernel ") + launch.kernel->name + ": " + std::move(reason));
+  };
+  const auto within = [](Index3 extents, Index3 most) {
+    return extents.x >= 1 && extents.y >= 1 && extents.z >= 1 && extents.x <= most.x && extents.y <= most.y &&
+           extents.z <= most.z;
+  };
+  if (!within(launch.grid, {0x7fffffff, 65535, 65535})) return refuse("no grid can be so large or empty");
+  if (!within(launch.block, {1024, 1024, 64})) return refuse("no block can be so large or empty");
+  const std::uint64_t threads = std::uint64_t{launch.block.x} * launch.block.y * launch.block.z;
+  if (threads > most_threads(function)) {
+    return refuse("a block of " + std::to_string(threads) + " threads, where " +
+                  std::to_string(most_threads(function)) + " can be");
+  }
+  const std::uint64_t dynamic = launch.dynamic_shared_bytes;
+  if (dynamic > static_cast<unsigned>(function.most_dynamic_shared)) {
+    return refuse(std::to_string(dynamic) +
+                  " bytes of dynamic shared memory are more than the function's attribute allows");
+  }
+  if (static_shared_bytes(function) + dynamic > most_dynamic_shared_bytes) {
+    return refuse(std::to_string(static_shared_bytes(function) + dynamic) +
+                  " bytes of shared memory are more than there are");
+  }
+  if (launch.kernel->parameter_bytes > most_parameter_bytes) {
+    return refuse(std::to_string(launch.kernel->parameter_bytes) + " bytes of parameters are more than can be passed");
   }
   return CUDA_SUCCESS;
 }
@@ -267,9 +287,8 @@ CUresult cuLaunchKernel(CUfunction handle, unsigned grid_x, unsigned grid_y, uns
   launch.grid = {grid_x, grid_y, grid_z};
   launch.block = {block_x, block_y, block_z};
   launch.dynamic_shared_bytes = dynamic_shared;
-  const CUresult bad = check_extents(*function, launch.grid, launch.block, dynamic_shared);
+  const CUresult bad = check_extents(driver, *function, launch);
   if (bad != CUDA_SUCCESS) return bad;
-  if (launch.kernel->parameter_bytes > most_parameter_bytes) return CUDA_ERROR_INVALID_VALUE;
   if (values != nullptr && extra != nullptr) return CUDA_ERROR_INVALID_VALUE;
   Parameters parameters(*launch.kernel);
   if (values != nullptr) {

@@ -142,7 +142,7 @@ void advance_to(Call& call, const std::shared_ptr<Record>& record) {
 CUresult break_context(Context& context, CUresult result, std::string diagnosis) {
   if (context.sticky == CUDA_SUCCESS) {
     context.sticky = result;
-    driver().diagnosis = std::move(diagnosis);
+    driver().explain(result, std::move(diagnosis));
   }
   return result;
 }
