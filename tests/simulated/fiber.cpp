@@ -126,8 +126,9 @@ void Fiber::suspend() {
 void Fiber::abandon() {
   Fiber& fiber = *current_fiber;
   fiber.job_ = nullptr;
-  // The switch saves where nobody returns to; the next start prepares the stack anew.
-  void* forgotten = nullptr;
+  // The switch saves where nobody returns to; the next start prepares the stack anew. Not on the stack, which
+  // AddressSanitizer may have given up by then.
+  static void* forgotten = nullptr;
   fiber.saved_ = nullptr;
 #if defined(__SANITIZE_ADDRESS__)
   __asan_unpoison_memory_region(fiber.stack_, stack_bytes);

@@ -110,8 +110,27 @@ TEST_F(Memory, RefusesWhatIsNoAllocation) {
   EXPECT_CUDA(cu(cuMemcpyHtoD)(address, host, 0));
 }
 
-// AddressSanitizer ends the process at such an access instead.
-#if !defined(__SANITIZE_ADDRESS__)
+using MemoryDeathTest = Memory;
+
+#if defined(__SANITIZE_ADDRESS__)
+TEST_F(MemoryDeathTest, AddressSanitizerReportsAnOverrun) {
+  EXPECT_DEATH(run_store(function(module, "store_beside"), allocate(4), 1), "AddressSanitizer: use-after-poison");
+}
+
+TEST_F(MemoryDeathTest, AddressSanitizerReportsAnOverrunOfSharedMemory) {
+  const char* text = R"(
+    extern "C" __global__ void k(int* p, int i) {
+      __shared__ int shared[3];
+      __shared__ int beside[3];
+      shared[i] = beside[0] = i;
+      *p = shared[0] + beside[0];
+    })";
+  const CUfunction f = kernel(text, "k");
+  const CUdeviceptr address = allocate(4);
+  EXPECT_DEATH((void)(launch(f, 1, 1, 0, stream, address, 3), cu(cuStreamSynchronize)(stream)),
+               "AddressSanitizer: global-buffer-overflow(.|\n)*test.cu:5");
+}
+#else
 TEST_F(Memory, AnOverrunIsSticky) {
   const CUdeviceptr address = allocate(4096);
   EXPECT_EQ(store_at(address, 1024), CUDA_ERROR_ILLEGAL_ADDRESS);
@@ -216,8 +235,6 @@ TEST_F(Memory, ACopyOfFreedMemoryFailsWhenItRuns) {
   EXPECT_EQ(cu(cuStreamSynchronize)(stream), CUDA_ERROR_ILLEGAL_ADDRESS);
   EXPECT_NE(diagnosis().find("has been freed"), std::string::npos) << diagnosis();
 }
-
-using MemoryDeathTest = Memory;
 
 TEST_F(MemoryDeathTest, TheHostMayNotTouchIt) {
   const CUdeviceptr address = allocate(64);

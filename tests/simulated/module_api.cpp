@@ -38,6 +38,16 @@ std::string file_of(const void* bytes, std::size_t size) {
   return "";
 }
 
+#if defined(__SANITIZE_ADDRESS__)
+// Of modules that are never unloaded.
+void remove_files_at_exit() {
+  static const int registered = std::atexit([] {
+    for (const auto& [handle, module] : driver().module_handles) ::unlink(module->path.c_str());
+  });
+  (void)registered;
+}
+#endif
+
 CUresult load(Call& call, const void* image, std::shared_ptr<LoadedModule>& result) {
   Cubin header;
   std::memcpy(&header, image, sizeof header.magic);
@@ -53,6 +63,7 @@ CUresult load(Call& call, const void* image, std::shared_ptr<LoadedModule>& resu
   module->library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
 #if defined(__SANITIZE_ADDRESS__)
   module->path = path;  // stays for the lines in a report of AddressSanitizer
+  remove_files_at_exit();
 #else
   ::unlink(path.c_str());
 #endif
