@@ -114,9 +114,11 @@ void Driver::destroy(Context& context) {
 
 void Driver::reset() {
   for (const std::unique_ptr<Context>& context : contexts) destroy(*context);
-  for (const auto& [address, bytes] : pinned)
-    ::operator delete(reinterpret_cast<void*>(address), std::align_val_t{4096});
+  for (const auto& [address, bytes] : pinned) {
+    if (registered.count(address) == 0) ::operator delete(reinterpret_cast<void*>(address), std::align_val_t{4096});
+  }
   pinned.clear();
+  registered.clear();
   settings = Settings::of_environment();
   memory.set_protection(settings.protection);
   faults = {};

@@ -19,6 +19,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 #include <unordered_map>
@@ -148,6 +149,7 @@ struct Driver {
   AddressSpace memory;
   std::vector<std::size_t> bytes_in_use;         // per device
   std::map<std::uintptr_t, std::size_t> pinned;  // host memory
+  std::set<std::uintptr_t> registered;           // of it, what the caller owns
   Handles<CUstream, Stream> stream_handles{0x5100'0000'0000};
   Handles<CUevent, Event> event_handles{0x5200'0000'0000};
   Handles<CUmodule, LoadedModule> module_handles{0x5300'0000'0000};

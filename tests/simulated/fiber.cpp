@@ -60,15 +60,13 @@ Fiber::Fiber() {
   ::mprotect(mapping, guard_bytes, PROT_NONE);
   mapping_ = static_cast<char*>(mapping);
   stack_ = mapping_ + guard_bytes;
+  static std::size_t made = 0;
+  colour_ = made++ * 320 % 4096;
 }
 
 Fiber::~Fiber() { ::munmap(mapping_, guard_bytes + stack_bytes); }
 
 Fiber* Fiber::current() { return current_fiber; }
-
-bool Fiber::contains(const void* address) const {
-  return address >= mapping_ && address < mapping_ + guard_bytes + stack_bytes;
-}
 
 void Fiber::main() {
 #if defined(__SANITIZE_ADDRESS__)

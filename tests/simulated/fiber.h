@@ -20,8 +20,8 @@ class Fiber {
   bool idle() const { return job_ == nullptr; }
   // Gives up a job that waits.
   void forget() { job_ = nullptr, saved_ = nullptr; }
-  bool contains(const void* address) const;
-  void* top() const { return stack_ + stack_bytes; }
+  char* stack() const { return stack_; }
+  void* top() const { return stack_ + stack_bytes - colour_; }
 
   static Fiber* current();
   // Back to where the current fiber was resumed.
@@ -38,6 +38,7 @@ class Fiber {
 
   char* mapping_;  // a guard, then the stack
   char* stack_;
+  std::size_t colour_;  // stacks at one distance from each other would share few lines of the cache
   void* saved_ = nullptr;
   void (*job_)() = nullptr;
   void* fake_stack_ = nullptr;  // AddressSanitizer's

@@ -82,6 +82,7 @@ class Grid {
     unsigned barrier_line = 0;
     BarrierVote vote = BarrierVote::none;
     int predicate = 0;
+    Index3 index{0, 0, 0};
     WarpRequest request;
   };
 
@@ -100,7 +101,7 @@ class Grid {
   }
   unsigned lanes_of(unsigned warp) const { return std::min(32u, count_ - 32 * warp); }
   Index3 index_of(unsigned thread) const;
-  std::string thread_name(unsigned thread) const { return "thread " + name_of(index_of(thread)); }
+  std::string thread_name(unsigned thread) const { return "thread " + name_of(threads_[thread].index); }
   std::string where() const;
 
   const Launch& launch_;
@@ -155,6 +156,7 @@ Grid::Grid(const Launch& launch)
   state_.dynamic_shared_bytes = launch.dynamic_shared_bytes;
   state_.dynamic_shared = dynamic_shared.prepare(launch.dynamic_shared_bytes);
   state_.services = services;
+  for (unsigned i = 0; i < count_; ++i) threads_[i].index = index_of(i);
 }
 
 Index3 Grid::index_of(unsigned thread) const {
@@ -257,7 +259,7 @@ void Grid::start(unsigned index) {
 
 void Grid::enter(unsigned index) {
   current_ = index;
-  state_.thread = index_of(index);
+  state_.thread = threads_[index].index;
   state_.lane = index % 32;
 }
 
@@ -449,7 +451,7 @@ bool end_launch_from_signal(LaunchEnd end, const void* address, void* context) {
   registers[REG_RIP] = reinterpret_cast<greg_t>(&continue_after_signal);
   registers[REG_RSP] = reinterpret_cast<greg_t>(Fiber::current()->top()) - 8;  // aligned as after a call
 #if defined(__SANITIZE_ADDRESS__)
-  __asan_unpoison_memory_region(static_cast<char*>(Fiber::current()->top()) - Fiber::stack_bytes, Fiber::stack_bytes);
+  __asan_unpoison_memory_region(Fiber::current()->stack(), Fiber::stack_bytes);
 #endif
   return true;
 }

@@ -282,11 +282,36 @@ CUresult cuMemFreeHost(void* memory) {
   Call call(Call::Needs::context);
   if (call.result != CUDA_SUCCESS) return call.result;
   const auto address = reinterpret_cast<std::uintptr_t>(memory);
-  if (call.driver.pinned.count(address) == 0) return CUDA_ERROR_INVALID_VALUE;
+  if (call.driver.pinned.count(address) == 0 || call.driver.registered.count(address) != 0)
+    return CUDA_ERROR_INVALID_VALUE;
   const CUresult result = synchronize_context(call, *call.context);
   call.driver.pinned.erase(address);
   --call.driver.counts.live_host_allocations;
   ::operator delete(memory, std::align_val_t{4096});
+  return result;
+}
+
+CUresult cuMemHostRegister(void* memory, std::size_t bytes, unsigned) {
+  Call call(Call::Needs::context);
+  if (call.result != CUDA_SUCCESS) return call.result;
+  if (memory == nullptr || bytes == 0) return CUDA_ERROR_INVALID_VALUE;
+  const auto address = reinterpret_cast<std::uintptr_t>(memory);
+  const auto after = call.driver.pinned.lower_bound(address);
+  const bool overlaps =
+      call.driver.pinned_contains(address, 0) || (after != call.driver.pinned.end() && after->first - address < bytes);
+  if (overlaps) return CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED;
+  call.driver.pinned.emplace(address, bytes);
+  call.driver.registered.insert(address);
+  return CUDA_SUCCESS;
+}
+
+CUresult cuMemHostUnregister(void* memory) {
+  Call call(Call::Needs::context);
+  if (call.result != CUDA_SUCCESS) return call.result;
+  const auto address = reinterpret_cast<std::uintptr_t>(memory);
+  if (call.driver.registered.erase(address) == 0) return CUDA_ERROR_HOST_MEMORY_NOT_REGISTERED;
+  const CUresult result = synchronize_context(call, *call.context);
+  call.driver.pinned.erase(address);
   return result;
 }
 

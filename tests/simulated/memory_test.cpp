@@ -193,6 +193,18 @@ TEST_F(Memory, AKernelMayUsePinnedMemory) {
   EXPECT_EQ(counts().live_host_allocations, 0u);
 }
 
+TEST_F(Memory, RegisteredMemoryIsReadWhenTheCopyRuns) {
+  std::vector<int> host(4, 1);
+  const CUdeviceptr address = allocate(16);
+  ASSERT_CUDA(cu(cuMemHostRegister)(host.data(), 16, 0));
+  EXPECT_EQ(cu(cuMemHostRegister)(host.data() + 1, 4, 0), CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED);
+  ASSERT_CUDA(cu(cuMemcpyHtoDAsync)(address, host.data(), 16, stream));
+  host[0] = 2;
+  ASSERT_CUDA(cu(cuMemHostUnregister)(host.data()));
+  EXPECT_EQ(download<int>(address, 1)[0], 2);
+  EXPECT_EQ(cu(cuMemHostUnregister)(host.data()), CUDA_ERROR_HOST_MEMORY_NOT_REGISTERED);
+}
+
 TEST_F(Memory, FreedWhileAnotherStreamUsesIt) {
   CUdeviceptr address = 0;
   ASSERT_CUDA(cu(cuMemAllocAsync)(&address, 64, stream));

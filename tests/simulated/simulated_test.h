@@ -21,31 +21,26 @@ namespace simulated_test {
 
 // A pointer to every function used, under its name with `p` before it.
 #define KILN_DRIVER_FUNCTIONS(f)                                                                                       \
-  f(cuInit) f(cuDriverGetVersion) f(cuDeviceGetCount) f(cuDeviceGet) f(cuDeviceGetName) f(cuDeviceTotalMem)            \
-      f(cuDeviceGetAttribute) f(cuDeviceGetUuid) f(cuDevicePrimaryCtxRetain) f(cuDevicePrimaryCtxRelease)              \
-          f(cuDevicePrimaryCtxGetState) f(cuCtxSetCurrent) f(cuCtxGetCurrent) f(cuCtxPushCurrent) f(cuCtxPopCurrent)   \
-              f(cuCtxSynchronize) f(cuStreamCreate) f(cuStreamDestroy) f(cuStreamSynchronize) f(cuStreamQuery)         \
-                  f(cuStreamWaitEvent) f(cuEventCreate) f(cuEventRecord) f(cuEventQuery) f(cuEventSynchronize)         \
-                      f(cuEventElapsedTime) f(cuEventDestroy) f(cuMemAlloc) f(cuMemFree) f(cuMemAllocAsync) f(         \
-                          cuMemFreeAsync) f(cuMemHostAlloc) f(cuMemFreeHost) f(cuMemGetInfo) f(cuMemcpyHtoDAsync)      \
-                          f(cuMemcpyDtoHAsync) f(cuMemcpyDtoDAsync) f(cuMemcpyHtoD) f(cuMemcpyDtoH) f(cuMemsetD8Async) \
-                              f(cuMemsetD32Async) f(cuModuleLoadData) f(cuModuleUnload) f(cuModuleGetFunction)         \
-                                  f(cuLaunchKernel) f(cuLaunchHostFunc) f(cuFuncGetAttribute) f(cuFuncSetAttribute) f( \
-                                      cuOccupancyMaxPotentialBlockSize) f(cuOccupancyMaxActiveBlocksPerMultiprocessor) \
-                                      f(cuGetErrorName) f(cuGetErrorString) f(cuDeviceGetDefaultMemPool)               \
-                                          f(cuMemPoolSetAttribute) f(cuMemPoolGetAttribute) f(cuMemPoolTrimTo)         \
-                                              f(cuPointerGetAttribute) f(cuGetProcAddress) f(kiln_simulated_reset)     \
-                                                  f(kiln_simulated_reset_counts) f(kiln_simulated_get_counts)          \
-                                                      f(kiln_simulated_fail) f(kiln_simulated_lose_device)             \
-                                                          f(kiln_simulated_set_devices)                                \
-                                                              f(kiln_simulated_set_driver_version)                     \
-                                                                  f(kiln_simulated_set_compute_capability)             \
-                                                                      f(kiln_simulated_set_init_result)                \
-                                                                          f(kiln_simulated_set_memory)                 \
-                                                                              f(kiln_simulated_set_order)              \
-                                                                                  f(kiln_simulated_set_streams)        \
-                                                                                      f(kiln_simulated_set_protection) \
-                                                                                          f(kiln_simulated_diagnosis)
+  f(cuInit) f(cuDriverGetVersion) f(cuDeviceGetCount) f(cuDeviceGet) f(cuDeviceGetName) f(cuDeviceTotalMem) f(         \
+      cuDeviceGetAttribute) f(cuDeviceGetUuid) f(cuDevicePrimaryCtxRetain) f(cuDevicePrimaryCtxRelease)                \
+      f(cuDevicePrimaryCtxGetState) f(cuCtxSetCurrent) f(cuCtxGetCurrent) f(cuCtxPushCurrent) f(cuCtxPopCurrent) f(    \
+          cuCtxSynchronize) f(cuStreamCreate) f(cuStreamDestroy) f(cuStreamSynchronize) f(cuStreamQuery)               \
+          f(cuStreamWaitEvent) f(cuEventCreate) f(cuEventRecord) f(cuEventQuery) f(cuEventSynchronize) f(              \
+              cuEventElapsedTime) f(cuEventDestroy) f(cuMemAlloc) f(cuMemFree) f(cuMemAllocAsync) f(cuMemFreeAsync)    \
+              f(cuMemHostAlloc) f(cuMemFreeHost) f(cuMemHostRegister) f(cuMemHostUnregister) f(cuMemGetInfo) f(        \
+                  cuMemcpyHtoDAsync) f(cuMemcpyDtoHAsync) f(cuMemcpyDtoDAsync) f(cuMemcpyHtoD) f(cuMemcpyDtoH)         \
+                  f(cuMemsetD8Async) f(cuMemsetD32Async) f(cuModuleLoadData) f(cuModuleUnload) f(cuModuleGetFunction)  \
+                      f(cuLaunchKernel) f(cuLaunchHostFunc) f(cuFuncGetAttribute) f(cuFuncSetAttribute) f(             \
+                          cuOccupancyMaxPotentialBlockSize) f(cuOccupancyMaxActiveBlocksPerMultiprocessor)             \
+                          f(cuGetErrorName) f(cuGetErrorString) f(cuDeviceGetDefaultMemPool) f(cuMemPoolSetAttribute)  \
+                              f(cuMemPoolGetAttribute) f(cuMemPoolTrimTo) f(cuPointerGetAttribute) f(cuGetProcAddress) \
+                                  f(kiln_simulated_reset) f(kiln_simulated_reset_counts) f(kiln_simulated_get_counts)  \
+                                      f(kiln_simulated_fail) f(kiln_simulated_lose_device)                             \
+                                          f(kiln_simulated_set_devices) f(kiln_simulated_set_driver_version)           \
+                                              f(kiln_simulated_set_compute_capability)                                 \
+                                                  f(kiln_simulated_set_init_result) f(kiln_simulated_set_memory)       \
+                                                      f(kiln_simulated_set_order) f(kiln_simulated_set_streams)        \
+                                                          f(kiln_simulated_set_protection) f(kiln_simulated_diagnosis)
 
 #define KILN_NVRTC_FUNCTIONS(f)                                                                                       \
   f(nvrtcVersion) f(nvrtcGetErrorString) f(nvrtcGetNumSupportedArchs) f(nvrtcGetSupportedArchs) f(nvrtcCreateProgram) \
@@ -135,6 +130,8 @@ class Simulated : public testing::Test {
  protected:
   void SetUp() override {
     cu(kiln_simulated_reset)();
+    cu(kiln_simulated_set_order)(kiln_simulated_order_forward);  // whatever the environment says
+    cu(kiln_simulated_set_streams)(kiln_simulated_streams_lazy);
     ASSERT_CUDA(cu(cuInit)(0));
     ASSERT_CUDA(cu(cuDevicePrimaryCtxRetain)(&context, 0));
     ASSERT_CUDA(cu(cuCtxSetCurrent)(context));

@@ -21,7 +21,6 @@ class Streams : public Simulated {
  protected:
   void SetUp() override {
     Simulated::SetUp();
-    cu(kiln_simulated_set_streams)(kiln_simulated_streams_lazy);
     const CUmodule module = load(programs);
     set = function(module, "set");
     copy = function(module, "copy");
