@@ -149,17 +149,28 @@ void run_passes(ir::Program& program, Facts& facts, bool for_cpu) {
   check(program, "cleanup");
 }
 
-// The array arguments that a call may write: those whose memory, or memory that may be the same, a statement writes.
+// The array arguments that a call may write: those whose memory, memory that may be the same, or memory that a swap
+// gives them, a statement writes.
 std::uint64_t written_arguments(const ir::Program& program) {
+  using Kind = ir::Statement::Kind;
   const ir::Memory memory(program);
-  std::uint64_t written = 0;
+  std::vector<char> writes(program.roots.size());
   for (const ir::Block& block : program.blocks)
-    for (const ir::Statement& s : block.statements) {
-      if (s.kind != ir::Statement::Kind::store && s.kind != ir::Statement::Kind::update) continue;
-      for (ir::RootId root = 0; root < program.roots.size(); ++root)
-        if (program.roots[root].kind == ir::Root::Kind::parameter && memory.may_alias(s.target, root))
-          written |= std::uint64_t{1} << program.roots[root].argument;
-    }
+    for (const ir::Statement& s : block.statements)
+      if (s.kind == Kind::store || s.kind == Kind::update) writes[memory.of(s.target)] = 1;
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (const ir::Block& block : program.blocks)
+      for (const ir::Statement& s : block.statements) {
+        if (s.kind != Kind::swap || writes[memory.of(s.target)] == writes[memory.of(s.other)]) continue;
+        writes[memory.of(s.target)] = writes[memory.of(s.other)] = 1;
+        changed = true;
+      }
+  }
+  std::uint64_t written = 0;
+  for (ir::RootId root = 0; root < program.roots.size(); ++root)
+    if (program.roots[root].kind == ir::Root::Kind::parameter && writes[memory.of(root)])
+      written |= std::uint64_t{1} << program.roots[root].argument;
   return written;
 }
 

@@ -127,7 +127,8 @@ class KernelWriter {
   std::string position_;                         // of the iteration at hand, for failures
   std::string failed_;                           // where a failed iteration goes
   struct Turn {
-    std::string leave, next;  // labels
+    std::string leave, next;            // labels
+    std::vector<std::string> at_end{};  // what ends every turn, also the one that leaves
     bool left = false, cut = false;
   };
   std::vector<Turn> turns_;

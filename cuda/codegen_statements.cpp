@@ -262,6 +262,8 @@ void KernelWriter::leave(bool whole_loop) {
   if (turns_.empty()) throw InternalError("a break or continue outside a loop");
   Turn& turn = turns_.back();
   (whole_loop ? turn.left : turn.cut) = true;
+  if (whole_loop)
+    for (const std::string& each : turn.at_end) line(each);
   line(text("goto ", whole_loop ? turn.leave : turn.next, ";"));
 }
 
@@ -316,6 +318,7 @@ void KernelWriter::loop(const Statement& s) {
   }
   const int number = labels_++;
   turns_.push_back({text("leave_", number), text("next_", number)});
+  for (const Folding& f : found) turns_.back().at_end.push_back(text(f.fold, ".turn(", f.term, ");"));
   for (std::size_t k = 0; k < l.dimensions.size(); ++k) {
     const ir::LoopDimension& d = l.dimensions[k];
     const std::string index = text("i", s.target, "_", k), begin = value(d.begin), end = value(d.end),
@@ -327,7 +330,7 @@ void KernelWriter::loop(const Statement& s) {
   for (const Folding& f : found)
     line(text(register_type(ir::accumulator_dtype(f.dtype)), " ", f.term, " = ", f.step, "::identity();"));
   turn(s);
-  for (const Folding& f : found) line(text(f.fold, ".turn(", f.term, ");"));
+  for (const std::string& each : turns_.back().at_end) line(each);
   for (std::size_t k = 0; k < l.dimensions.size(); ++k) close();
   if (turns_.back().left) line(turns_.back().leave + ":;");
   turns_.pop_back();

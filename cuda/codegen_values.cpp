@@ -134,7 +134,11 @@ std::string KernelWriter::root(ir::RootId id) {
   return word({Word::Kind::address, id}, text(memory_type(root.dtype), "*"));
 }
 
-std::string KernelWriter::extent(ir::RootId id, std::uint32_t axis) { return value(program_.roots[id].extents[axis]); }
+std::string KernelWriter::extent(ir::RootId id, std::uint32_t axis) {
+  const ir::Root& root = program_.roots[id];
+  if (root.kind == ir::Root::Kind::parameter) return word({Word::Kind::extent, id, axis}, "kiln_i64");
+  return value(root.extents[axis]);
+}
 
 std::string KernelWriter::stride(ir::RootId id, std::uint32_t axis) {
   const ir::Root& root = program_.roots[id];

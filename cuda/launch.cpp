@@ -322,6 +322,7 @@ std::uint64_t Launch::word(const Word& w, const std::vector<std::uint64_t>& part
     }
     case Word::Kind::address: return memory(w.id).address;
     case Word::Kind::stride: return static_cast<std::uint64_t>(memory(w.id).strides[w.axis]);
+    case Word::Kind::extent: return static_cast<std::uint64_t>(memory(w.id).extents[w.axis]);
     case Word::Kind::slots: return slots_.address();
     case Word::Kind::partials: return partials[w.id];
     case Word::Kind::scratch: {

@@ -15,6 +15,7 @@ struct Word {
     node,      // a number, or bool, that the host computes: `id`
     address,   // of the first element of root `id`
     stride,    // of axis `axis` of root `id`, in elements
+    extent,    // of the same
     slots,     // address of the plan's slots
     partials,  // address of the sums of blocks of the kernel's reduction `id`
     scratch,   // address of what the kernel's threads have for root `id`, one after the other

@@ -23,8 +23,8 @@ testing::AssertionResult same_bits(const Value& actual, const Value& expected);
 /// As same_bits, floating elements within `ulp` units in the last place.
 testing::AssertionResult within_ulp(const Array& actual, const Array& expected, double ulp);
 
-/// As same_bits, floating elements (and parts) within a few rounding errors of the largest: what functions of another library
-/// make of them. Those that are not finite are the same.
+/// As same_bits, floating elements (and parts) within a few rounding errors of the largest: what functions of another
+/// library make of them. Those that are not finite are the same.
 testing::AssertionResult close_to(const Array& actual, const Array& expected);
 
 /// As same_bits, complex elements within `bound` · |expected|, absolutely so near 0. Parts that are NaN, infinite or,

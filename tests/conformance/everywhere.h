@@ -103,8 +103,8 @@ inline bool calls_functions(const std::string& program) {
   return false;
 }
 
-/// Calls `run` with the function compiled for the GPU: the same bits, or, where the Program calls functions, numbers whose
-/// distance is small beside the largest.
+/// Calls `run` with the function compiled for the GPU: the same bits, or, where the Program calls functions, numbers
+/// whose distance is small beside the largest.
 template <class F, class Run>
 void on_gpu(const F& f, Run&& run, const Results& wanted) {
   const Results actual = run(f.on(cuda()));
