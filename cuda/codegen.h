@@ -5,6 +5,7 @@
 #include "core/ir.h"
 #include "cuda/plan.h"
 
+#include <functional>
 #include <map>
 #include <set>
 #include <span>
@@ -104,9 +105,19 @@ class KernelWriter {
   std::vector<Folding> foldings(const ir::Statement& loop);
   void thread_per_iteration(const ir::Statement& loop);
   void threads_per_block(const ir::Statement& loop);
+  void team_per_iteration(const ir::Statement& loop);
+  void team_loop(const ir::Statement& s);
+  void team_reduction(const ir::Statement& s, const std::vector<Reduction>& reductions, int number);
+  void trips_of(const ir::Statement& loop);
+  void sum_blocks(const ir::Statement& loop, const std::vector<Reduction>& reductions, const std::string& failed,
+                  const std::string& mark,
+                  const std::function<void(std::uint32_t reduction, int parts_of_block)>& keep);
+  void barrier();
+  void by_one(const std::function<void()>& write);
+  bool has_parallel_loop(const ir::Statement& loop) const;
+  std::vector<Reduction> reductions_of(const ir::Statement& loop) const;
   void indices_of(const ir::Statement& loop, const std::string& position);
-  void folder(const Reduction& reduction, std::uint32_t index, std::string& out);
-  void name_reductions(const ir::Statement& loop);
+  void folder(const Reduction& reduction, std::string& out);
   [[noreturn]] void refuse(const std::string& what, std::uint32_t location) const;
 
   const ir::Program& program_;
@@ -125,7 +136,9 @@ class KernelWriter {
   std::vector<Folding> foldings_;
   std::map<ir::VariableId, std::string> terms_;  // of the reductions that the kernel's threads share
   std::string position_;                         // of the iteration at hand, for failures
+  std::string inner_ = "0";                      // the same of the loop that a team's threads share
   std::string failed_;                           // where a failed iteration goes
+  bool in_team_ = false;  // what is written runs on all threads of a team alike: one of them stores
   struct Turn {
     std::string leave, next;            // labels
     std::vector<std::string> at_end{};  // what ends every turn, also the one that leaves

@@ -15,7 +15,7 @@ using ir::Statement;
 
 namespace {
 
-constexpr int threads_of_block = 256;
+constexpr int threads_of_block = 256, threads_of_team = 128;
 constexpr int rows = 32;  // of lanes to a block of a reduction's order
 
 }  // namespace
@@ -45,30 +45,44 @@ std::string KernelWriter::serial(const std::vector<const Statement*>& list, cons
   return finish("__launch_bounds__(1) ");
 }
 
-void KernelWriter::name_reductions(const Statement& loop) {
+std::vector<Reduction> KernelWriter::reductions_of(const Statement& loop) const {
+  std::vector<Reduction> found;
   ir::for_each_statement(program_, loop.body, [&](const Statement& s) {
     if (s.kind != Statement::Kind::reduce || s.loop != loop.target) return;
-    for (const Reduction& r : kernel_.reductions)
+    for (const Reduction& r : found)
       if (r.variable == s.target) return;
     const DType dtype = program_.variables[s.target].type.dtype;
     const int lanes = dtype.size() < 4 ? 64 : 256 / static_cast<int>(dtype.size());
-    kernel_.reductions.push_back(
-        {s.target, s.op, dtype, lanes, text(kernel_.name, "_fold_", kernel_.reductions.size())});
+    found.push_back({s.target, s.op, dtype, lanes, text(kernel_.name, "_fold_", found.size())});
   });
+  return found;
+}
+
+bool KernelWriter::has_parallel_loop(const Statement& loop) const {
+  bool found = false;
+  ir::for_each_statement(program_, loop.body, [&](const Statement& s) {
+    found = found || (s.kind == Statement::Kind::loop && program_.loops[s.target].parallel);
+  });
+  return found;
 }
 
 std::string KernelWriter::distributed(const Statement& loop) {
-  name_reductions(loop);
+  kernel_.reductions = reductions_of(loop);
   std::string folders;
-  if (kernel_.reductions.empty()) {
-    kernel_.grid = Kernel::Grid::threads;
-    thread_per_iteration(loop);
-  } else {
+  int threads = threads_of_block;
+  if (!kernel_.reductions.empty()) {
     kernel_.grid = Kernel::Grid::blocks;
     threads_per_block(loop);
-    for (std::uint32_t k = 0; k < kernel_.reductions.size(); ++k) folder(kernel_.reductions[k], k, folders);
+    for (const Reduction& r : kernel_.reductions) folder(r, folders);
+  } else if (has_parallel_loop(loop)) {
+    kernel_.grid = Kernel::Grid::teams;
+    threads = threads_of_team;
+    team_per_iteration(loop);
+  } else {
+    kernel_.grid = Kernel::Grid::threads;
+    thread_per_iteration(loop);
   }
-  return finish(text("__launch_bounds__(", threads_of_block, ") ")) + folders;
+  return finish(text("__launch_bounds__(", threads, ") ")) + folders;
 }
 
 // The indices of iteration `position`, the last dimension fastest; divisions in 32 bits where they suffice.
@@ -95,24 +109,20 @@ void KernelWriter::indices_of(const Statement& loop, const std::string& position
   for (std::size_t k = 0; k < rank; ++k) index_is(k, text("turn_", k));
 }
 
-namespace {
-
-std::string product_of_trips(std::size_t rank) {
-  std::string product;
-  for (std::size_t k = 0; k < rank; ++k) product += text(k ? " * " : "", "trips_", k);
-  return product;
-}
-
-}  // namespace
-
-void KernelWriter::thread_per_iteration(const Statement& loop) {
+void KernelWriter::trips_of(const Statement& loop) {
   const ir::Loop& l = program_.loops[loop.target];
+  std::string product;
   for (std::size_t k = 0; k < l.dimensions.size(); ++k) {
     const ir::LoopDimension& d = l.dimensions[k];
     line(text("const kiln_i64 trips_", k, " = kiln_trips(", value(d.begin), ", ", value(d.end), ", ", value(d.step),
               ");"));
+    product += text(k ? " * " : "", "trips_", k);
   }
-  line(text("const kiln_i64 total = ", product_of_trips(l.dimensions.size()), ";"));
+  line(text("const kiln_i64 total = ", product, ";"));
+}
+
+void KernelWriter::thread_per_iteration(const Statement& loop) {
+  trips_of(loop);
   open(
       "for (kiln_i64 at = (kiln_i64)blockIdx.x * blockDim.x + threadIdx.x; at < total; at += (kiln_i64)gridDim.x * "
       "blockDim.x)");
@@ -125,36 +135,34 @@ void KernelWriter::thread_per_iteration(const Statement& loop) {
   close();
 }
 
-// `group` threads take a block of the order, lane by lane: thread k has the lanes k, k + group … of each reduction. A
-// reduction of wider numbers has fewer lanes and shorter blocks: several of them in one.
-void KernelWriter::threads_per_block(const Statement& loop) {
-  const ir::Loop& l = program_.loops[loop.target];
-  int group = 64, most = 0;
-  for (const Reduction& r : kernel_.reductions) {
-    group = std::min(group, r.lanes);
-    most = std::max(most, r.lanes);
-  }
-  kernel_.group = group;
-  kernel_.block_elements = rows * most;
-  const int parts = most / group;  // of a block, `rows` rows of `group` each
-  for (std::size_t k = 0; k < l.dimensions.size(); ++k) {
-    const ir::LoopDimension& d = l.dimensions[k];
-    line(text("const kiln_i64 trips_", k, " = kiln_trips(", value(d.begin), ", ", value(d.end), ", ", value(d.step),
-              ");"));
-  }
-  line(text("const kiln_i64 total = ", product_of_trips(l.dimensions.size()), ";"));
-  line(text("const int groups = blockDim.x / ", group, ", lane = threadIdx.x % ", group, ";"));
-  line(text("const kiln_i64 blocks = (total + ", kernel_.block_elements - 1, ") / ", kernel_.block_elements, ";"));
-  for (std::uint32_t k = 0; k < kernel_.reductions.size(); ++k)
-    line(text("__shared__ ", register_type(ir::accumulator_dtype(kernel_.reductions[k].dtype)), " memory_", k, "[",
-              threads_of_block, "];"));
-  open("for (kiln_i64 first = (kiln_i64)blockIdx.x * groups; first < blocks; first += (kiln_i64)gridDim.x * groups)");
-  line(text("const kiln_i64 start = (first + threadIdx.x / ", group, ") * ", kernel_.block_elements, ";"));
+namespace {
+
+int group_of(const std::vector<Reduction>& reductions) {
+  int group = 64;
+  for (const Reduction& r : reductions) group = std::min(group, r.lanes);
+  return group;
+}
+int most_lanes(const std::vector<Reduction>& reductions) {
+  int most = 0;
+  for (const Reduction& r : reductions) most = std::max(most, r.lanes);
+  return most;
+}
+std::string_view folded_type(const Reduction& r) { return register_type(ir::accumulator_dtype(r.dtype)); }
+
+}  // namespace
+
+// A group of threads and a block of the order, from iteration `start` on: thread `lane` has the lanes lane, lane +
+// group … of each reduction. A reduction of wider numbers has fewer lanes and shorter blocks, several of them in the
+// group's one. `keep` is called where each block's `sum` is there, in the group's first thread. An iteration that fails
+// runs `mark` and goes to the label `failed`.
+void KernelWriter::sum_blocks(const Statement& loop, const std::vector<Reduction>& reductions,
+                              const std::string& failed, const std::string& mark,
+                              const std::function<void(std::uint32_t reduction, int parts_of_block)>& keep) {
+  const int group = group_of(reductions), parts = most_lanes(reductions) / group;
   const auto each = [&](auto&& what) {
-    for (std::uint32_t k = 0; k < kernel_.reductions.size(); ++k) {
-      const Reduction& r = kernel_.reductions[k];
-      what(k, r, declarations_.step(r.op, r.dtype), register_type(ir::accumulator_dtype(r.dtype)), r.lanes / group);
-    }
+    for (std::uint32_t k = 0; k < reductions.size(); ++k)
+      what(k, reductions[k], declarations_.step(reductions[k].op, reductions[k].dtype), folded_type(reductions[k]),
+           reductions[k].lanes / group);
   };
   each([&](std::uint32_t k, const Reduction&, const std::string&, std::string_view type, int own) {
     line(text(type, " row_", k, "[", own, "];"));
@@ -167,47 +175,155 @@ void KernelWriter::threads_per_block(const Statement& loop) {
   });
   line("#pragma unroll 4");
   open(text("for (int row = 0; row < ", rows, "; ++row)"));
-  line(text("const kiln_i64 at = start + (part * ", rows, " + row) * ", group, " + lane;"));
+  line(text("const kiln_i64 item = start + (part * ", rows, " + row) * ", group, " + lane;"));
   each([&](std::uint32_t k, const Reduction& r, const std::string& step, std::string_view type, int) {
     line(text(type, " term_", k, " = ", step, "::identity();"));
     terms_[r.variable] = text("term_", k);
   });
-  open("if (at < total)");
-  indices_of(loop, "at");
-  position_ = "at";
-  failed_ = "goto failed;";
-  turns_.push_back({"no_leave", "next"});
+  const bool failed_before = kernel_.may_fail;
+  kernel_.may_fail = false;
+  open("if (item < total)");
+  indices_of(loop, "item");
+  failed_ = text("{ ", mark, "goto ", failed, "; }");
+  turns_.push_back({"no_leave", text("next_", labels_++)});
   turn(loop);
   turns_.pop_back();
   close();
-  if (kernel_.may_fail) line("failed:;");
+  if (kernel_.may_fail) line(failed + ":;");
+  kernel_.may_fail |= failed_before;
   each([&](std::uint32_t k, const Reduction&, const std::string& step, std::string_view, int own) {
     line(text("row_", k, "[row % ", own, "] = ", step, "::fold(row_", k, "[row % ", own, "], term_", k, ");"));
   });
   close();
-  each([&](std::uint32_t k, const Reduction& r, const std::string& step, std::string_view type, int own) {
+  each([&](std::uint32_t k, const Reduction&, const std::string& step, std::string_view type, int own) {
     open(text("if (part % ", own, " == ", own - 1, ")"));
     for (int half = own / 2; half != 0; half /= 2)
       line(text("for (int k = 0; k < ", half, "; ++k) row_", k, "[k] = ", step, "::fold(row_", k, "[k], row_", k,
                 "[k + ", half, "]);"));
     line(text("const ", type, " sum = kiln_fold_lanes<", group, ", ", step, ">(row_", k, "[0], memory_", k, ");"));
-    const int size = rows * r.lanes;
-    line(text("const kiln_i64 block = start / ", size, " + part / ", own, ";"));
-    line(text("if (lane == 0 && block * ", size, " < total) ", word({Word::Kind::partials, k}, text(type, "*")),
-              "[block] = sum;"));
+    keep(k, own);
     close();
   });
   close();
+}
+
+void KernelWriter::threads_per_block(const Statement& loop) {
+  const std::vector<Reduction> reductions = kernel_.reductions;
+  const int group = kernel_.group = group_of(reductions);
+  kernel_.block_elements = rows * most_lanes(reductions);
+  trips_of(loop);
+  line(text("const int groups = blockDim.x / ", group, ", lane = threadIdx.x % ", group, ";"));
+  line(text("const kiln_i64 blocks = (total + ", kernel_.block_elements - 1, ") / ", kernel_.block_elements, ";"));
+  for (std::uint32_t k = 0; k < reductions.size(); ++k)
+    line(text("__shared__ ", folded_type(reductions[k]), " memory_", k, "[", threads_of_block, "];"));
+  open("for (kiln_i64 first = (kiln_i64)blockIdx.x * groups; first < blocks; first += (kiln_i64)gridDim.x * groups)");
+  line(text("const kiln_i64 start = (first + threadIdx.x / ", group, ") * ", kernel_.block_elements, ";"));
+  position_ = "item";
+  sum_blocks(loop, reductions, "failed", "", [&](std::uint32_t k, int parts_of_block) {
+    const int size = rows * reductions[k].lanes;
+    line(text("const kiln_i64 block = start / ", size, " + part / ", parts_of_block, ";"));
+    line(text("if (lane == 0 && block * ", size, " < total) ",
+              word({Word::Kind::partials, k}, text(folded_type(reductions[k]), "*")), "[block] = sum;"));
+  });
   close();
 }
 
+// ---- Teams ----------------------------------------------------------------------------------------------------------
+
+// The body runs on every thread of the team, which all compute the same; the parallel loops in it are shared among
+// them.
+void KernelWriter::team_per_iteration(const Statement& loop) {
+  trips_of(loop);
+  open("for (kiln_i64 at = blockIdx.x; at < total; at += gridDim.x)");
+  indices_of(loop, "at");
+  position_ = "at";
+  failed_ = "return;";
+  in_team_ = true;
+  turns_.push_back({"no_leave", "next"});
+  turn(loop);
+  turns_.pop_back();
+  in_team_ = false;
+  barrier();
+  close();
+}
+
+void KernelWriter::team_loop(const Statement& s) {
+  const std::vector<Reduction> reductions = reductions_of(s);
+  const int number = labels_++;
+  const std::string failed_before = failed_;
+  in_team_ = false;
+  open("");
+  trips_of(s);
+  const std::size_t at = body_.size();
+  const bool may_fail = kernel_.may_fail;
+  kernel_.may_fail = false;
+  inner_ = "item";
+  if (reductions.empty()) {
+    open("for (kiln_i64 item = threadIdx.x; item < total; item += blockDim.x)");
+    indices_of(s, "item");
+    turns_.push_back({"no_leave", text("next_", number)});
+    turns_.back().cut = true;
+    failed_ = text("{ failed_", number, " = 1; goto next_", number, "; }");
+    turn(s);
+    turns_.pop_back();
+    close();
+  } else {
+    team_reduction(s, reductions, number);
+  }
+  inner_ = "0";
+  failed_ = failed_before;
+  barrier();
+  if (kernel_.may_fail) {
+    const std::string indent(static_cast<std::size_t>(depth_) * 2, ' ');
+    body_.insert(at, text(indent, "__shared__ int failed_", number, ";\n", indent, "if (threadIdx.x == 0) failed_",
+                          number, " = 0;\n", indent, "__syncthreads();\n"));
+    line(text("if (failed_", number, ") return;"));
+  }
+  kernel_.may_fail |= may_fail;
+  close();
+  in_team_ = true;
+}
+
+void KernelWriter::team_reduction(const Statement& s, const std::vector<Reduction>& reductions, int number) {
+  const int group = group_of(reductions), most = most_lanes(reductions), elements = rows * most;
+  const int groups = threads_of_team / group;
+  line(text("const int lane = threadIdx.x % ", group, ", mine = threadIdx.x / ", group, ";"));
+  for (std::uint32_t k = 0; k < reductions.size(); ++k) {
+    const Reduction& r = reductions[k];
+    line(text("__shared__ ", folded_type(r), " memory_", k, "[", threads_of_team, "], sums_", k, "[",
+              groups * (most / r.lanes), "];"));
+    line(text("kiln_tree<", folded_type(r), ", ", declarations_.step(r.op, r.dtype), "> tree_", k, ";"));
+    line(text("tree_", k, ".begin();"));
+  }
+  open(text("for (kiln_i64 first = 0; first * ", elements, " < total; first += ", groups, ")"));
+  line(text("const kiln_i64 start = (first + mine) * ", elements, ";"));
+  sum_blocks(s, reductions, text("failed_at_", number), text("failed_", number, " = 1; "),
+             [&](std::uint32_t k, int parts_of_block) {
+               line(text("if (lane == 0) sums_", k, "[mine * ", most / reductions[k].lanes, " + part / ",
+                         parts_of_block, "] = sum;"));
+             });
+  barrier();
+  for (std::uint32_t k = 0; k < reductions.size(); ++k) {
+    const int blocks = most / reductions[k].lanes, size = rows * reductions[k].lanes;
+    open(text("for (int block = 0; block < ", groups * blocks, "; ++block)"));
+    line(text("if ((first * ", blocks, " + block) * ", size, " < total) tree_", k, ".push(sums_", k, "[block]);"));
+    close();
+  }
+  close();
+  for (std::uint32_t k = 0; k < reductions.size(); ++k) {
+    const Reduction& r = reductions[k];
+    const std::string x = reference(r.variable);
+    line(text(x, " = ", cast(text("tree_", k, ".end(", x, ")"), ir::accumulator_dtype(r.dtype), r.dtype), ";"));
+    terms_.erase(r.variable);
+  }
+}
+
 // The second kernel of a reduction: the sums of blocks, and what the Var was.
-void KernelWriter::folder(const Reduction& r, std::uint32_t index, std::string& out) {
+void KernelWriter::folder(const Reduction& r, std::string& out) {
   const DType folded = ir::accumulator_dtype(r.dtype);
   const std::string_view type = register_type(folded);
   const std::string step = declarations_.step(r.op, r.dtype);
   const std::string var = slot(plan_.variable_slots[r.variable], r.dtype);
-  (void)index;
   out += text("KILN_KERNEL __launch_bounds__(1024) ", r.folder, "(", type, "* sums, ", type,
               "* other, kiln_i64 count, char* slots) {\n");
   out += text("  const ", type, " sum = count > 0 ? kiln_fold_blocks<", step, ">(sums, other, count) : ", step,

@@ -118,8 +118,22 @@ void KernelWriter::reduce(const Statement& s) {
 
 void KernelWriter::store(const Statement& s) {
   if (s.checked != 0) check(s.target, s.checked, s.first_index, s.location);
-  const std::string x = value(s.value);
-  line(text("kiln_store(", element(s.target, s.flat, s.first_index, s.index_count), ", ", x, ");"));
+  const std::string x = value(s.value), at = element(s.target, s.flat, s.first_index, s.index_count);
+  by_one([&] { line(text("kiln_store(", at, ", ", x, ");")); });
+}
+
+// Of a team one thread: the others have read what was there before, and wait.
+void KernelWriter::by_one(const std::function<void()>& write) {
+  if (!in_team_) return write();
+  barrier();
+  open("if (threadIdx.x == 0)");
+  write();
+  close();
+  barrier();
+}
+
+void KernelWriter::barrier() {
+  if (!std::string_view(body_).ends_with("__syncthreads();\n")) line("__syncthreads();");
 }
 
 void KernelWriter::update(const Statement& s) {
@@ -148,16 +162,20 @@ void KernelWriter::update(const Statement& s) {
           "an update of a c128 element that iterations share, other than +=, is not compiled: 16 bytes are not "
           "exchanged at once",
           s.location);
-    line(text("kiln_add_parts(", at, ", ", x, ");"));
-    return;
+    return by_one([&] { line(text("kiln_add_parts(", at, ", ", x, ");")); });
   } else if (s.op == Op::add && expected.empty() && !wanted && !dtype.is_complex() && dtype.size() >= 4) {
     call = text("kiln_atomic_add(", at, ", ", x, ")");
   } else {
     call = text("kiln_atomic(", at, ", ", how, ")");
   }
-  if (!wanted) return line(call + ";");
-  line(text(reference(s.other), " = ", call, ";"));
+  if (!wanted) return by_one([&] { line(call + ";"); });
   written_.insert(s.other);
+  const std::string other = reference(s.other);
+  if (!in_team_) return line(text(other, " = ", call, ";"));
+  const std::string told = text("told_", labels_++);
+  line(text("__shared__ ", type, " ", told, ";"));
+  by_one([&] { line(text(told, " = ", call, ";")); });
+  line(text(other, " = ", told, ";"));
 }
 
 void KernelWriter::allocate(const Statement& s) {
@@ -171,7 +189,7 @@ void KernelWriter::allocate(const Statement& s) {
             !__builtin_mul_overflow(elements, std::max<std::int64_t>(extent.number.i, 0), &elements);
   }
   const std::string name = text("r", s.target);
-  if (known && elements * static_cast<std::int64_t>(root.dtype.size()) <= most_local_bytes) {
+  if (known && !in_team_ && elements * static_cast<std::int64_t>(root.dtype.size()) <= most_local_bytes) {
     line(text(type, " ", name, "_own[", std::max<std::int64_t>(elements, 1), "];"));
     line(text(type, "* ", name, " = ", name, "_own;"));
   } else {
@@ -181,13 +199,15 @@ void KernelWriter::allocate(const Statement& s) {
             "an array made inside a parallel loop has an extent that its iterations compute, which is not compiled for "
             "a GPU: make it outside the loop",
             s.location);
-    if (std::find(kernel_.scratch.begin(), kernel_.scratch.end(), s.target) == kernel_.scratch.end())
-      kernel_.scratch.push_back(s.target);
-    std::string count = "1";
+    const auto same = [&](const Kernel::Scratch& each) { return each.root == s.target; };
+    if (std::none_of(kernel_.scratch.begin(), kernel_.scratch.end(), same))
+      kernel_.scratch.push_back({s.target, in_team_});
+    std::string count("1");
     for (std::uint32_t k = 0; k < root.rank; ++k)
       count = k == 0 ? extent(s.target, k) : text(count, " * ", extent(s.target, k));
     const std::string base = word({Word::Kind::scratch, s.target}, text(type, "*"));
-    line(text(type, "* ", name, " = ", base, " + ((kiln_i64)blockIdx.x * blockDim.x + threadIdx.x) * (", count, ");"));
+    const char* const owner = in_team_ ? "(kiln_i64)blockIdx.x" : "((kiln_i64)blockIdx.x * blockDim.x + threadIdx.x)";
+    line(text(type, "* ", name, " = ", base, " + ", owner, " * (", count, ");"));
   }
   local_roots_.insert(s.target);
 }
@@ -211,7 +231,7 @@ void KernelWriter::fail(const std::string& status, const std::vector<std::string
   std::string list(values.empty() ? "0" : "");
   for (const std::string& x : values) list += (list.empty() ? "" : ", ") + x;
   line(text("const kiln_i64 told[] = {", list, "};"));
-  line(text("kiln_fail(", failure, ", ", position_, ", ", status, ", told, ", values.size(), ");"));
+  line(text("kiln_fail(", failure, ", ", position_, ", ", inner_, ", ", status, ", told, ", values.size(), ");"));
   line(failed_);
 }
 
@@ -306,6 +326,7 @@ std::vector<KernelWriter::Folding> KernelWriter::foldings(const Statement& loop)
 
 void KernelWriter::loop(const Statement& s) {
   const ir::Loop& l = program_.loops[s.target];
+  if (in_team_ && l.parallel && !has_parallel_loop(s)) return team_loop(s);
   const std::vector<Folding> found = foldings(s);
   for (const Folding& f : found) {
     const DType folded = ir::accumulator_dtype(f.dtype);

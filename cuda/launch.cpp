@@ -24,7 +24,7 @@ using ir::none;
 using ir::Op;
 using ir::RootId;
 
-constexpr unsigned threads_of_block = 256;
+constexpr unsigned threads_of_block = 256, threads_of_team = 128;
 constexpr std::int64_t scratch_bytes = std::int64_t{256} << 20;  // at most so much for what every thread has
 
 enum class Flow { next, leave, turn, failed };
@@ -326,8 +326,9 @@ std::uint64_t Launch::word(const Word& w, const std::vector<std::uint64_t>& part
     case Word::Kind::slots: return slots_.address();
     case Word::Kind::partials: return partials[w.id];
     case Word::Kind::scratch: {
-      const auto at = std::find(kernel.scratch.begin(), kernel.scratch.end(), w.id) - kernel.scratch.begin();
-      return scratch[static_cast<std::size_t>(at)];
+      std::size_t at = 0;
+      while (kernel.scratch[at].root != w.id) ++at;
+      return scratch[at];
     }
     case Word::Kind::failure: return failure;
   }
@@ -345,10 +346,12 @@ Flow Launch::kernel(std::uint32_t which) {
   const Kernel& k = plan_.kernels[which];
   ++(k.grid == Kernel::Grid::one ? serial_kernels : kernels);
   const std::int64_t total = k.grid == Kernel::Grid::one ? 1 : iterations(k.loop);
-  const unsigned threads = k.grid == Kernel::Grid::one ? 1 : threads_of_block;
+  const unsigned threads = k.grid == Kernel::Grid::one     ? 1
+                           : k.grid == Kernel::Grid::teams ? threads_of_team
+                                                           : threads_of_block;
   // A few blocks for each place where one can run: more than that share them.
   const std::int64_t most = static_cast<std::int64_t>(device_.multiprocessors()) * 32;
-  std::int64_t units = (total + threads - 1) / threads;
+  std::int64_t units = k.grid == Kernel::Grid::teams ? total : (total + threads - 1) / threads;
   if (k.grid == Kernel::Grid::blocks) {
     const std::int64_t groups = threads / static_cast<unsigned>(k.group);
     units = ((total + k.block_elements - 1) / k.block_elements + groups - 1) / groups;
@@ -361,16 +364,19 @@ Flow Launch::kernel(std::uint32_t which) {
     return taken.back()->address();
   };
   std::vector<std::uint64_t> scratch, partials, others;
-  std::int64_t bytes_of_thread = 0;
   const auto bytes_of = [&](RootId root) {
     auto bytes = static_cast<std::int64_t>(program_.roots[root].dtype.size());
     for (int axis = 0; axis < program_.roots[root].rank; ++axis)
       bytes *= std::max<std::int64_t>(integer(program_.roots[root].extents[axis]), 0);
     return bytes;
   };
-  for (const RootId root : k.scratch) bytes_of_thread += bytes_of(root);
-  if (bytes_of_thread > 0) blocks = std::clamp<std::int64_t>(scratch_bytes / (bytes_of_thread * threads), 1, blocks);
-  for (const RootId root : k.scratch) scratch.push_back(take(bytes_of(root) * blocks * threads));
+  const auto owners = [&](const Kernel::Scratch& each) {
+    return each.of_team ? 1 : static_cast<std::int64_t>(threads);
+  };
+  std::int64_t bytes_of_block = 0;
+  for (const Kernel::Scratch& each : k.scratch) bytes_of_block += bytes_of(each.root) * owners(each);
+  if (bytes_of_block > 0) blocks = std::clamp<std::int64_t>(scratch_bytes / bytes_of_block, 1, blocks);
+  for (const Kernel::Scratch& each : k.scratch) scratch.push_back(take(bytes_of(each.root) * owners(each) * blocks));
   std::vector<std::int64_t> counts;
   for (const Reduction& r : k.reductions) {
     const std::int64_t size = 32 * r.lanes;

@@ -40,6 +40,7 @@ struct Kernel {
     one,      // a single thread
     threads,  // a thread per iteration
     blocks,   // a few threads per block of the reductions' order
+    teams,    // a block of threads per iteration, for the parallel loops inside it
   };
   std::string name;
   Grid grid = Grid::one;
@@ -49,7 +50,11 @@ struct Kernel {
   bool may_fail = false;
   std::vector<Word> words;
   std::vector<Reduction> reductions;
-  std::vector<ir::RootId> scratch;  // roots of which every thread has its own
+  struct Scratch {
+    ir::RootId root;
+    bool of_team;  // of which every block of threads has its own, else every thread
+  };
+  std::vector<Scratch> scratch;
 };
 
 struct Step {
@@ -102,13 +107,14 @@ class HostNodes {
   std::vector<ir::LoopId> loops_;
 };
 
-/// The largest position that failed, and what the error tells; written by kernels under `lock`, read by the host.
+/// The first iteration that failed, of a kernel's loop and of a loop inside it, and what the error tells; written by
+/// kernels under `lock`, read by the host.
 struct Failure {
-  std::int64_t position = INT64_MAX;
+  std::int64_t position = INT64_MAX, inner = INT64_MAX;
   std::int32_t status = 0;
   std::uint32_t lock = 0;
   std::int64_t values[16] = {};
 };
-static_assert(sizeof(Failure) == 144);
+static_assert(sizeof(Failure) == 152);
 
 }  // namespace kiln::on_cuda

@@ -560,20 +560,21 @@ KILN_DEVICE void kiln_add_parts(kiln_c128* at, kiln_c128 x) {
 // ---- Failures: of several the one of the least position is told -----------------------------------------------------
 
 struct kiln_failure {
-  kiln_i64 position;
+  kiln_i64 position, inner;
   kiln_i32 status;
   kiln_u32 lock;
   kiln_i64 values[16];
 };
 
-static __device__ __noinline__ void kiln_fail(kiln_failure* failure, kiln_i64 position, kiln_i32 status,
+static __device__ __noinline__ void kiln_fail(kiln_failure* failure, kiln_i64 position, kiln_i64 inner, kiln_i32 status,
                                               const kiln_i64* values, int count) {
   for (bool done = false; !done;) {
     if (atomicCAS(&failure->lock, 0u, 1u) != 0) continue;
     __threadfence();
     volatile kiln_failure* const told = failure;
-    if (position < told->position) {
+    if (position < told->position || (position == told->position && inner < told->inner)) {
       told->position = position;
+      told->inner = inner;
       told->status = status;
       for (int k = 0; k < count; ++k) told->values[k] = values[k];
     }

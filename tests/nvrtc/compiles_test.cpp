@@ -49,6 +49,20 @@ TEST_F(WithNvrtc, Trace) {
       ones({10, 10}));
 }
 
+TEST_F(WithNvrtc, LoopsInLoops) {
+  const auto softmax = [](Array a) {
+    Array out = empty({a.shape(0), a.shape(1)}, a.dtype());
+    for (Value i : prange(a.shape(0))) {
+      Array row = a(i, _);
+      Array e = exp(row - max(row));
+      out(i, _) = e / sum(e);
+    }
+    return out;
+  };
+  for (const DType dtype : {f16, f32, f64}) expect_compiles(softmax, ones({10, 10}, dtype));
+  expect_compiles([](Array a) { return variance(a, {.axis = 1}); }, ones({10, 10}, c64));
+}
+
 TEST_F(WithNvrtc, Reductions) {
   expect_compiles([](Array a) { return sum(a) / max(a); }, ones({100}, f32));
   expect_compiles([](Array a) { return mean(a, {.axis = 1}); }, ones({10, 10}, f16));
