@@ -9,10 +9,14 @@
 #include "core/specialize.h"
 #include "tests/fuzz/execute.h"
 #include "tests/fuzz/inputs.h"
+#include "tests/simulated/control.h"
 
 #include <kiln/error.h>
 
+#include <dlfcn.h>
+
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <mutex>
 
@@ -270,8 +274,9 @@ Outcome outcome_of(const ir::Program& program, const detail::GatheredCall& call,
 
 // A third of the Programs are contracted, an eighth relaxed in some way, an eighth precise, interpreted and compiled
 // alike. A quarter is compiled with checked indices, which changes nothing, for none is outside.
-JitOptions options_of(const Recipe& recipe, bool interpret) {
+JitOptions options_of(const Recipe& recipe, const Ways& ways, bool interpret) {
   JitOptions options;
+  if (ways.gpu && !interpret) options.device = cuda();
   options.contract = recipe.seed / 16 % 3 == 2;
   constexpr FastMath::Relaxation all[] = {FastMath::reassociate, FastMath::no_nan, FastMath::no_signed_zero,
                                           FastMath::approximate_reciprocal};
@@ -300,6 +305,7 @@ std::string text_of(const JitOptions& options) {
   if (!relaxations.empty()) add(".fast_math", relaxations);
   if (options.precise) add(".precise", "true");
   if (options.bounds_check == BoundsCheck(true)) add(".bounds_check", "true");
+  if (options.device.said()) add(".device", "cuda()");
   return out;
 }
 
@@ -310,11 +316,11 @@ Verdict check_variant(const Recipe& recipe, const Ways& ways) {
   const std::vector<Argument> arguments = arguments_of(inputs);
   const int count = static_cast<int>(arguments.size());
   detail::GatheredCall call;
-  detail::gather(arguments.data(), count, {}, Location::current(), call);
+  detail::gather(arguments.data(), count, options_of(recipe, ways, false), Location::current(), call);
   const bool generic = recipe.seed % 5 == 0;
   std::unique_ptr<detail::Variant> oracle, v;
   try {
-    oracle = detail::prepare(function, options_of(recipe, true), arguments.data(), count, call, generic);
+    oracle = detail::prepare(function, options_of(recipe, ways, true), arguments.data(), count, call, generic);
   } catch (const InternalError& e) {
     return {Verdict::Kind::trace, e.what()};
   } catch (const Error& e) {
@@ -322,7 +328,7 @@ Verdict check_variant(const Recipe& recipe, const Ways& ways) {
             text(kind_of(e), ": ", e.what())};
   }
   try {
-    v = detail::prepare(function, options_of(recipe, false), arguments.data(), count, call, generic);
+    v = detail::prepare(function, options_of(recipe, ways, false), arguments.data(), count, call, generic);
   } catch (const Error& e) {
     return {Verdict::Kind::trace, text("traced with folding: ", kind_of(e), ": ", e.what())};
   }
@@ -360,7 +366,7 @@ Verdict check_variant(const Recipe& recipe, const Ways& ways) {
 
 // ---- Calls through the dispatcher -----------------------------------------------------------------------------------
 
-Outcome called(detail::Function& function, const JitOptions& options, Inputs& inputs) {
+Outcome called(detail::Function& function, const JitOptions& options, Inputs& inputs, bool whole_text) {
   Outcome outcome;
   inputs.reset();
   const std::vector<Argument> arguments = arguments_of(inputs);
@@ -369,7 +375,8 @@ Outcome called(detail::Function& function, const JitOptions& options, Inputs& in
     detail::call(function, options, arguments.data(), static_cast<int>(arguments.size()), results, Location::current());
   } catch (const Error& e) {
     outcome.error = kind_of(e);
-    if (outcome.error == "InternalError" || outcome.error == "CompileError") outcome.error += text(": ", e.what());
+    if (whole_text || outcome.error == "InternalError" || outcome.error == "CompileError")
+      outcome.error += text(": ", e.what());
     return outcome;
   }
   for (int k = 0; k < results.count(); ++k) {
@@ -382,32 +389,70 @@ Outcome called(detail::Function& function, const JitOptions& options, Inputs& in
                                            Access::layout(a).extents, Access::layout(a).strides));
     }
   }
+  // What a GPU wrote comes back.
+  for (const Array& a : inputs.arrays()) Access::readable(a);
   add_memory(inputs, outcome);
   return outcome;
 }
 
 // The same function on every data set: what facts consulted let one specialization serve must be right for it.
-Verdict check_calls(const Recipe& recipe) {
+Verdict check_calls(const Recipe& recipe, const Ways& ways) {
   traced_recipe = &recipe;
   // Never freed, as functions are.
   auto& oracle = *new detail::Function{&trace_recipe, Location::current(), false, true};
   auto& function = *new detail::Function{&trace_recipe, Location::current(), false, true};
-  JitOptions options = options_of(recipe, false);
+  JitOptions options = options_of(recipe, ways, false);
   options.threads = 1 + static_cast<int>(recipe.seed % 3);
   options.force_threads = true;
-  const JitOptions interpreting = options_of(recipe, true);
+  const JitOptions interpreting = options_of(recipe, ways, true);
   for (int set = 0; set < data_sets; ++set) {
     Inputs inputs(recipe, set);
     // A function of its own for each set: no specialization is used twice.
     auto& fresh = set == 0 ? oracle : *new detail::Function{&trace_recipe, Location::current(), false, true};
-    const Outcome expected = called(fresh, interpreting, inputs);
+    const Outcome expected = called(fresh, interpreting, inputs, false);
     if (expected.error == "IndexError") return {Verdict::Kind::invalid, text("data set ", set, ": IndexError")};
-    const Outcome got = called(function, options, inputs);
+    const Outcome got = called(function, options, inputs, false);
     if (is_limit(got.error)) return {Verdict::Kind::refused, got.error};
     if (const std::string d = difference(expected, got); !d.empty())
       return {Verdict::Kind::dispatched, text("data set ", set, ", compiled, ", options.threads, " threads: ", d)};
-    if (const std::string d = difference(expected, called(oracle, interpreting, inputs)); !d.empty())
+    if (const std::string d = difference(expected, called(oracle, interpreting, inputs, false)); !d.empty())
       return {Verdict::Kind::dispatched, text("data set ", set, ", interpreted by an older specialization: ", d)};
+  }
+  return {};
+}
+
+// ---- Calls on a GPU -------------------------------------------------------------------------------------------------
+
+// The order of blocks, warps and lanes, where the driver is the simulated one.
+bool set_order(kiln_simulated_order order) {
+  const char* const driver = std::getenv("KILN_CUDA_DRIVER");
+  void* const library = driver ? ::dlopen(driver, RTLD_NOW | RTLD_LOCAL | RTLD_NOLOAD) : nullptr;
+  void* const set = library ? ::dlsym(library, "kiln_simulated_set_order") : nullptr;
+  if (set) reinterpret_cast<decltype(&kiln_simulated_set_order)>(set)(order);
+  if (library) ::dlclose(library);
+  return set != nullptr;
+}
+
+// The first data set, or all: each on the GPU in both orders, errors word for word.
+Verdict check_on_gpu(const Recipe& recipe, const Ways& ways, bool all_sets) {
+  traced_recipe = &recipe;
+  auto& function = *new detail::Function{&trace_recipe, Location::current(), false, true};
+  for (int set = 0; set < (all_sets ? data_sets : 1); ++set) {
+    auto& oracle = *new detail::Function{&trace_recipe, function.where, false, true};
+    Inputs wanted(recipe, set);
+    const Outcome expected = called(oracle, options_of(recipe, ways, true), wanted, true);
+    if (expected.error.starts_with("IndexError"))
+      return {Verdict::Kind::invalid, text("data set ", set, ": ", expected.error)};
+    for (const auto order : {kiln_simulated_order_forward, kiln_simulated_order_reverse}) {
+      if (!set_order(order) && order == kiln_simulated_order_reverse) break;
+      // Memory of its own for each call, for what is on the device then is its.
+      Inputs inputs(recipe, set);
+      const Outcome got = called(function, options_of(recipe, ways, false), inputs, true);
+      if (is_limit(got.error)) return {Verdict::Kind::refused, got.error};
+      if (const std::string d = difference(expected, got); !d.empty())
+        return {Verdict::Kind::dispatched, text("data set ", set, ", on the GPU",
+                                                order == kiln_simulated_order_reverse ? ", in reverse" : "", ": ", d)};
+    }
   }
   return {};
 }
@@ -420,13 +465,15 @@ Verdict check(const Recipe& recipe, const Ways& ways) {
   // What is dispatched is compiled as it is for users.
   const bool dispatches = recipe.seed % (ways.quick ? 8 : 4) == 1;
   chosen.quick &= !dispatches;
+  chosen.interpret_only |= ways.gpu;
   const Verdict verdict = check_variant(recipe, chosen);
-  if (verdict.failed() || verdict.kind == Verdict::Kind::refused || ways.interpret_only || !dispatches) return verdict;
-  const Verdict calls = check_calls(recipe);
-  return calls.failed() ? calls : verdict;
+  if (verdict.failed() || verdict.kind == Verdict::Kind::refused || ways.interpret_only) return verdict;
+  if (!ways.gpu && !dispatches) return verdict;
+  const Verdict calls = ways.gpu ? check_on_gpu(recipe, ways, dispatches || ways.all) : check_calls(recipe, ways);
+  return calls.failed() || (ways.gpu && calls.kind == Verdict::Kind::refused) ? calls : verdict;
 }
 
-std::string as_program(const Recipe& recipe) {
+std::string as_program(const Recipe& recipe, const Ways& ways) {
   traced_recipe = &recipe;
   traced_text.clear();
   Inputs inputs(recipe, 0);
@@ -452,13 +499,13 @@ std::string as_program(const Recipe& recipe) {
          "  const auto show = [](const auto&... x) { ((std::cout << x << '\\n'), ...); };\n"
          "  for (bool interpret : {true, false}) {\n"
          "    std::apply(show, f.with({" +
-         text_of(options_of(recipe, false)) + ".interpret = interpret})(" + list +
+         text_of(options_of(recipe, ways, false)) + ".interpret = interpret})(" + list +
          "));\n"
          "    show(" +
          list + ");\n  }\n}\n";
 }
 
-std::string as_ir(const Recipe& recipe) {
+std::string as_ir(const Recipe& recipe, const Ways& ways) {
   traced_recipe = &recipe;
   Inputs inputs(recipe, 0);
   const std::vector<Argument> arguments = arguments_of(inputs);
@@ -470,8 +517,8 @@ std::string as_ir(const Recipe& recipe) {
       return detail::prepare(function, options, arguments.data(), static_cast<int>(arguments.size()), call,
                              recipe.seed % 5 == 0);
     };
-    const auto v = prepared(options_of(recipe, false));
-    return ir::print(prepared(options_of(recipe, true))->traced) + "\n" + ir::print(v->traced) + "\n" +
+    const auto v = prepared(options_of(recipe, ways, false));
+    return ir::print(prepared(options_of(recipe, ways, true))->traced) + "\n" + ir::print(v->traced) + "\n" +
            ir::print(v->scheduled);
   } catch (const Error& e) {
     return e.what();

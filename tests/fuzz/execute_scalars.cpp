@@ -131,8 +131,24 @@ bool broadcasts(const Term& a, const Term& b) {
   return true;
 }
 
+namespace {
+
+// Whether a GPU's result may have other bits: that of a function, or of a complex number's root and magnitude.
+bool rounds_otherwise(Op op, const std::vector<Term>& operands) {
+  const auto any = [&](auto&& test) { return std::any_of(operands.begin(), operands.end(), test); };
+  const bool is_complex = any([](const Term& x) { return x.dtype().is_complex(); });
+  const bool is_exact = op == Op::pow && !is_complex && !any([](const Term& x) { return x.dtype().is_floating(); });
+  return (ir::row(op).ulp > 0 && !is_exact) || (is_complex && (op == Op::sqrt || op == Op::abs || op == Op::sign));
+}
+
+}  // namespace
+
 Term Executor::apply(Op op, std::vector<Term> operands) {
   coerce(op, operands);
+  if (!recipe_.functions && rounds_otherwise(op, operands)) {
+    op = operands.size() == 1 ? Op::rint : Op::add;
+    coerce(op, operands);
+  }
   std::string text = spelled(op, operands);
   bool any = false;
   for (const Term& x : operands) any |= x.is_array();

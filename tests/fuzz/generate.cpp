@@ -275,6 +275,10 @@ class Generator {
 
 }  // namespace
 
-Recipe generate(std::uint64_t seed) { return Generator(seed).recipe(seed); }
+Recipe generate(std::uint64_t seed, bool functions) {
+  Recipe recipe = Generator(seed).recipe(seed);
+  recipe.functions = functions;
+  return recipe;
+}
 
 }  // namespace kiln::fuzz

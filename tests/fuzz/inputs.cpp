@@ -151,6 +151,7 @@ void Inputs::add(const Recipe& recipe, std::size_t number_of_input, const std::i
       }
     });
     fresh_.push_back(memory->bytes);
+    bases_.push_back(borrow(memory->bytes.data() + static_cast<std::size_t>(margin) * x.dtype.size(), x.dtype, outer));
     buffers_.push_back(std::move(memory));
     buffer_extents_.push_back(std::move(outer));
     buffer_of_.push_back(static_cast<int>(buffers_.size() - 1));
@@ -158,9 +159,7 @@ void Inputs::add(const Recipe& recipe, std::size_t number_of_input, const std::i
     buffer_of_.push_back(buffer_of_[static_cast<std::size_t>(x.shares)]);
   }
   const std::size_t buffer = static_cast<std::size_t>(buffer_of_.back());
-  const std::vector<std::int64_t>& outer = buffer_extents_[buffer];
-  const Array base =
-      borrow(buffers_[buffer]->bytes.data() + static_cast<std::size_t>(margin) * x.dtype.size(), x.dtype, outer);
+  const Array& base = bases_[buffer];
   std::string text = "b" + std::to_string(buffer);
   if (x.broadcast) {
     arrays_.push_back(base.broadcast_to(Shape(std::span<const std::int64_t>(own))));

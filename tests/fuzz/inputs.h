@@ -38,6 +38,7 @@ class Inputs {
   std::vector<std::vector<std::byte>> fresh_;
   std::vector<int> buffer_of_;  // by input
   std::vector<std::vector<std::int64_t>> buffer_extents_;
+  std::vector<Array> bases_;  // the buffers as arrays: those that share one are views of one array
   std::vector<Array> arrays_;
   std::vector<Value> scalars_;
   std::vector<std::string> views_, numbers_;

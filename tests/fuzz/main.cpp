@@ -2,6 +2,8 @@
 #include "tests/fuzz/compare.h"
 #include "tests/fuzz/shrink.h"
 
+#include <kiln/device.h>
+
 #include <CLI/CLI.hpp>
 
 #include <sys/mman.h>
@@ -12,6 +14,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <iostream>
 
 namespace {
@@ -57,7 +60,7 @@ void run_child(const Settings& settings, Board& board, std::uint64_t first, std:
   for (std::uint64_t seed = first; seed < last; ++seed) {
     board.at = seed;
     limit_time(longest_program_seconds);
-    const Verdict verdict = check(generate(seed), settings.ways);
+    const Verdict verdict = check(generate(seed, !settings.ways.gpu), settings.ways);
     ++board.tally[static_cast<int>(verdict.kind)];
     if (!verdict.failed()) continue;
     board.kind = static_cast<int>(verdict.kind);
@@ -85,11 +88,11 @@ int outcome_in_child(const Recipe& recipe, const Ways& ways, std::string& what) 
 }
 
 // In a child too: making the text traces the program.
-void print_in_child(const Recipe& recipe, bool ir) {
+void print_in_child(const Recipe& recipe, const Ways& ways, bool ir) {
   std::cout.flush();
   const pid_t child = ::fork();
   if (child == 0) {
-    std::cout << (ir ? as_ir(recipe) : as_program(recipe)) << std::flush;
+    std::cout << (ir ? as_ir(recipe, ways) : as_program(recipe, ways)) << std::flush;
     std::_Exit(0);
   }
   int status = 0;
@@ -97,13 +100,13 @@ void print_in_child(const Recipe& recipe, bool ir) {
 }
 
 void report(const Settings& settings, std::uint64_t seed) {
-  Recipe recipe = generate(seed);
+  Recipe recipe = generate(seed, !settings.ways.gpu);
   std::string what;
   const int first = outcome_in_child(recipe, settings.ways, what);
   std::cout << "\n==== seed " << seed << " fails: ";
   if (first == 0) {
     std::cout << "only sometimes; the program is\n";
-    return print_in_child(recipe, false);
+    return print_in_child(recipe, settings.ways, false);
   }
   if (first > 100)
     std::cout << "signal " << first - 100 << "\n";
@@ -120,10 +123,44 @@ void report(const Settings& settings, std::uint64_t seed) {
     outcome_in_child(recipe, settings.ways, what);
     std::cout << "shrunk: " << what << "\n";
   }
-  print_in_child(recipe, false);
-  if (settings.ir) print_in_child(recipe, true);
+  print_in_child(recipe, settings.ways, false);
+  if (settings.ir) print_in_child(recipe, settings.ways, true);
   std::cout.flush();
 }
+
+// Why there is no GPU; empty if there is one. A child asks: what is forked later must not have the driver's state.
+std::string why_no_gpu() {
+  Board& board = *shared_board();
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (!kiln::cuda().available())
+      std::snprintf(board.what, sizeof board.what, "%s", kiln::cuda().description().c_str());
+    std::_Exit(0);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  return WIFEXITED(status) ? board.what : "asking for it crashes";
+}
+
+// What the simulated NVRTC compiles is kept only while the fuzzer runs, if nobody says where.
+class CompilerCache {
+ public:
+  CompilerCache() {
+    if (std::getenv("KILN_SIMULATED_CACHE")) return;
+    std::string name = (std::filesystem::temp_directory_path() / "kiln-fuzz-XXXXXX").string();
+    if (!::mkdtemp(name.data())) return;
+    folder_ = name;
+    ::setenv("KILN_SIMULATED_CACHE", name.c_str(), 1);
+  }
+  ~CompilerCache() {
+    std::error_code error;
+    if (!folder_.empty()) std::filesystem::remove_all(folder_, error);
+  }
+  CompilerCache(const CompilerCache&) = delete;
+
+ private:
+  std::filesystem::path folder_;
+};
 
 // One worker's part: the seeds first, first + jobs * programs_per_child, …
 class Run {
@@ -231,13 +268,21 @@ int main(int argc, char** argv) {
                "compare Programs before and after the passes, compile nothing");
   app.add_flag("--quick", settings.ways.quick, "compile seven of eight programs with LLVM's fastest code generation");
   app.add_flag("--all", settings.ways.all, "every vector width with 1, 2 and 3 threads for every program");
+  app.add_flag("--gpu", settings.ways.gpu, "on the GPU in place of the CPU, without functions such as exp");
   app.add_flag("--print", settings.print, "print the program of the seed as C++ and as Programs, run nothing");
   app.add_flag("--ir", settings.ir, "print the Programs of failures too");
   CLI11_PARSE(app, argc, argv);
   if (settings.print) {
-    print_in_child(generate(settings.seed), false);
-    print_in_child(generate(settings.seed), true);
+    const Recipe recipe = generate(settings.seed, !settings.ways.gpu);
+    print_in_child(recipe, settings.ways, false);
+    print_in_child(recipe, settings.ways, true);
     return 0;
   }
+  if (!settings.ways.gpu) return Run(settings).run();
+  if (const std::string reason = why_no_gpu(); !reason.empty()) {
+    std::cerr << "no GPU: " << reason << "\n";
+    return 2;
+  }
+  const CompilerCache cache;
   return Run(settings).run();
 }
