@@ -44,6 +44,9 @@ std::string complex_body(ir::Op op, DType dtype, bool reduction);
 /// logaddexp and its kin, of floats x and y: lines that end in a return.
 std::string composed_body(ir::Op op, DType dtype);
 
+/// What a kernel does of a host's loop with reductions.
+enum class LoopPart : std::uint8_t { begin, turn, end };
+
 /// Writes one kernel.
 class KernelWriter {
  public:
@@ -53,6 +56,8 @@ class KernelWriter {
 
   /// One thread: these statements, then the numbers that others need.
   std::string serial(const std::vector<const ir::Statement*>& statements, const std::vector<ir::NodeId>& finals);
+  /// One thread, for the reductions of a loop that the host runs.
+  std::string host_loop(const ir::Statement& loop, LoopPart part);
   /// A parallel loop, its iterations shared by the grid; and what folds its reductions.
   std::string distributed(const ir::Statement& loop);
 
@@ -75,6 +80,7 @@ class KernelWriter {
   std::string node(ir::NodeId id);
   std::string leaf_slot(ir::NodeId id);
   std::string slot(std::uint32_t number, DType dtype) const;
+  void use_slots();
   void define(ir::NodeId id, const std::string& expression);
   std::string root(ir::RootId id);
   std::string stride(ir::RootId root, std::uint32_t axis);
@@ -103,6 +109,8 @@ class KernelWriter {
 
   std::string reference(ir::VariableId id);
   std::vector<Folding> foldings(const ir::Statement& loop);
+  std::string fold_type(const Folding& f) const;
+  std::uint32_t host_folding(ir::LoopId loop, ir::VariableId variable) const;
   void thread_per_iteration(const ir::Statement& loop);
   void threads_per_block(const ir::Statement& loop);
   void team_per_iteration(const ir::Statement& loop);

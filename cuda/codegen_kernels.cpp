@@ -40,8 +40,27 @@ std::string KernelWriter::serial(const std::vector<const Statement*>& list, cons
   for (const ir::VariableId v : written_)
     if (!local_variables_.contains(v))
       line(text(slot(plan_.variable_slots[v], program_.variables[v].type.dtype), " = x", v, ";"));
-  if ((!left.empty() || !written_.empty()) && top_names_.emplace("slots", true).second)
-    top_ += text("  char* const slots = ", word({Word::Kind::slots}, "char*"), ";\n");
+  if (!left.empty() || !written_.empty()) use_slots();
+  return finish("__launch_bounds__(1) ");
+}
+
+std::string KernelWriter::host_loop(const Statement& loop, LoopPart part) {
+  use_slots();
+  for (const Folding& f : foldings(loop)) {
+    const std::uint32_t first = host_folding(f.loop, f.variable);
+    const DType folded = ir::accumulator_dtype(f.dtype);
+    const std::string term = slot(first, folded), type = text(f.fold, "_type");
+    line(text("typedef ", fold_type(f), " ", type, ";"));
+    line(text("static_assert(sizeof(", type, ") <= ", (slots_of_folding - 1) * 16, ", \"\");"));
+    line(text(type, "& ", f.fold, " = *(", type, "*)(slots + ", (first + 1) * 16, ");"));
+    if (part == LoopPart::end) {
+      const std::string var = slot(plan_.variable_slots[f.variable], f.dtype);
+      line(text(var, " = ", cast(text(f.fold, ".end(", var, ")"), folded, f.dtype), ";"));
+    } else {
+      line(part == LoopPart::begin ? text(f.fold, ".begin();") : text(f.fold, ".turn(", term, ");"));
+      line(text(term, " = ", f.step, "::identity();"));
+    }
+  }
   return finish("__launch_bounds__(1) ");
 }
 

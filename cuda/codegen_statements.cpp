@@ -67,8 +67,7 @@ std::string KernelWriter::reference(ir::VariableId id) {
   if (!top_names_.emplace(name, true).second) return name;
   const std::uint32_t number = plan_.variable_slots[id];
   if (number == none) throw InternalError(text("variable ", id, " has no slot"));
-  if (top_names_.emplace("slots", true).second)
-    top_ += text("  char* const slots = ", word({Word::Kind::slots}, "char*"), ";\n");
+  use_slots();
   const DType dtype = program_.variables[id].type.dtype;
   top_ += text("  ", register_type(dtype), " ", name, " = ", slot(number, dtype), ";\n");
   return name;
@@ -108,6 +107,12 @@ void KernelWriter::reduce(const Statement& s) {
   for (const Folding& f : foldings_)
     if (f.variable == s.target && f.loop == s.loop)
       return line(text(f.term, " = ", f.step, "::fold(", f.term, ", ", x, ");"));
+  if (const std::uint32_t of_host = host_folding(s.loop, s.target); of_host != none) {
+    use_slots();
+    const DType dtype = program_.variables[s.target].type.dtype;
+    const std::string term = slot(of_host, ir::accumulator_dtype(dtype));
+    return line(text(term, " = ", declarations_.step(s.op, dtype), "::fold(", term, ", ", x, ");"));
+  }
   const auto shared = terms_.find(s.target);
   if (shared == terms_.end()) throw InternalError(text("a reduction of variable ", s.target, " outside its loop"));
   line(text(shared->second, " = ", declarations_.step(s.op, program_.variables[s.target].type.dtype), "::fold(",
@@ -324,16 +329,27 @@ std::vector<KernelWriter::Folding> KernelWriter::foldings(const Statement& loop)
   return found;
 }
 
+std::string KernelWriter::fold_type(const Folding& f) const {
+  const ir::Loop& l = program_.loops[f.loop];
+  const std::string_view type = register_type(ir::accumulator_dtype(f.dtype));
+  const std::size_t lanes = f.dtype.size() < 4 ? 64 : 256 / f.dtype.size();
+  return l.parallel ? text("kiln_wide<", type, ", ", f.step, ", ", lanes, ">")
+                    : text("kiln_narrow<", type, ", ", f.step, ", ", l.segment, ">");
+}
+
+// The slot of its term; none where the loop is not the host's.
+std::uint32_t KernelWriter::host_folding(ir::LoopId loop, ir::VariableId variable) const {
+  for (const HostFolding& f : plan_.foldings)
+    if (f.loop == loop && f.variable == variable) return f.slot;
+  return none;
+}
+
 void KernelWriter::loop(const Statement& s) {
   const ir::Loop& l = program_.loops[s.target];
   if (in_team_ && l.parallel && !has_parallel_loop(s)) return team_loop(s);
   const std::vector<Folding> found = foldings(s);
   for (const Folding& f : found) {
-    const DType folded = ir::accumulator_dtype(f.dtype);
-    const std::string_view type = register_type(folded);
-    const std::size_t lanes = f.dtype.size() < 4 ? 64 : 256 / f.dtype.size();
-    line(l.parallel ? text("kiln_wide<", type, ", ", f.step, ", ", lanes, "> ", f.fold, ";")
-                    : text("kiln_narrow<", type, ", ", f.step, ", ", l.segment, "> ", f.fold, ";"));
+    line(text(fold_type(f), " ", f.fold, ";"));
     line(f.fold + ".begin();");
     foldings_.push_back(f);
   }

@@ -70,6 +70,12 @@ std::string KernelWriter::slot(std::uint32_t number, DType dtype) const {
   return text("*(", register_type(dtype), "*)(slots + ", number * 16, ")");
 }
 
+// Names their address.
+void KernelWriter::use_slots() {
+  if (top_names_.emplace("slots", true).second)
+    top_ += text("  char* const slots = ", word({Word::Kind::slots}, "char*"), ";\n");
+}
+
 void KernelWriter::define(NodeId id, const std::string& expression) {
   const std::string name = text("v", id);
   line(text("const ", register_type(program_[id].type.dtype), " ", name, " = ", expression, ";"));
@@ -85,8 +91,7 @@ std::string KernelWriter::leaf_slot(NodeId id) {
     throw InternalError(text("node ", id, ", a ", ir::row(node.op).name, ", is used before it takes place"));
   const std::string name = text("n", id);
   if (top_names_.emplace(name, true).second) {
-    if (top_names_.emplace("slots", true).second)
-      top_ += text("  char* const slots = ", word({Word::Kind::slots}, "char*"), ";\n");
+    use_slots();
     top_ += text("  const ", register_type(node.type.dtype), " ", name, " = ", slot(number, node.type.dtype), ";\n");
   }
   return name;

@@ -229,9 +229,11 @@ Flow Launch::loop(const Step& s) {
     trips[k] = trip_count(begin[k], integer(l.dimensions[k].end), by[k]);
     left *= trips[k];
   }
+  if (s.reducing != none) kernel(s.reducing);
   for (; left > 0; --left) {
     const Flow flow = steps(s.body);
     if (flow == Flow::failed) return flow;
+    if (s.reducing != none) kernel(s.reducing + 1);
     if (flow == Flow::leave) break;
     for (std::size_t k = l.dimensions.size(); k-- > 0;) {
       if (++position[k] < trips[k]) {
@@ -242,6 +244,7 @@ Flow Launch::loop(const Step& s) {
       index[k] = begin[k];
     }
   }
+  if (s.reducing != none) kernel(s.reducing + 2);
   return Flow::next;
 }
 

@@ -25,6 +25,8 @@ struct Region {
   std::vector<const Statement*> statements;  // of one thread; or a single loop
   std::vector<NodeId> finals;                // numbers the host needs
   bool parallel = false;
+  const Statement* host_loop = nullptr;  // whose reductions it begins, or ends a turn of, or ends
+  LoopPart part = LoopPart::begin;
 };
 
 class Planner {
@@ -112,6 +114,23 @@ class Planner {
     return wanted;
   }
 
+  // The kernels that a host's loop needs for its reductions; none where it has none.
+  std::uint32_t fold_on_device(const Statement& loop) {
+    const std::size_t before = plan_.foldings.size();
+    ir::for_each_statement(program_, loop.body, [&](const Statement& s) {
+      if (s.kind != Kind::reduce || s.loop != loop.target) return;
+      for (const HostFolding& f : plan_.foldings)
+        if (f.loop == s.loop && f.variable == s.target) return;
+      plan_.foldings.push_back({s.loop, s.target, plan_.slot_count});
+      plan_.slot_count += slots_of_folding;
+    });
+    if (plan_.foldings.size() == before) return none;
+    const auto first = static_cast<std::uint32_t>(regions_.size());
+    for (const LoopPart part : {LoopPart::begin, LoopPart::turn, LoopPart::end})
+      regions_.push_back({{}, {}, false, &loop, part});
+    return first;
+  }
+
   std::vector<Step> block(BlockId id, bool whole) {
     std::vector<Step> steps;
     Region region;
@@ -136,7 +155,7 @@ class Planner {
       }
       if (step.kind == Step::Kind::kernel) {
         step.kernel = static_cast<std::uint32_t>(regions_.size());
-        regions_.push_back({{&s}, {}, true});
+        regions_.push_back({{&s}, {}, true, nullptr, {}});
       } else if (s.kind == Kind::while_) {
         step.fetched = device_nodes({s.condition});
         step.body = block(s.body, false);
@@ -144,6 +163,7 @@ class Planner {
         flush(step.body, rest, step.fetched);
         step.otherwise = block(s.otherwise, false);
       } else {
+        if (step.kind == Step::Kind::loop) step.reducing = fold_on_device(s);
         if (s.body != none) step.body = block(s.body, false);
         if (s.otherwise != none) step.otherwise = block(s.otherwise, false);
       }
@@ -208,6 +228,8 @@ class Planner {
       if (regions_[k].parallel) {
         kernel.loop = regions_[k].statements[0]->target;
         kernels += writer.distributed(*regions_[k].statements[0]);
+      } else if (regions_[k].host_loop) {
+        kernels += writer.host_loop(*regions_[k].host_loop, regions_[k].part);
       } else {
         kernels += writer.serial(regions_[k].statements, regions_[k].finals);
       }

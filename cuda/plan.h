@@ -72,9 +72,18 @@ struct Step {
   Kind kind = Kind::kernel;
   const ir::Statement* statement = nullptr;  // of the Program the plan was made of
   std::uint32_t kernel = 0;
-  std::vector<ir::NodeId> fetched;  // numbers in slots that the host needs for this step
+  std::uint32_t reducing = ir::none;  // of a loop with reductions: kernels that begin them, end a turn and end them
+  std::vector<ir::NodeId> fetched;    // numbers in slots that the host needs for this step
   std::vector<Step> body, otherwise;
 };
+
+/// A reduction over a loop that the host runs: a slot for a turn's term, and behind it some for what folds them.
+struct HostFolding {
+  ir::LoopId loop = ir::none;
+  ir::VariableId variable = ir::none;
+  std::uint32_t slot = 0;
+};
+constexpr std::uint32_t slots_of_folding = 80;
 
 /// The kernels as CUDA C++, and what the host does. A slot is 16 bytes of device memory: a Var that several kernels
 /// use, or a number that one leaves for another or for the host.
@@ -84,6 +93,7 @@ struct Plan {
   std::vector<Kernel> kernels;
   std::vector<std::uint32_t> variable_slots;  // by variable; none
   std::vector<std::uint32_t> node_slots;      // by node; none
+  std::vector<HostFolding> foldings;
   std::uint32_t slot_count = 0;
   std::vector<ir::NodeId> fetched;  // for the results
 };
