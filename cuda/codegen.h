@@ -123,6 +123,7 @@ class KernelWriter {
   void barrier();
   void by_one(const std::function<void()>& write);
   bool has_parallel_loop(const ir::Statement& loop) const;
+  bool writes_memory(const ir::Statement& loop) const;
   std::vector<Reduction> reductions_of(const ir::Statement& loop) const;
   void indices_of(const ir::Statement& loop, const std::string& position);
   void folder(const Reduction& reduction, std::string& out);

@@ -85,6 +85,14 @@ bool KernelWriter::has_parallel_loop(const Statement& loop) const {
   return found;
 }
 
+bool KernelWriter::writes_memory(const Statement& loop) const {
+  bool found = false;
+  ir::for_each_statement(program_, loop.body, [&](const Statement& s) {
+    found = found || s.kind == Statement::Kind::store || s.kind == Statement::Kind::update;
+  });
+  return found;
+}
+
 std::string KernelWriter::distributed(const Statement& loop) {
   kernel_.reductions = reductions_of(loop);
   std::string folders;
@@ -270,6 +278,8 @@ void KernelWriter::team_loop(const Statement& s) {
   const std::vector<Reduction> reductions = reductions_of(s);
   const int number = labels_++;
   const std::string failed_before = failed_;
+  // What the team has read before it, all of its threads have, too.
+  if (writes_memory(s)) barrier();
   in_team_ = false;
   open("");
   trips_of(s);

@@ -91,5 +91,20 @@ TEST_F(OnGpuPrograms, ReductionsOverALoopOfParallelLoops) {
     });
 }
 
+// A number read before an inner parallel loop by every thread of a team, and overwritten by one of them in it.
+TEST_F(OnGpuPrograms, InnerLoopsWriteWhatWasReadBeforeThem) {
+  const auto f = jit([](Array a) {
+    for (Value i : prange(a.shape(0))) {
+      const Value x = a(i, 0);
+      for (Value j : prange(a.shape(1))) a(i, j) = a(i, j) - x;
+    }
+  });
+  same(f, [](const auto& g) {
+    const Array a = (arange(20 * 300) * 7919 % 1009).reshape({20, 300});
+    g(a);
+    return std::vector{a};
+  });
+}
+
 }  // namespace
 }  // namespace kiln
