@@ -149,6 +149,13 @@ Term Executor::apply(Op op, std::vector<Term> operands) {
     op = operands.size() == 1 ? Op::rint : Op::add;
     coerce(op, operands);
   }
+  // All NaNs are equal, their signs are nobody's promise: what asks for a sign asks a number.
+  if (op == Op::signbit || op == Op::copysign) {
+    Term& asked = operands.back();
+    const DType dtype = asked.is_array() ? asked.array->dtype() : asked.value->dtype();
+    if (dtype.is_floating())
+      asked = apply(Op::select, {apply(Op::isnan, {asked}), of(Value(0), "Value(0)"), asked});
+  }
   std::string text = spelled(op, operands);
   bool any = false;
   for (const Term& x : operands) any |= x.is_array();
