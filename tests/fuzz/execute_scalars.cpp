@@ -281,7 +281,9 @@ Term Executor::index_of(const NamedArray& array, int axis, std::uint32_t n, std:
     if (index.extent == name) fitting.push_back(&index);
   if (!fitting.empty() && n % 8 != 0) {
     const IndexName& index = *fitting[(n >> 3) % fitting.size()];
-    const int offset = static_cast<int>((n >> 8) % static_cast<std::uint32_t>(index.low + index.high + 1)) - index.low;
+    const int stray = recipe_.strays && (n >> 24) % 4 == 0 ? 1 + static_cast<int>(n >> 28) : 0;
+    const int offset =
+        static_cast<int>((n >> 8) % static_cast<std::uint32_t>(index.low + index.high + 1)) - index.low + stray;
     if ((n >> 16) % 8 == 0) {
       Term last = apply(Op::subtract, {extent(array.term, axis), of(Value(1), "Value(1)")});
       return apply(Op::subtract, {std::move(last), index.term});

@@ -275,9 +275,10 @@ class Generator {
 
 }  // namespace
 
-Recipe generate(std::uint64_t seed, bool functions) {
+Recipe generate(std::uint64_t seed, bool for_gpu) {
   Recipe recipe = Generator(seed).recipe(seed);
-  recipe.functions = functions;
+  recipe.functions = !for_gpu;
+  recipe.strays = for_gpu && seed % 8 == 5;
   return recipe;
 }
 

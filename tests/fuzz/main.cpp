@@ -60,7 +60,7 @@ void run_child(const Settings& settings, Board& board, std::uint64_t first, std:
   for (std::uint64_t seed = first; seed < last; ++seed) {
     board.at = seed;
     limit_time(longest_program_seconds);
-    const Verdict verdict = check(generate(seed, !settings.ways.gpu), settings.ways);
+    const Verdict verdict = check(generate(seed, settings.ways.gpu), settings.ways);
     ++board.tally[static_cast<int>(verdict.kind)];
     if (!verdict.failed()) continue;
     board.kind = static_cast<int>(verdict.kind);
@@ -100,7 +100,7 @@ void print_in_child(const Recipe& recipe, const Ways& ways, bool ir) {
 }
 
 void report(const Settings& settings, std::uint64_t seed) {
-  Recipe recipe = generate(seed, !settings.ways.gpu);
+  Recipe recipe = generate(seed, settings.ways.gpu);
   std::string what;
   const int first = outcome_in_child(recipe, settings.ways, what);
   std::cout << "\n==== seed " << seed << " fails: ";
@@ -273,7 +273,7 @@ int main(int argc, char** argv) {
   app.add_flag("--ir", settings.ir, "print the Programs of failures too");
   CLI11_PARSE(app, argc, argv);
   if (settings.print) {
-    const Recipe recipe = generate(settings.seed, !settings.ways.gpu);
+    const Recipe recipe = generate(settings.seed, settings.ways.gpu);
     print_in_child(recipe, settings.ways, false);
     print_in_child(recipe, settings.ways, true);
     return 0;

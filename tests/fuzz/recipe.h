@@ -101,9 +101,10 @@ struct Recipe {
   std::vector<Scalar> scalars;
   std::int64_t extents[data_sets][extent_classes] = {};
   double most_elements = 30'000;  // of an array that is made
+  bool strays = false;            // some indices may lie outside their array
   bool functions = true;          // exp, sin and their like, of which each device has its own
 };
 
-Recipe generate(std::uint64_t seed, bool functions = true);
+Recipe generate(std::uint64_t seed, bool for_gpu = false);
 
 }  // namespace kiln::fuzz
