@@ -368,7 +368,6 @@ Verdict check_variant(const Recipe& recipe, const Ways& ways) {
 
 Outcome called(detail::Function& function, const JitOptions& options, Inputs& inputs, bool whole_text) {
   Outcome outcome;
-  inputs.reset();
   const std::vector<Argument> arguments = arguments_of(inputs);
   detail::Results results;
   try {
@@ -411,7 +410,9 @@ Verdict check_calls(const Recipe& recipe, const Ways& ways) {
     auto& fresh = set == 0 ? oracle : *new detail::Function{&trace_recipe, Location::current(), false, true};
     const Outcome expected = called(fresh, interpreting, inputs, false);
     if (expected.error == "IndexError") return {Verdict::Kind::invalid, text("data set ", set, ": IndexError")};
+    inputs.reset();
     const Outcome got = called(function, options, inputs, false);
+    inputs.reset();
     if (is_limit(got.error)) return {Verdict::Kind::refused, got.error};
     if (const std::string d = difference(expected, got); !d.empty())
       return {Verdict::Kind::dispatched, text("data set ", set, ", compiled, ", options.threads, " threads: ", d)};
@@ -433,39 +434,57 @@ bool set_order(kiln_simulated_order order) {
   return set != nullptr;
 }
 
-// The first data set, or all: each on the GPU in both orders, errors word for word.
-Verdict check_on_gpu(const Recipe& recipe, const Ways& ways, bool all_sets) {
+// One data set, with memory of its own for each function called: on the GPU, then interpreted and on the GPU again,
+// with what the call before left in the arrays; lanes in both orders, errors word for word.
+Verdict check_on_gpu(const Recipe& recipe, const Ways& ways, detail::Function& function, int set) {
+  constexpr int turns = 3;
+  auto& oracle = *new detail::Function{&trace_recipe, function.where, false, true};
+  const JitOptions interpreting = options_of(recipe, ways, true), options = options_of(recipe, ways, false);
+  std::vector<Outcome> expected;
+  Inputs wanted(recipe, set);
+  while (expected.size() < turns && (expected.empty() || expected.back().error.empty()))
+    expected.push_back(called(oracle, interpreting, wanted, true));
+  Outcome& last = expected.back();
+  if (last.error.starts_with("InternalError")) return {Verdict::Kind::trace, last.error};
+  if (last.error.starts_with("IndexError")) {
+    if (!recipe.strays) return {Verdict::Kind::invalid, text("data set ", set, ": ", last.error)};
+    if (expected.size() > 1) return {};
+    // Which index is told depends on what is compared before the loops start.
+    JitOptions on_cpu = options;
+    on_cpu.device = cpu();
+    Inputs inputs(recipe, set);
+    const Outcome compiled = called(oracle, on_cpu, inputs, true);
+    if (!compiled.error.starts_with("IndexError"))
+      return {Verdict::Kind::compiled, text("data set ", set, ", on the CPU: ", difference(last, compiled))};
+    last = compiled;
+  }
+  for (const auto order : {kiln_simulated_order_forward, kiln_simulated_order_reverse}) {
+    if (!set_order(order) && order == kiln_simulated_order_reverse) break;
+    Inputs inputs(recipe, set);
+    for (std::size_t turn = 0; turn < expected.size(); ++turn) {
+      const bool interprets = turn == 1;
+      const Outcome got = called(interprets ? oracle : function, interprets ? interpreting : options, inputs, true);
+      if (is_limit(got.error)) return {Verdict::Kind::refused, got.error};
+      const std::string d = difference(expected[turn], got);
+      if (d.empty()) continue;
+      return {Verdict::Kind::dispatched,
+              text("data set ", set, ", call ", turn + 1, interprets ? ", interpreted" : ", on the GPU",
+                   order == kiln_simulated_order_reverse ? ", in reverse: " : ": ", d)};
+    }
+  }
+  return {last.error.empty() ? Verdict::Kind::passed : Verdict::Kind::failed_call, {}};
+}
+
+// The same function on the first data set, or on all.
+Verdict check_gpu_calls(const Recipe& recipe, const Ways& ways, bool all_sets) {
   traced_recipe = &recipe;
   auto& function = *new detail::Function{&trace_recipe, Location::current(), false, true};
-  Verdict::Kind good = Verdict::Kind::passed;
+  Verdict verdict;
   for (int set = 0; set < (all_sets ? data_sets : 1); ++set) {
-    auto& oracle = *new detail::Function{&trace_recipe, function.where, false, true};
-    Inputs wanted(recipe, set);
-    Outcome expected = called(oracle, options_of(recipe, ways, true), wanted, true);
-    if (expected.error.starts_with("InternalError")) return {Verdict::Kind::trace, expected.error};
-    if (expected.error.starts_with("IndexError")) {
-      if (!recipe.strays) return {Verdict::Kind::invalid, text("data set ", set, ": ", expected.error)};
-      // Which index is told depends on what is compared before the loops start.
-      JitOptions on_cpu = options_of(recipe, ways, false);
-      on_cpu.device = cpu();
-      const Outcome compiled = called(oracle, on_cpu, wanted, true);
-      if (!compiled.error.starts_with("IndexError"))
-        return {Verdict::Kind::compiled, text("data set ", set, ", on the CPU: ", difference(expected, compiled))};
-      expected = compiled;
-    }
-    for (const auto order : {kiln_simulated_order_forward, kiln_simulated_order_reverse}) {
-      if (!set_order(order) && order == kiln_simulated_order_reverse) break;
-      // Memory of its own for each call, for what is on the device then is its.
-      Inputs inputs(recipe, set);
-      const Outcome got = called(function, options_of(recipe, ways, false), inputs, true);
-      if (is_limit(got.error)) return {Verdict::Kind::refused, got.error};
-      if (const std::string d = difference(expected, got); !d.empty())
-        return {Verdict::Kind::dispatched, text("data set ", set, ", on the GPU",
-                                                order == kiln_simulated_order_reverse ? ", in reverse" : "", ": ", d)};
-    }
-    if (!expected.error.empty()) good = Verdict::Kind::failed_call;
+    verdict = check_on_gpu(recipe, ways, function, set);
+    if (verdict.failed() || verdict.kind == Verdict::Kind::refused) return verdict;
   }
-  return {good, {}};
+  return verdict;
 }
 
 }  // namespace
@@ -477,11 +496,11 @@ Verdict check(const Recipe& recipe, const Ways& ways) {
   const bool dispatches = recipe.seed % (ways.quick ? 8 : 4) == 1;
   chosen.quick &= !dispatches;
   chosen.interpret_only |= ways.gpu;
-  if (recipe.strays) return check_on_gpu(recipe, ways, false);
+  if (recipe.strays) return check_gpu_calls(recipe, ways, false);
   const Verdict verdict = check_variant(recipe, chosen);
   if (verdict.failed() || verdict.kind == Verdict::Kind::refused || ways.interpret_only) return verdict;
   if (!ways.gpu && !dispatches) return verdict;
-  const Verdict calls = ways.gpu ? check_on_gpu(recipe, ways, dispatches || ways.all) : check_calls(recipe, ways);
+  const Verdict calls = ways.gpu ? check_gpu_calls(recipe, ways, dispatches || ways.all) : check_calls(recipe, ways);
   return calls.failed() || (ways.gpu && calls.kind == Verdict::Kind::refused) ? calls : verdict;
 }
 

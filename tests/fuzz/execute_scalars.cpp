@@ -153,8 +153,7 @@ Term Executor::apply(Op op, std::vector<Term> operands) {
   if (op == Op::signbit || op == Op::copysign) {
     Term& asked = operands.back();
     const DType dtype = asked.is_array() ? asked.array->dtype() : asked.value->dtype();
-    if (dtype.is_floating())
-      asked = apply(Op::select, {apply(Op::isnan, {asked}), of(Value(0), "Value(0)"), asked});
+    if (dtype.is_floating()) asked = apply(Op::select, {apply(Op::isnan, {asked}), of(Value(0), "Value(0)"), asked});
   }
   std::string text = spelled(op, operands);
   bool any = false;
