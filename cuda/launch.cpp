@@ -24,7 +24,7 @@ using ir::none;
 using ir::Op;
 using ir::RootId;
 
-constexpr unsigned threads_of_block = 256, threads_of_team = 128;
+constexpr int threads_of_block = 256, threads_of_team = 128;
 constexpr std::int64_t scratch_bytes = std::int64_t{256} << 20;  // at most so much for what every thread has
 
 enum class Flow { next, leave, turn, failed };
@@ -92,8 +92,22 @@ class Launch {
   void swap(const ir::Statement& s);
   Flow kernel(std::uint32_t which);
   std::int64_t iterations(ir::LoopId loop);
-  std::uint64_t word(const Word& w, const std::vector<std::uint64_t>& partials,
-                     const std::vector<std::uint64_t>& scratch, const Kernel& kernel, std::uint64_t failure);
+  struct Shape {
+    std::int64_t total = 0, blocks = 1;
+    int threads = 1;  // of a block
+  };
+  /// Device memory for the time of one kernel, by scratch root and by reduction.
+  struct KernelMemory {
+    std::vector<std::unique_ptr<DeviceBlock>> blocks;
+    std::vector<std::uint64_t> scratch, partials, others;
+    std::vector<std::int64_t> counts;  // of sums of blocks
+    std::uint64_t failure = 0;
+    std::uint64_t take(Device& device, std::int64_t bytes);
+  };
+  Shape shape_of(const Kernel& kernel);
+  void take_scratch(const Kernel& kernel, Shape& shape, KernelMemory& memory);
+  void take_memory(const Kernel& kernel, Shape& shape, KernelMemory& memory);
+  std::uint64_t word(const Word& w, const Kernel& kernel, const KernelMemory& own);
   void start(CUfunction function, std::int64_t blocks, unsigned threads, void** parameters);
   bool failed(std::uint64_t failure);
   void results();
@@ -311,8 +325,7 @@ std::int64_t Launch::iterations(ir::LoopId loop) {
   return total;
 }
 
-std::uint64_t Launch::word(const Word& w, const std::vector<std::uint64_t>& partials,
-                           const std::vector<std::uint64_t>& scratch, const Kernel& kernel, std::uint64_t failure) {
+std::uint64_t Launch::word(const Word& w, const Kernel& kernel, const KernelMemory& own) {
   std::uint64_t bits = 0;
   switch (w.kind) {
     case Word::Kind::node: {
@@ -327,13 +340,13 @@ std::uint64_t Launch::word(const Word& w, const std::vector<std::uint64_t>& part
     case Word::Kind::stride: return static_cast<std::uint64_t>(memory(w.id).strides[w.axis]);
     case Word::Kind::extent: return static_cast<std::uint64_t>(memory(w.id).extents[w.axis]);
     case Word::Kind::slots: return slots_.address();
-    case Word::Kind::partials: return partials[w.id];
+    case Word::Kind::partials: return own.partials[w.id];
     case Word::Kind::scratch: {
       std::size_t at = 0;
       while (kernel.scratch[at].root != w.id) ++at;
-      return scratch[at];
+      return own.scratch[at];
     }
-    case Word::Kind::failure: return failure;
+    case Word::Kind::failure: return own.failure;
   }
   return bits;
 }
@@ -345,67 +358,72 @@ void Launch::start(CUfunction function, std::int64_t blocks, unsigned threads, v
         "launch a kernel");
 }
 
+Launch::Shape Launch::shape_of(const Kernel& k) {
+  Shape shape;
+  shape.total = k.grid == Kernel::Grid::one ? 1 : iterations(k.loop);
+  shape.threads = k.grid == Kernel::Grid::one ? 1 : k.grid == Kernel::Grid::teams ? threads_of_team : threads_of_block;
+  std::int64_t units = k.grid == Kernel::Grid::teams ? shape.total : (shape.total + shape.threads - 1) / shape.threads;
+  if (k.grid == Kernel::Grid::blocks) {
+    const std::int64_t groups = shape.threads / k.group;
+    units = ((shape.total + k.block_elements - 1) / k.block_elements + groups - 1) / groups;
+  }
+  // A few blocks for each place where one can run: more than that share them.
+  shape.blocks = std::clamp<std::int64_t>(units, 1, static_cast<std::int64_t>(device_.multiprocessors()) * 32);
+  return shape;
+}
+
+std::uint64_t Launch::KernelMemory::take(Device& device, std::int64_t bytes) {
+  blocks.push_back(std::make_unique<DeviceBlock>(device, static_cast<std::size_t>(std::max<std::int64_t>(bytes, 1))));
+  return blocks.back()->address();
+}
+
+// What the kernel's threads have of their own; where that is much, fewer of them run.
+void Launch::take_scratch(const Kernel& k, Shape& shape, KernelMemory& memory) {
+  const auto bytes_of_block = [&](const Kernel::Scratch& each) {
+    const ir::Root& root = program_.roots[each.root];
+    auto bytes = static_cast<std::int64_t>(root.dtype.size()) * (each.of_team ? 1 : shape.threads);
+    for (int axis = 0; axis < root.rank; ++axis) bytes *= std::max<std::int64_t>(integer(root.extents[axis]), 0);
+    return bytes;
+  };
+  std::int64_t all = 0;
+  for (const Kernel::Scratch& each : k.scratch) all += bytes_of_block(each);
+  if (all > 0) shape.blocks = std::clamp<std::int64_t>(scratch_bytes / all, 1, shape.blocks);
+  for (const Kernel::Scratch& each : k.scratch)
+    memory.scratch.push_back(memory.take(device_, bytes_of_block(each) * shape.blocks));
+}
+
+void Launch::take_memory(const Kernel& k, Shape& shape, KernelMemory& memory) {
+  take_scratch(k, shape, memory);
+  for (const Reduction& r : k.reductions) {
+    const std::int64_t size = 32 * r.lanes, count = (shape.total + size - 1) / size;
+    const auto bytes = static_cast<std::int64_t>(ir::accumulator_dtype(r.dtype).size());
+    memory.counts.push_back(count);
+    memory.partials.push_back(memory.take(device_, count * bytes));
+    memory.others.push_back(memory.take(device_, (count + 1) / 2 * bytes));
+  }
+  if (!k.may_fail) return;
+  memory.failure = memory.take(device_, sizeof(Failure));
+  const Failure nothing;
+  device_.copy_to_device(memory.failure, reinterpret_cast<const std::byte*>(&nothing), sizeof nothing);
+}
+
 Flow Launch::kernel(std::uint32_t which) {
   const Kernel& k = plan_.kernels[which];
   ++(k.grid == Kernel::Grid::one ? serial_kernels : kernels);
-  const std::int64_t total = k.grid == Kernel::Grid::one ? 1 : iterations(k.loop);
-  const unsigned threads = k.grid == Kernel::Grid::one     ? 1
-                           : k.grid == Kernel::Grid::teams ? threads_of_team
-                                                           : threads_of_block;
-  // A few blocks for each place where one can run: more than that share them.
-  const std::int64_t most = static_cast<std::int64_t>(device_.multiprocessors()) * 32;
-  std::int64_t units = k.grid == Kernel::Grid::teams ? total : (total + threads - 1) / threads;
-  if (k.grid == Kernel::Grid::blocks) {
-    const std::int64_t groups = threads / static_cast<unsigned>(k.group);
-    units = ((total + k.block_elements - 1) / k.block_elements + groups - 1) / groups;
-  }
-  std::int64_t blocks = std::clamp<std::int64_t>(units, 1, most);
-
-  std::vector<std::unique_ptr<DeviceBlock>> taken;
-  const auto take = [&](std::int64_t bytes) {
-    taken.push_back(std::make_unique<DeviceBlock>(device_, static_cast<std::size_t>(std::max<std::int64_t>(bytes, 1))));
-    return taken.back()->address();
-  };
-  std::vector<std::uint64_t> scratch, partials, others;
-  const auto bytes_of = [&](RootId root) {
-    auto bytes = static_cast<std::int64_t>(program_.roots[root].dtype.size());
-    for (int axis = 0; axis < program_.roots[root].rank; ++axis)
-      bytes *= std::max<std::int64_t>(integer(program_.roots[root].extents[axis]), 0);
-    return bytes;
-  };
-  const auto owners = [&](const Kernel::Scratch& each) {
-    return each.of_team ? 1 : static_cast<std::int64_t>(threads);
-  };
-  std::int64_t bytes_of_block = 0;
-  for (const Kernel::Scratch& each : k.scratch) bytes_of_block += bytes_of(each.root) * owners(each);
-  if (bytes_of_block > 0) blocks = std::clamp<std::int64_t>(scratch_bytes / bytes_of_block, 1, blocks);
-  for (const Kernel::Scratch& each : k.scratch) scratch.push_back(take(bytes_of(each.root) * owners(each) * blocks));
-  std::vector<std::int64_t> counts;
-  for (const Reduction& r : k.reductions) {
-    const std::int64_t size = 32 * r.lanes;
-    counts.push_back((total + size - 1) / size);
-    const auto bytes = static_cast<std::int64_t>(ir::accumulator_dtype(r.dtype).size());
-    partials.push_back(take(counts.back() * bytes));
-    others.push_back(take((counts.back() + 1) / 2 * bytes));
-  }
-  std::uint64_t failure = 0;
-  if (k.may_fail) {
-    failure = take(sizeof(Failure));
-    const Failure nothing;
-    device_.copy_to_device(failure, reinterpret_cast<const std::byte*>(&nothing), sizeof nothing);
-  }
-
+  Shape shape = shape_of(k);
+  KernelMemory memory;
+  take_memory(k, shape, memory);
   std::vector<std::uint64_t> words;
-  for (const Word& w : k.words) words.push_back(word(w, partials, scratch, k, failure));
+  for (const Word& w : k.words) words.push_back(word(w, k, memory));
   words.resize(std::max<std::size_t>(words.size(), 1));
   void* parameters[] = {words.data()};
-  if (total > 0) start(functions_.kernels[which], blocks, threads, parameters);
+  if (shape.total > 0) start(functions_.kernels[which], shape.blocks, static_cast<unsigned>(shape.threads), parameters);
   for (std::size_t r = 0; r < k.reductions.size(); ++r) {
     std::uint64_t slots = slots_.address();
-    void* folding[] = {&partials[r], &others[r], &counts[r], &slots};
-    start(functions_.folders[which][r], 1, counts[r] > 1024 ? 1024 : 256, folding);
+    void* folding[] = {&memory.partials[r], &memory.others[r], &memory.counts[r], &slots};
+    start(functions_.folders[which][r], 1, memory.counts[r] > 1024 ? 1024 : 256, folding);
   }
-  return k.may_fail && failed(failure) ? Flow::failed : Flow::next;
+  return k.may_fail && failed(memory.failure) ? Flow::failed : Flow::next;
 }
 
 bool Launch::failed(std::uint64_t address) {
