@@ -18,6 +18,7 @@
 
 #include <kiln/error.h>
 
+#include <algorithm>
 #include <limits>
 #include <optional>
 
@@ -278,9 +279,14 @@ void take_results(const Variant& v, const GatheredCall& call, const Frame& frame
         read_only = Access::read_only(*call.arrays[a]);
       }
     }
+    std::byte* data = slot.data;
+    // A view without elements may begin anywhere: at the last one of none, say.
+    if (!storage && std::find(slot.extents, slot.extents + r.rank, 0) != slot.extents + r.rank) {
+      storage = Storage::allocate(0);
+      data = storage->data();
+    }
     if (!storage) throw InternalError("a result lies in no memory of this call");
-    results.add_concrete(storage, v.traced.roots[r.root].dtype, r.rank, slot.data, slot.extents, slot.strides,
-                         read_only);
+    results.add_concrete(storage, v.traced.roots[r.root].dtype, r.rank, data, slot.extents, slot.strides, read_only);
   }
 }
 

@@ -45,5 +45,15 @@ TEST(FoundByFuzzing, OneArmSwapsAndTheOtherReads) {
     });
 }
 
+TEST(FoundByFuzzing, ViewFromTheEndOfAnAxisWithoutElements) {
+  static const auto f = jit([](Array a) { return std::tuple(a(slice(_, 1, -2), _), a(slice(_, _, -1), slice(3, _))); });
+  for (const std::int64_t n : {0, 1, 7})
+    everywhere(f, [&](const auto& g) {
+      const Array a = hashed_array(n * 5, i32, 1).reshape({n, 5});
+      const auto [every_other, reversed] = g(a);
+      return results(every_other, reversed);
+    });
+}
+
 }  // namespace
 }  // namespace kiln::conformance
