@@ -410,6 +410,7 @@ Verdict check_calls(const Recipe& recipe, const Ways& ways) {
     auto& fresh = set == 0 ? oracle : *new detail::Function{&trace_recipe, Location::current(), false, true};
     const Outcome expected = called(fresh, interpreting, inputs, false);
     if (expected.error == "IndexError") return {Verdict::Kind::invalid, text("data set ", set, ": IndexError")};
+    if (expected.error.starts_with("InternalError")) return {Verdict::Kind::trace, expected.error};
     inputs.reset();
     const Outcome got = called(function, options, inputs, false);
     inputs.reset();
