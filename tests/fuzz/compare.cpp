@@ -447,15 +447,17 @@ Verdict check_on_gpu(const Recipe& recipe, const Ways& ways, detail::Function& f
     expected.push_back(called(oracle, interpreting, wanted, true));
   Outcome& last = expected.back();
   if (last.error.starts_with("InternalError")) return {Verdict::Kind::trace, last.error};
-  if (last.error.starts_with("IndexError")) {
-    if (!recipe.strays) return {Verdict::Kind::invalid, text("data set ", set, ": ", last.error)};
+  if (last.error.starts_with("IndexError") && !recipe.strays)
+    return {Verdict::Kind::invalid, text("data set ", set, ": ", last.error)};
+  if (recipe.strays && !last.error.empty()) {
     if (expected.size() > 1) return {};
-    // Which index is told depends on what is compared before the loops start.
+    // What is told depends on what is compared before the loops start.
     JitOptions on_cpu = options;
     on_cpu.device = cpu();
     Inputs inputs(recipe, set);
     const Outcome compiled = called(oracle, on_cpu, inputs, true);
-    if (!compiled.error.starts_with("IndexError"))
+    if (is_limit(compiled.error)) return {Verdict::Kind::refused, compiled.error};
+    if (compiled.error.empty() || compiled.error.starts_with("InternalError"))
       return {Verdict::Kind::compiled, text("data set ", set, ", on the CPU: ", difference(last, compiled))};
     last = compiled;
   }
