@@ -14,7 +14,8 @@ namespace kiln {
 namespace {
 
 std::atomic<Device> program_device{cpu()};
-constinit thread_local Device scope_device{};
+// Read by every call: no look-up of the thread's storage.
+[[gnu::tls_model("initial-exec")]] constinit thread_local Device scope_device{};
 
 }  // namespace
 
