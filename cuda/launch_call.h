@@ -1,0 +1,121 @@
+// One call on a GPU while it runs: where its memory is, the numbers that the host knows, and what the parts of the
+// launch (launch*.cpp) share.
+#pragma once
+
+#include "core/access.h"
+#include "cuda/launch.h"
+
+#include <memory>
+#include <unordered_map>
+
+namespace kiln::on_cuda {
+
+using detail::Number16;
+using detail::Storage;
+using ir::NodeId;
+using ir::none;
+using ir::Op;
+using ir::RootId;
+
+enum class Flow { next, leave, turn, failed };
+
+/// Device memory for the time of a call.
+class DeviceBlock {
+ public:
+  DeviceBlock(Device& device, std::size_t bytes) : device_(device), bytes_(bytes), address_(device.allocate(bytes)) {}
+  ~DeviceBlock() { device_.deallocate(address_, bytes_); }
+  DeviceBlock(const DeviceBlock&) = delete;
+  std::uint64_t address() const { return address_; }
+
+ private:
+  Device& device_;
+  std::size_t bytes_;
+  std::uint64_t address_;
+};
+
+/// Where a root's elements are: on the device, and, for results, in the host's address space.
+struct Memory {
+  std::uint64_t address = 0;
+  std::byte* host = nullptr;
+  std::int64_t extents[max_rank] = {}, strides[max_rank] = {};
+  std::int64_t capacity = 0;
+  RootId origin = none;
+  bool ready = false;
+};
+
+/// Trips of a loop whose numbers are known.
+std::int64_t trip_count(std::int64_t begin, std::int64_t end, std::int64_t step);
+
+/// One call.
+class Launch {
+ public:
+  Launch(const Loaded& loaded, Frame& frame, const LaunchOptions& options)
+      : program_(loaded.program),
+        plan_(loaded.plan),
+        functions_(loaded.functions),
+        device_(*loaded.device),
+        frame_(frame),
+        memory_(program_.roots.size()),
+        indices_(program_.loops.size() * max_rank),
+        slots_(device_, std::max<std::size_t>(plan_.slot_count, 1) * 16) {
+    bind_parameters(options);
+  }
+
+  std::int32_t run() {
+    if (steps(plan_.steps) == Flow::failed) return status_;
+    fetch(plan_.fetched);
+    results();
+    return status_ok;
+  }
+  int serial_kernels = 0, kernels = 0;
+
+ private:
+  void bind_parameters(const LaunchOptions& options);
+  const Memory& memory(RootId root);
+
+  Number16 number(NodeId id);
+  std::int64_t integer(NodeId id) { return number(id).i; }
+  void fetch(const std::vector<NodeId>& nodes);
+
+  Flow steps(const std::vector<Step>& list);
+  Flow step(const Step& step);
+  Flow loop(const Step& step);
+  Flow while_loop(const Step& step);
+  Flow allocate(const ir::Statement& s);
+  Flow guard(const ir::Statement& s);
+  void swap(const ir::Statement& s);
+  Flow kernel(std::uint32_t which);
+  std::int64_t iterations(ir::LoopId loop);
+  struct Shape {
+    std::int64_t total = 0, blocks = 1;
+    int threads = 1;  // of a block
+  };
+  /// Device memory for the time of one kernel, by scratch root and by reduction.
+  struct KernelMemory {
+    std::vector<std::unique_ptr<DeviceBlock>> blocks;
+    std::vector<std::uint64_t> scratch, partials, others;
+    std::vector<std::int64_t> counts;  // of sums of blocks
+    std::uint64_t failure = 0;
+    std::uint64_t take(Device& device, std::int64_t bytes);
+  };
+  Shape shape_of(const Kernel& kernel);
+  void take_scratch(const Kernel& kernel, Shape& shape, KernelMemory& memory);
+  void take_memory(const Kernel& kernel, Shape& shape, KernelMemory& memory);
+  std::uint64_t word(const Word& w, const Kernel& kernel, const KernelMemory& own);
+  void start(CUfunction function, std::int64_t blocks, unsigned threads, void** parameters);
+  bool failed(std::uint64_t failure);
+  void results();
+
+  const ir::Program& program_;
+  const Plan& plan_;
+  const Functions& functions_;
+  Device& device_;
+  Frame& frame_;
+  std::vector<Memory> memory_;
+  std::vector<std::int64_t> indices_;
+  std::unordered_map<NodeId, Number16> fetched_;
+  DeviceBlock slots_;
+  std::int32_t status_ = status_ok;
+};
+
+}  // namespace kiln::on_cuda

@@ -1,0 +1,126 @@
+// A call's kernels: how many threads run, the words they are handed, the memory they have for themselves.
+#include "cuda/launch_call.h"
+
+#include <kiln/error.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace kiln::on_cuda {
+
+namespace {
+
+constexpr int threads_of_block = 256, threads_of_team = 128;
+constexpr std::int64_t scratch_bytes = std::int64_t{256} << 20;  // at most so much for what every thread has
+
+}  // namespace
+
+std::int64_t Launch::iterations(ir::LoopId loop) {
+  std::int64_t total = 1;
+  for (const ir::LoopDimension& d : program_.loops[loop].dimensions)
+    total *= trip_count(integer(d.begin), integer(d.end), integer(d.step));
+  return total;
+}
+
+std::uint64_t Launch::word(const Word& w, const Kernel& kernel, const KernelMemory& own) {
+  std::uint64_t bits = 0;
+  switch (w.kind) {
+    case Word::Kind::node: {
+      const Number16 x = number(w.id);
+      const DType dtype = program_[w.id].type.dtype;
+      if (!dtype.is_floating() && !dtype.is_complex()) return static_cast<std::uint64_t>(x.i);
+      const double part = w.axis == 0 ? x.re : x.im;
+      std::memcpy(&bits, &part, sizeof bits);
+      return bits;
+    }
+    case Word::Kind::address: return memory(w.id).address;
+    case Word::Kind::stride: return static_cast<std::uint64_t>(memory(w.id).strides[w.axis]);
+    case Word::Kind::extent: return static_cast<std::uint64_t>(memory(w.id).extents[w.axis]);
+    case Word::Kind::slots: return slots_.address();
+    case Word::Kind::partials: return own.partials[w.id];
+    case Word::Kind::scratch: {
+      std::size_t at = 0;
+      while (kernel.scratch[at].root != w.id) ++at;
+      return own.scratch[at];
+    }
+    case Word::Kind::failure: return own.failure;
+  }
+  return bits;
+}
+
+void Launch::start(CUfunction function, std::int64_t blocks, unsigned threads, void** parameters) {
+  const Device::Current current(device_);
+  check(driver().cuLaunchKernel(function, static_cast<unsigned>(blocks), 1, 1, threads, 1, 1, 0, device_.stream(),
+                                parameters, nullptr),
+        "launch a kernel");
+}
+
+Launch::Shape Launch::shape_of(const Kernel& k) {
+  Shape shape;
+  shape.total = k.grid == Kernel::Grid::one ? 1 : iterations(k.loop);
+  shape.threads = k.grid == Kernel::Grid::one ? 1 : k.grid == Kernel::Grid::teams ? threads_of_team : threads_of_block;
+  std::int64_t units = k.grid == Kernel::Grid::teams ? shape.total : (shape.total + shape.threads - 1) / shape.threads;
+  if (k.grid == Kernel::Grid::blocks) {
+    const std::int64_t groups = shape.threads / k.group;
+    units = ((shape.total + k.block_elements - 1) / k.block_elements + groups - 1) / groups;
+  }
+  // A few blocks for each place where one can run: more than that share them.
+  shape.blocks = std::clamp<std::int64_t>(units, 1, static_cast<std::int64_t>(device_.multiprocessors()) * 32);
+  return shape;
+}
+
+std::uint64_t Launch::KernelMemory::take(Device& device, std::int64_t bytes) {
+  blocks.push_back(std::make_unique<DeviceBlock>(device, static_cast<std::size_t>(std::max<std::int64_t>(bytes, 1))));
+  return blocks.back()->address();
+}
+
+// What the kernel's threads have of their own; where that is much, fewer of them run.
+void Launch::take_scratch(const Kernel& k, Shape& shape, KernelMemory& memory) {
+  const auto bytes_of_block = [&](const Kernel::Scratch& each) {
+    const ir::Root& root = program_.roots[each.root];
+    auto bytes = static_cast<std::int64_t>(root.dtype.size()) * (each.of_team ? 1 : shape.threads);
+    for (int axis = 0; axis < root.rank; ++axis) bytes *= std::max<std::int64_t>(integer(root.extents[axis]), 0);
+    return bytes;
+  };
+  std::int64_t all = 0;
+  for (const Kernel::Scratch& each : k.scratch) all += bytes_of_block(each);
+  if (all > 0) shape.blocks = std::clamp<std::int64_t>(scratch_bytes / all, 1, shape.blocks);
+  for (const Kernel::Scratch& each : k.scratch)
+    memory.scratch.push_back(memory.take(device_, bytes_of_block(each) * shape.blocks));
+}
+
+void Launch::take_memory(const Kernel& k, Shape& shape, KernelMemory& memory) {
+  take_scratch(k, shape, memory);
+  for (const Reduction& r : k.reductions) {
+    const std::int64_t size = 32 * r.lanes, count = (shape.total + size - 1) / size;
+    const auto bytes = static_cast<std::int64_t>(ir::accumulator_dtype(r.dtype).size());
+    memory.counts.push_back(count);
+    memory.partials.push_back(memory.take(device_, count * bytes));
+    memory.others.push_back(memory.take(device_, (count + 1) / 2 * bytes));
+  }
+  if (!k.may_fail) return;
+  memory.failure = memory.take(device_, sizeof(Failure));
+  const Failure nothing;
+  device_.copy_to_device(memory.failure, reinterpret_cast<const std::byte*>(&nothing), sizeof nothing);
+}
+
+Flow Launch::kernel(std::uint32_t which) {
+  const Kernel& k = plan_.kernels[which];
+  ++(k.grid == Kernel::Grid::one ? serial_kernels : kernels);
+  Shape shape = shape_of(k);
+  KernelMemory memory;
+  take_memory(k, shape, memory);
+  std::vector<std::uint64_t> words;
+  for (const Word& w : k.words) words.push_back(word(w, k, memory));
+  words.resize(std::max<std::size_t>(words.size(), 1));
+  void* parameters[] = {words.data()};
+  if (shape.total > 0) start(functions_.kernels[which], shape.blocks, static_cast<unsigned>(shape.threads), parameters);
+  for (std::size_t r = 0; r < k.reductions.size(); ++r) {
+    std::uint64_t slots = slots_.address();
+    void* folding[] = {&memory.partials[r], &memory.others[r], &memory.counts[r], &slots};
+    start(functions_.folders[which][r], 1, memory.counts[r] > 1024 ? 1024 : 256, folding);
+  }
+  return k.may_fail && failed(memory.failure) ? Flow::failed : Flow::next;
+}
+
+}  // namespace kiln::on_cuda
