@@ -1,14 +1,12 @@
-// Programs on the simulated GPU, with its lanes in both orders: the bits that the interpreter gives.
-#include "tests/simulated/control.h"
+// Programs on the GPU, on the simulated one with its lanes in both orders: the bits that the interpreter gives.
+#include "tests/cuda/simulated.h"
 
 #include <kiln/kiln.h>
 
-#include <dlfcn.h>
 #include <gtest/gtest.h>
 
 #include <bit>
 #include <complex>
-#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -39,25 +37,17 @@ std::vector<std::uint64_t> bits(const Array& a) {
 
 class OnGpuPrograms : public testing::Test {
  protected:
-  void SetUp() override {
-    ASSERT_TRUE(std::getenv("KILN_CUDA_DRIVER")) << "ctest names the simulated driver";
-    ASSERT_TRUE(cuda().available()) << cuda().description();
-  }
-  void TearDown() override { set_order(kiln_simulated_order_forward); }
-
-  static void set_order(kiln_simulated_order order) {
-    static void* const library = dlopen(std::getenv("KILN_CUDA_DRIVER"), RTLD_NOW | RTLD_LOCAL);
-    reinterpret_cast<decltype(&kiln_simulated_set_order)>(dlsym(library, "kiln_simulated_set_order"))(order);
-  }
+  void SetUp() override { ASSERT_TRUE(cuda().available()) << cuda().description(); }
+  void TearDown() override { test::set_order(kiln_simulated_order_forward); }
 
   /// Calls `run` with the function interpreted, and on the GPU with and without checked indices; `run` makes its
   /// arguments anew and returns all that is compared.
   template <class F, class Run>
   static void same(const F& f, Run&& run) {
     const std::vector<Array> wanted = run(f.with({.interpret = true}));
-    for (const auto order : {kiln_simulated_order_forward, kiln_simulated_order_reverse})
+    for (const auto order : {kiln_simulated_order_forward, kiln_simulated_order_reverse}) {
+      if (!test::set_order(order) && order == kiln_simulated_order_reverse) break;
       for (const bool checked : {false, true}) {
-        set_order(order);
         const std::vector<Array> actual = run(f.with({.bounds_check = checked, .device = cuda()}));
         EXPECT_STREQ(last_call().device, "cuda:0");
         ASSERT_EQ(actual.size(), wanted.size());
@@ -66,6 +56,7 @@ class OnGpuPrograms : public testing::Test {
           EXPECT_EQ(bits(actual[k]), bits(wanted[k])) << "result " << k << ", checked: " << checked;
         }
       }
+    }
   }
 };
 
