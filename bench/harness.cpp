@@ -23,7 +23,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr double shortest_sample = 1e-3;
 constexpr double longest_warming = 20e-3;
 constexpr auto settling = std::chrono::microseconds(300);
 constexpr auto idling = std::chrono::milliseconds(2);
@@ -34,7 +33,9 @@ constexpr std::size_t candidates_kept = 2;
 double seconds_of(const Contender& contender, std::int64_t repetitions) {
   const auto begin = Clock::now();
   contender.run(repetitions);
-  return std::chrono::duration<double>(Clock::now() - begin).count();
+  const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+  if (contender.finish) contender.finish();
+  return seconds;
 }
 
 // What is known of one contender while it is measured.
@@ -51,11 +52,11 @@ double turn(const Lane& lane, bool idle) {
   if (contender.before) contender.before();
   double seconds;
   if (idle) {
-    contender.run(1);
+    seconds_of(contender, 1);
     std::this_thread::sleep_for(idling);
     seconds = seconds_of(contender, 1);
   } else {
-    if (lane.estimate < longest_warming) contender.run(lane.repetitions);
+    if (lane.estimate < longest_warming) seconds_of(contender, lane.repetitions);
     seconds = seconds_of(contender, lane.repetitions) / double(lane.repetitions);
   }
   if (contender.after) contender.after();
@@ -65,7 +66,7 @@ double turn(const Lane& lane, bool idle) {
 
 // Finds how many repetitions make a sample long enough, and a first estimate. `first` is the time of the call that was
 // checked, which may have compiled something.
-void calibrate(Lane& lane, double first) {
+void calibrate(Lane& lane, double first, double shortest_sample) {
   const Contender& contender = *lane.contender;
   if (contender.before) contender.before();
   double seconds = seconds_of(contender, 1);
@@ -82,8 +83,9 @@ void calibrate(Lane& lane, double first) {
 
 // Checks every contender of the group, and of those with the same variant keeps the fastest few: the final choice
 // among them is made by the medians of the rounds.
-std::vector<Lane> lanes_of(const Work& work, int group, bool idle, const Options& options,
+std::vector<Lane> lanes_of(const Work& work, int group, const Bench& bench, const Options& options,
                            std::vector<std::string>& failures) {
+  const bool idle = bench.idle;
   std::vector<Lane> lanes;
   for (const Contender& contender : work.contenders()) {
     if (contender.group != group) continue;
@@ -101,7 +103,7 @@ std::vector<Lane> lanes_of(const Work& work, int group, bool idle, const Options
                           });
     if (hopeless) continue;
     lanes.push_back({&contender, 1, 0, {}});
-    if (!idle) calibrate(lanes.back(), seconds);
+    if (!idle) calibrate(lanes.back(), seconds, bench.shortest_sample);
   }
   // A second look at the quick ones, so that one disturbed sample does not throw the best of them out.
   for (int look = 0; look < 2; ++look)
@@ -146,6 +148,7 @@ Record record_of(const Work& work, const std::string& bench, const Lane& lane, c
   record.runs = std::int64_t(lane.samples.size()) * lane.repetitions;
   record.checked = true;  // lanes_of keeps only those whose results agreed
   record.implementation = lane.contender->describe ? lane.contender->describe() : lane.contender->implementation;
+  record.traffic = lane.contender->traffic;
   record.group = lane.contender->group;
   return record;
 }
@@ -191,9 +194,13 @@ double value_of(const Target& target, const Lane& lane, const Lane* against) {
   if (target.kind == Target::Kind::seconds) return median(lane.samples);
   if (target.kind == Target::Kind::bytes) return lane.contender->bytes();
   std::vector<double> pairs;
-  for (std::size_t round = 0; round < lane.samples.size(); ++round)
-    pairs.push_back(target.kind == Target::Kind::ratio ? lane.samples[round] / against->samples[round]
-                                                       : lane.samples[round] - against->samples[round]);
+  for (std::size_t round = 0; round < lane.samples.size(); ++round) {
+    const double ours = lane.samples[round], theirs = against->samples[round];
+    if (target.kind == Target::Kind::share)
+      pairs.push_back(lane.contender->traffic / ours / (against->contender->traffic / theirs));
+    else
+      pairs.push_back(target.kind == Target::Kind::ratio ? ours / theirs : ours - theirs);
+  }
   return median(pairs);
 }
 
@@ -205,7 +212,8 @@ void add_outcomes(const Bench& bench, int group, const std::vector<Lane>& lanes,
     const Lane* against = best_of(lanes, target.against);
     if (!lane || (!against && !target.against.empty())) continue;
     Outcome outcome{bench.name, bench.dtype, bench.n, group, target, value_of(target, *lane, against), false};
-    outcome.reached = outcome.value <= target.limit;
+    outcome.reached =
+        target.kind == Target::Kind::share ? outcome.value >= target.limit : outcome.value <= target.limit;
     measured.outcomes.push_back(outcome);
   }
 }
@@ -229,7 +237,7 @@ Measured measure(const Suite& suite, const Bench& bench, const Options& options,
     std::set<int> groups;
     for (const Contender& contender : work.contenders()) groups.insert(contender.group);
     for (const int group : groups) {
-      std::vector<Lane> lanes = lanes_of(work, group, bench.idle, options, measured.failures);
+      std::vector<Lane> lanes = lanes_of(work, group, bench, options, measured.failures);
       if (lanes.empty()) continue;
       const ProcessorTime before = processor_time();
       take_turns(lanes, bench.idle, budget / double(groups.size()), options);

@@ -12,10 +12,13 @@ namespace bench {
 
 struct Options {
   std::string filter = ".*";
-  int threads = 0;  // 0: every core
-  std::string device = "cpu";
+  int threads = 0;                   // 0: every core
+  std::string asked_device = "cpu";  // as the command line has it
+  std::string device = "cpu";        // as records name it
   bool quick = false;
   std::string json;
+  double seconds = 0;      // the whole program may take; 0: 15 minutes, or three with `quick`
+  bool simulated = false;  // the device is none: its times are not held against targets
   // Nothing is begun after this: what is left is a failure that names it.
   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
 };
@@ -31,6 +34,7 @@ struct Record {
   double seconds_median = 0, seconds_min = 0;
   std::int64_t runs = 0;
   bool checked = false;
+  double traffic = 0;
   std::string implementation;
   int group = 1;
 };
@@ -43,6 +47,7 @@ struct Outcome {
   Target target;
   double value = 0;
   bool reached = false;
+  bool simulated = false;  // the value says nothing
 };
 
 struct Measured {

@@ -1,13 +1,12 @@
 // Kiln's contenders along an axis: sums, softmax and variance.
 #include "bench/kiln_contenders.h"
+#include "bench/kiln_kernels.h"
 
 namespace bench {
 namespace {
 
 using kiln::Array;
 
-const auto sum_axis0 = kiln::jit([](Array x) { return sum(x, {.axis = 0}); });
-const auto sum_axis1 = kiln::jit([](Array x) { return sum(x, {.axis = 1}); });
 const auto var_axis1 = kiln::jit([](Array x) { return variance(x, {.axis = 1}); });
 const auto softmax = kiln::jit([](Array x) {
   Array most = max(x, {.axis = 1, .keepdims = true});
@@ -28,7 +27,7 @@ void extend_matrix(Suite& suite, const std::string& name, const Function& functi
 // In memory it is the transpose that lies row after row.
 void add_f_order(Work& work) {
   const Array x = borrowed(work.input(0), work.extents()).T();
-  add_for_threads(work, "kiln", [=] { return sum_axis0(x); });
+  add_for_threads(work, "kiln", [=] { return kernels::sum_axis0(x); });
 }
 
 void add_softmax(Work& work) {
@@ -40,8 +39,8 @@ void add_softmax(Work& work) {
 }  // namespace
 
 void register_kiln_axes(Suite& suite) {
-  extend_matrix(suite, "sum_axis0", sum_axis0);
-  extend_matrix(suite, "sum_axis1", sum_axis1);
+  extend_matrix(suite, "sum_axis0", kernels::sum_axis0);
+  extend_matrix(suite, "sum_axis1", kernels::sum_axis1);
   extend_matrix(suite, "var_axis1", var_axis1);
   suite.extend("sum_axis0_f_order", add_f_order);
   suite.extend("softmax", add_softmax);

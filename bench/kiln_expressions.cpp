@@ -6,7 +6,6 @@ namespace bench {
 namespace {
 
 using kiln::Array;
-using kiln::Value;
 
 const auto exp_of = kiln::jit([](Array x) { return exp(x); });
 const auto log_of = kiln::jit([](Array x) { return log(x); });
@@ -14,10 +13,6 @@ const auto sin_of = kiln::jit([](Array x) { return sin(x); });
 const auto tanh_of = kiln::jit([](Array x) { return tanh(x); });
 const auto erf_of = kiln::jit([](Array x) { return erf(x); });
 const auto pow_of = kiln::jit([](Array x, Array y) { return pow(x, y); });
-const auto copy_of = kiln::jit([](Array b) { return b.copy(); });
-const auto triad = kiln::jit([](Array b, Array c, Value s) { return b + s * c; });
-const auto sum_of = kiln::jit([](Array x) { return sum(x); });
-const auto dot_of = kiln::jit([](Array x, Array y) { return dot(x, y); });
 const auto where_sum_of = kiln::jit([](Array a, Array b) { return sum(where(a > 0, a * b, 0)); });
 
 const auto argmin_of = kiln::jit([](Array x) { return argmin(x); });
@@ -42,13 +37,13 @@ void add_pow(Work& work) {
 
 void add_copy(Work& work) {
   const Array b = borrowed(work.input(0));
-  add_for_threads(work, "kiln", [=] { return copy_of(b); });
+  add_for_threads(work, "kiln", [=] { return kernels::copy(b); });
 }
 
 void add_triad(Work& work) {
   const Array b = borrowed(work.input(0)), c = borrowed(work.input(1));
   const double s = work.scalar(0);
-  add_for_threads(work, "kiln", [=] { return triad(b, c, s); });
+  add_for_threads(work, "kiln", [=] { return kernels::triad(b, c, s); });
 }
 
 void add_chain6(Work& work) {
@@ -61,16 +56,16 @@ void add_chain6(Work& work) {
 template <class T>
 void add_sum_of(Work& work) {
   const Array x = borrowed(work.input(0));
-  add_for_threads(work, "kiln", [=] { return T(sum_of(x)); });
+  add_for_threads(work, "kiln", [=] { return T(kernels::sum(x)); });
   if (work.n() <= most_interpreted)
-    add_kiln(work, "interpreter", 1, [x, f = sum_of.with(interpreter_options)] { return T(f(x)); });
+    add_kiln(work, "interpreter", 1, [x, f = kernels::sum.with(interpreter_options)] { return T(f(x)); });
 }
 template <class T>
 void add_dot_of(Work& work) {
   const Array x = borrowed(work.input(0)), y = borrowed(work.input(1));
-  add_for_threads(work, "kiln", [=] { return T(dot_of(x, y)); });
+  add_for_threads(work, "kiln", [=] { return T(kernels::dot(x, y)); });
   if (work.n() <= most_interpreted)
-    add_kiln(work, "interpreter", 1, [x, y, f = dot_of.with(interpreter_options)] { return T(f(x, y)); });
+    add_kiln(work, "interpreter", 1, [x, y, f = kernels::dot.with(interpreter_options)] { return T(f(x, y)); });
 }
 void add_sum(Work& work) { return work.dtype() == "f32" ? add_sum_of<float>(work) : add_sum_of<double>(work); }
 void add_dot(Work& work) { return work.dtype() == "f32" ? add_dot_of<float>(work) : add_dot_of<double>(work); }
@@ -102,7 +97,7 @@ void add_crossover(Work& work, const Function& function, const Call& call) {
 void add_crossover_triad(Work& work) {
   const Array b = borrowed(work.input(0)), c = borrowed(work.input(1));
   const double s = work.scalar(0);
-  add_crossover(work, triad, [=](const auto& function) { return function(b, c, s); });
+  add_crossover(work, kernels::triad, [=](const auto& function) { return function(b, c, s); });
 }
 
 void add_crossover_exp(Work& work) {

@@ -54,4 +54,33 @@ inline const auto add = kiln::jit([](kiln::Array a, kiln::Array b) { return a + 
 inline const auto chain6 =
     kiln::jit([](kiln::Array a, kiln::Array b, kiln::Array c, kiln::Array d) { return ((a + b) * c - d) * a + b * d; });
 
+inline const auto copy = kiln::jit([](kiln::Array b) { return b.copy(); });
+inline const auto triad = kiln::jit([](kiln::Array b, kiln::Array c, kiln::Value s) { return b + s * c; });
+inline const auto sum = kiln::jit([](kiln::Array x) { return kiln::sum(x); });
+inline const auto dot = kiln::jit([](kiln::Array x, kiln::Array y) { return kiln::dot(x, y); });
+inline const auto sum_axis0 = kiln::jit([](kiln::Array x) { return kiln::sum(x, {.axis = 0}); });
+inline const auto sum_axis1 = kiln::jit([](kiln::Array x) { return kiln::sum(x, {.axis = 1}); });
+inline const auto call_4 =
+    kiln::jit([](kiln::Array x, kiln::Array y, kiln::Array z, kiln::Array w) { return x + y + z + w; });
+inline const auto accelerations =
+    kiln::jit([](kiln::Array x, kiln::Array y, kiln::Array z, kiln::Array mass, kiln::Value softening) {
+      using kiln::Value;
+      kiln::Array ax = empty_like(x), ay = empty_like(x), az = empty_like(x);
+      for (Value i : kiln::prange(x.size())) {
+        kiln::Var sx = 0.0, sy = 0.0, sz = 0.0;
+        for (Value j : kiln::range(x.size())) {
+          Value dx = x(j) - x(i), dy = y(j) - y(i), dz = z(j) - z(i);
+          Value inverse = 1 / sqrt(dx * dx + dy * dy + dz * dz + softening);
+          Value weight = mass(j) * (inverse * inverse * inverse);
+          sx += dx * weight;
+          sy += dy * weight;
+          sz += dz * weight;
+        }
+        ax(i) = sx;
+        ay(i) = sy;
+        az(i) = sz;
+      }
+      return std::tuple(ax, ay, az);
+    });
+
 }  // namespace bench::kernels

@@ -1,6 +1,7 @@
 // Kiln's contenders that are simulations and matrix loops: n bodies, stencils with slices and with loops, the triple
 // loop.
 #include "bench/kiln_contenders.h"
+#include "bench/kiln_kernels.h"
 
 namespace bench {
 namespace {
@@ -11,25 +12,6 @@ using kiln::range;
 using kiln::slice;
 using kiln::Value;
 using kiln::Var;
-
-const auto accelerations = kiln::jit([](Array x, Array y, Array z, Array mass, Value softening) {
-  Array ax = empty_like(x), ay = empty_like(x), az = empty_like(x);
-  for (Value i : prange(x.size())) {
-    Var sx = 0.0, sy = 0.0, sz = 0.0;
-    for (Value j : range(x.size())) {
-      Value dx = x(j) - x(i), dy = y(j) - y(i), dz = z(j) - z(i);
-      Value inverse = 1 / sqrt(dx * dx + dy * dy + dz * dz + softening);
-      Value weight = mass(j) * (inverse * inverse * inverse);
-      sx += dx * weight;
-      sy += dy * weight;
-      sz += dz * weight;
-    }
-    ax(i) = sx;
-    ay(i) = sy;
-    az(i) = sz;
-  }
-  return std::tuple(ax, ay, az);
-});
 
 // ---- Stencils: sweeps from a to b and back --------------------------------------------------------------------------
 
@@ -108,9 +90,9 @@ void add_nbody(Work& work) {
   const Array x = borrowed(work.input(0)), y = borrowed(work.input(1)), z = borrowed(work.input(2)),
               mass = borrowed(work.input(3));
   const double softening = work.scalar(0);
-  add_for_threads(work, "kiln", [=] { return accelerations(x, y, z, mass, softening); });
+  add_for_threads(work, "kiln", [=] { return kernels::accelerations(x, y, z, mass, softening); });
   add_for_threads(work, "kiln_fast",
-                  [=, fast = accelerations.with(fast_options)] { return fast(x, y, z, mass, softening); });
+                  [=, fast = kernels::accelerations.with(fast_options)] { return fast(x, y, z, mass, softening); });
 }
 
 void add_loop_matmul(Work& work) {

@@ -141,7 +141,7 @@ nlohmann::ordered_json machine_header(const Suite& suite, const Options& options
   header["quick"] = options.quick;
   header["anchor_copy"] = rounded(anchor_copy(options.threads));
   header["anchor_fma"] = rounded(anchor_fma());
-  for (const auto& [key, value] : suite.header()) header[key] = value;
+  for (const auto& [key, value] : suite.header()) header[key] = value();
   return header;
 }
 

@@ -20,7 +20,7 @@ void print_summary(const Measured& all);
 void show_progress(std::size_t done, std::size_t count, const std::string& name, double seconds);
 void clear_progress();
 
-// Throws where the file cannot be written.
-void write_json(const std::string& file, const nlohmann::ordered_json& header, const std::vector<Record>& records);
+// The header, the records and the targets. Throws where the file cannot be written.
+void write_json(const std::string& file, const nlohmann::ordered_json& header, const Measured& all);
 
 }  // namespace bench

@@ -109,6 +109,7 @@ Work::Checked Work::check(const Contender& contender) const {
   const auto begin = std::chrono::steady_clock::now();
   contender.run(1);
   checked.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  if (contender.finish) contender.finish();
   if (contender.after) contender.after();
   const std::vector<View> results = contender.results();
   if (results.size() != reference_views_.size())

@@ -39,6 +39,8 @@ struct Contender {
   std::function<std::string()> describe;       // after the last run, instead of `implementation`: "2 threads, 512-bit"
   std::function<void()> before;                // at the beginning of its turn, not timed
   std::function<void()> after;                 // at its end, not timed
+  std::function<void()> finish;                // after each run, not timed: waits for work that a run only starts
+  double traffic = 0;                          // bytes that one repetition must read and write, for bandwidths
   std::function<double()> bytes;               // after the last run: the memory it took beside inputs and outputs
 };
 
