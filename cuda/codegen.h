@@ -3,6 +3,7 @@
 
 #include "core/error_text.h"
 #include "core/ir.h"
+#include "cuda/packing.h"
 #include "cuda/plan.h"
 
 #include <functional>
@@ -126,6 +127,19 @@ class KernelWriter {
   bool writes_memory(const ir::Statement& loop) const;
   std::vector<Reduction> reductions_of(const ir::Statement& loop) const;
   void indices_of(const ir::Statement& loop, const std::string& position);
+  void turns_of(const ir::Statement& loop, const std::string& position, int items);
+  void index_of(const ir::Statement& loop, std::size_t dimension, const std::string& turn);
+  void packed_line(const ir::Statement& loop, const Packing& packing);
+  void packed_rows(const ir::Statement& loop, const Packing& packing);
+  void pack_pointers(const ir::Statement& loop, const Packing& packing, const std::string& turn);
+  std::string packs_are_aligned(const Packing& packing, const std::string& at) const;
+  void load_packs(const Packing& packing, const std::string& which, const std::string& at);
+  void items_of_packs(const ir::Statement& loop, const Packing& packing, const std::string& which,
+                      const std::string& at);
+  void store_packs(const Packing& packing, const std::string& which, const std::string& at);
+  void declare_packs(const Packing& packing, int count);
+  void note_writes(const ir::Statement& loop);
+  bool is_only_read(ir::RootId root) const;
   void folder(const Reduction& reduction, std::string& out);
   [[noreturn]] void refuse(const std::string& what, std::uint32_t location) const;
 
@@ -143,10 +157,14 @@ class KernelWriter {
   std::set<ir::RootId> local_roots_;
   std::set<ir::VariableId> local_variables_, written_;
   std::vector<Folding> foldings_;
-  std::map<ir::VariableId, std::string> terms_;  // of the reductions that the kernel's threads share
-  std::string position_;                         // of the iteration at hand, for failures
-  std::string inner_ = "0";                      // the same of the loop that a team's threads share
-  std::string failed_;                           // where a failed iteration goes
+  std::map<ir::VariableId, std::string> terms_;                // of the reductions that the kernel's threads share
+  std::map<ir::NodeId, std::string> packed_loads_;             // elements that a pack has
+  std::map<const ir::Statement*, std::string> packed_stores_;  // and those that go into one
+  std::set<ir::RootId> kernel_writes_;                         // memory that the kernel's statements write
+  std::string position_;                                       // of the iteration at hand, for failures
+  std::string inner_ = "0";                                    // the same of the loop that a team's threads share
+  std::string failed_;                                         // where a failed iteration goes
+  bool reads_only_ = false;                                    // kernel_writes_ is complete
   bool in_team_ = false;  // what is written runs on all threads of a team alike: one of them stores
   struct Turn {
     std::string leave, next;            // labels

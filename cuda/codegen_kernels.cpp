@@ -11,6 +11,7 @@ namespace kiln::on_cuda {
 
 using ir::NodeId;
 using ir::none;
+using ir::RootId;
 using ir::Statement;
 
 namespace {
@@ -93,7 +94,22 @@ bool KernelWriter::writes_memory(const Statement& loop) const {
   return found;
 }
 
+void KernelWriter::note_writes(const Statement& loop) {
+  ir::for_each_statement(program_, loop.body, [&](const Statement& s) {
+    if (s.kind == Statement::Kind::store || s.kind == Statement::Kind::update) kernel_writes_.insert(s.target);
+  });
+  reads_only_ = true;
+}
+
+// Whether nothing that the kernel writes may be this memory: such loads may take a shorter way.
+bool KernelWriter::is_only_read(RootId root) const {
+  if (!reads_only_ || local_roots_.contains(ir::memory_of(program_, root))) return false;
+  return std::none_of(kernel_writes_.begin(), kernel_writes_.end(),
+                      [&](RootId written) { return ir::may_alias(program_, written, root); });
+}
+
 std::string KernelWriter::distributed(const Statement& loop) {
+  note_writes(loop);
   kernel_.reductions = reductions_of(loop);
   std::string folders;
   int threads = threads_of_block;
@@ -112,28 +128,47 @@ std::string KernelWriter::distributed(const Statement& loop) {
   return finish(text("__launch_bounds__(", threads, ") ")) + folders;
 }
 
-// The indices of iteration `position`, the last dimension fastest; divisions in 32 bits where they suffice.
-void KernelWriter::indices_of(const Statement& loop, const std::string& position) {
-  const ir::Loop& l = program_.loops[loop.target];
-  const std::size_t rank = l.dimensions.size();
-  const auto index_is = [&](std::size_t k, const std::string& turn) {
-    const ir::LoopDimension& d = l.dimensions[k];
-    line(text("const kiln_i64 i", loop.target, "_", k, " = ", value(d.begin), " + ", turn, " * ", value(d.step), ";"));
-  };
-  if (rank == 1) return index_is(0, position);
+// The index of a dimension after so many turns.
+void KernelWriter::index_of(const Statement& loop, std::size_t dimension, const std::string& turn) {
+  const ir::LoopDimension& d = program_.loops[loop.target].dimensions[dimension];
+  line(text("const kiln_i64 i", loop.target, "_", dimension, " = ", value(d.begin), " + ", turn, " * ", value(d.step),
+            ";"));
+}
+
+// Turns of each dimension at iteration `position`, the last dimension fastest, or with `items` at a group of so many
+// along it. Divisions in 32 bits where they suffice, by a factor where the host knows the divisor.
+void KernelWriter::turns_of(const Statement& loop, const std::string& position, int items) {
+  const std::size_t rank = program_.loops[loop.target].dimensions.size();
   for (std::size_t k = 0; k < rank; ++k) line(text("kiln_i64 turn_", k, ";"));
-  for (const char* type : {"kiln_u32", "kiln_u64"}) {
-    const bool narrow = std::string_view(type) == "kiln_u32";
-    open(narrow ? "if (total <= 0x7fffffff)" : "else");
-    line(text(type, " rest = (", type, ")", position, ";"));
-    for (std::size_t k = rank; k-- > 1;) {
-      line(text("turn_", k, " = rest % (", type, ")trips_", k, ";"));
-      line(text("rest /= (", type, ")trips_", k, ";"));
-    }
-    line("turn_0 = rest;");
-    close();
+  const auto trips = [&](std::size_t k) { return items > 1 && k + 1 == rank ? text("groups") : text("trips_", k); };
+  open("if (total <= 0x7fffffff)");
+  line(text("kiln_u32 rest = (kiln_u32)", position, ";"));
+  for (std::size_t k = rank; k-- > 1;) {
+    const Word by{Word::Kind::divider, loop.target, static_cast<std::uint32_t>(k),
+                  k + 1 == rank ? static_cast<std::uint32_t>(items) : 1u};
+    const std::string divided = kernel_.loop == loop.target ? text("kiln_divide(rest, ", word(by, "kiln_u64"), ")")
+                                                            : text("rest / (kiln_u32)", trips(k));
+    line(text("const kiln_u32 rows_", k, " = ", divided, ";"));
+    line(text("turn_", k, " = rest - rows_", k, " * (kiln_u32)", trips(k), ";"));
+    line(text("rest = rows_", k, ";"));
   }
-  for (std::size_t k = 0; k < rank; ++k) index_is(k, text("turn_", k));
+  line("turn_0 = rest;");
+  close();
+  open("else");
+  line(text("kiln_u64 rest = (kiln_u64)", position, ";"));
+  for (std::size_t k = rank; k-- > 1;) {
+    line(text("turn_", k, " = rest % (kiln_u64)", trips(k), ";"));
+    line(text("rest /= (kiln_u64)", trips(k), ";"));
+  }
+  line("turn_0 = rest;");
+  close();
+}
+
+void KernelWriter::indices_of(const Statement& loop, const std::string& position) {
+  const std::size_t rank = program_.loops[loop.target].dimensions.size();
+  if (rank == 1) return index_of(loop, 0, position);
+  turns_of(loop, position, 1);
+  for (std::size_t k = 0; k < rank; ++k) index_of(loop, k, text("turn_", k));
 }
 
 void KernelWriter::trips_of(const Statement& loop) {
@@ -150,6 +185,12 @@ void KernelWriter::trips_of(const Statement& loop) {
 
 void KernelWriter::thread_per_iteration(const Statement& loop) {
   trips_of(loop);
+  if (const Packing packing = packing_of(program_, loop); packing.any()) {
+    const bool one = program_.loops[loop.target].dimensions.size() == 1;
+    kernel_.items = packing.items * (one ? packing.vectors : 1);
+    return one ? packed_line(loop, packing) : packed_rows(loop, packing);
+  }
+  line("#pragma unroll 1");
   open(
       "for (kiln_i64 at = (kiln_i64)blockIdx.x * blockDim.x + threadIdx.x; at < total; at += (kiln_i64)gridDim.x * "
       "blockDim.x)");

@@ -83,7 +83,10 @@ void KernelWriter::load(NodeId id) {
   const Node& node = program_[id];
   const auto take = [&] {
     if (node.checked != 0) check(node.id, node.checked, node.axis, node.location);
-    return text("kiln_load(", element(node.id, node.flat, node.axis, node.count), ")");
+    if (const auto pack = packed_loads_.find(id); pack != packed_loads_.end())
+      return text("kiln_load(", pack->second, ")");
+    return text(is_only_read(node.id) ? "kiln_read(" : "kiln_load(", element(node.id, node.flat, node.axis, node.count),
+                ")");
   };
   if (node.operands[0] == none) return define(id, take());
   const std::string_view type = register_type(node.type.dtype);
@@ -123,7 +126,10 @@ void KernelWriter::reduce(const Statement& s) {
 
 void KernelWriter::store(const Statement& s) {
   if (s.checked != 0) check(s.target, s.checked, s.first_index, s.location);
-  const std::string x = value(s.value), at = element(s.target, s.flat, s.first_index, s.index_count);
+  const std::string x = value(s.value);
+  const auto pack = packed_stores_.find(&s);
+  const std::string at =
+      pack != packed_stores_.end() ? pack->second : element(s.target, s.flat, s.first_index, s.index_count);
   by_one([&] { line(text("kiln_store(", at, ", ", x, ");")); });
 }
 

@@ -4,6 +4,7 @@
 #include <kiln/error.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 namespace kiln::on_cuda {
@@ -12,6 +13,15 @@ namespace {
 
 constexpr int threads_of_block = 256, threads_of_team = 128;
 constexpr std::int64_t scratch_bytes = std::int64_t{256} << 20;  // at most so much for what every thread has
+
+// A factor and a shift that divide a number below 2^31 by `by`.
+std::uint64_t divider(std::int64_t by) {
+  if (by < 1 || by > 0x7fffffff) return 0;  // not asked for: the kernel divides in 64 bits then
+  const auto d = static_cast<std::uint64_t>(by);
+  const auto shift = static_cast<std::uint64_t>(std::bit_width(d - 1));
+  const std::uint64_t factor = (std::uint64_t{1} << 32) * ((std::uint64_t{1} << shift) - d) / d + 1;
+  return shift << 32 | factor;
+}
 
 }  // namespace
 
@@ -44,6 +54,11 @@ std::uint64_t Launch::word(const Word& w, const Kernel& kernel, const KernelMemo
       return own.scratch[at];
     }
     case Word::Kind::failure: return own.failure;
+    case Word::Kind::divider: {
+      const ir::LoopDimension& d = program_.loops[w.id].dimensions[w.axis];
+      const std::int64_t trips = trip_count(integer(d.begin), integer(d.end), integer(d.step));
+      return divider(w.items == 1 ? trips : groups_of_row(trips, w.items));
+    }
   }
   return bits;
 }
@@ -59,7 +74,8 @@ Launch::Shape Launch::shape_of(const Kernel& k) {
   Shape shape;
   shape.total = k.grid == Kernel::Grid::one ? 1 : iterations(k.loop);
   shape.threads = k.grid == Kernel::Grid::one ? 1 : k.grid == Kernel::Grid::teams ? threads_of_team : threads_of_block;
-  std::int64_t units = k.grid == Kernel::Grid::teams ? shape.total : (shape.total + shape.threads - 1) / shape.threads;
+  const std::int64_t per_block = std::int64_t{shape.threads} * k.items;
+  std::int64_t units = k.grid == Kernel::Grid::teams ? shape.total : (shape.total + per_block - 1) / per_block;
   if (k.grid == Kernel::Grid::blocks) {
     const std::int64_t groups = shape.threads / k.group;
     units = ((shape.total + k.block_elements - 1) / k.block_elements + groups - 1) / groups;

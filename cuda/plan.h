@@ -20,9 +20,10 @@ struct Word {
     partials,  // address of the sums of blocks of the kernel's reduction `id`
     scratch,   // address of what the kernel's threads have for root `id`, one after the other
     failure,   // address of the launch's Failure
+    divider,   // what divides by the trips of dimension `axis` of loop `id`, or by its groups of `items`
   };
   Kind kind = Kind::node;
-  std::uint32_t id = 0, axis = 0;
+  std::uint32_t id = 0, axis = 0, items = 1;
   friend bool operator==(const Word&, const Word&) = default;
 };
 
@@ -45,6 +46,7 @@ struct Kernel {
   std::string name;
   Grid grid = Grid::one;
   ir::LoopId loop = ir::none;  // whose iterations it does
+  int items = 1;               // Grid::threads: iterations that a thread does at once
   int group = 1;               // Grid::blocks: threads that share a block of the order
   int block_elements = 0;      // Grid::blocks: iterations of one
   bool may_fail = false;
@@ -97,6 +99,11 @@ struct Plan {
   std::uint32_t slot_count = 0;
   std::vector<ir::NodeId> fetched;  // for the results
 };
+
+/// Groups of `items` that begin where memory is aligned, of a row of so many iterations: at most.
+constexpr std::int64_t groups_of_row(std::int64_t trips, std::int64_t items) {
+  return trips == 0 ? 0 : (trips + 2 * items - 2) / items;
+}
 
 /// Throws CompileError naming what the GPU cannot do.
 Plan make_plan(const ir::Program& scheduled);

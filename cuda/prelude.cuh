@@ -355,6 +355,91 @@ KILN_DEVICE void kiln_store(T* at, T x) {
 KILN_DEVICE void kiln_store(kiln_f16* at, float x) { at->bits = kiln_f16_bits(x); }
 KILN_DEVICE void kiln_store(kiln_bf16* at, float x) { at->bits = kiln_bf16_bits(x); }
 
+// ---- Packs: neighbouring elements, loaded and stored by one instruction ---------------------------------------------
+
+template <class T, int n>
+struct __align__(n * sizeof(T)) kiln_pack {
+  T at[n];
+};
+template <int bytes>
+struct kiln_bits;
+template <>
+struct kiln_bits<1> {
+  typedef unsigned char type;
+};
+template <>
+struct kiln_bits<2> {
+  typedef unsigned short type;
+};
+template <>
+struct kiln_bits<4> {
+  typedef unsigned int type;
+};
+template <>
+struct kiln_bits<8> {
+  typedef uint2 type;
+};
+template <>
+struct kiln_bits<16> {
+  typedef uint4 type;
+};
+template <class T, int n>
+union kiln_packed_bits {
+  typename kiln_bits<n * sizeof(T)>::type bits;
+  kiln_pack<T, n> pack;
+  __device__ __forceinline__ kiln_packed_bits() {}
+};
+template <int n, class T>
+KILN_DEVICE kiln_pack<T, n> kiln_load_pack(const T* at) {
+  kiln_packed_bits<T, n> x;
+  x.bits = *(const typename kiln_bits<n * sizeof(T)>::type*)at;
+  return x.pack;
+}
+/// The same of memory that nothing in the kernel writes.
+template <int n, class T>
+KILN_DEVICE kiln_pack<T, n> kiln_read_pack(const T* at) {
+  kiln_packed_bits<T, n> x;
+  x.bits = __ldg((const typename kiln_bits<n * sizeof(T)>::type*)at);
+  return x.pack;
+}
+#ifdef KILN_SIMULATED_DEVICE
+template <class Bits>
+KILN_DEVICE void kiln_store_bits(Bits* at, Bits bits) {
+  *at = bits;
+}
+#else
+// Said outright: the compiler does not always find that they can be stored together.
+template <class Bits>
+KILN_DEVICE void kiln_store_bits(Bits* at, Bits bits) {
+  *at = bits;
+}
+KILN_DEVICE void kiln_store_bits(uint2* at, uint2 bits) {
+  asm volatile("st.global.v2.u32 [%0], {%1, %2};" ::"l"(__cvta_generic_to_global(at)), "r"(bits.x), "r"(bits.y)
+               : "memory");
+}
+KILN_DEVICE void kiln_store_bits(uint4* at, uint4 bits) {
+  asm volatile("st.global.v4.u32 [%0], {%1, %2, %3, %4};" ::"l"(__cvta_generic_to_global(at)), "r"(bits.x), "r"(bits.y),
+               "r"(bits.z), "r"(bits.w)
+               : "memory");
+}
+#endif
+template <class T, int n>
+KILN_DEVICE void kiln_store_pack(T* at, const kiln_pack<T, n>& pack) {
+  kiln_packed_bits<T, n> x;
+  x.pack = pack;
+  kiln_store_bits((typename kiln_bits<n * sizeof(T)>::type*)at, x.bits);
+}
+template <class T>
+KILN_DEVICE auto kiln_read(const T* at) -> decltype(kiln_load(at)) {
+  const kiln_pack<T, 1> pack = kiln_read_pack<1>(at);
+  return kiln_load(pack.at);
+}
+
+// n / d of n below 2^31; the host makes the factor and the shift of d.
+KILN_DEVICE kiln_u32 kiln_divide(kiln_u32 n, kiln_u64 by) {
+  return (__umulhi(n, (kiln_u32)by) + n) >> (kiln_u32)(by >> 32);
+}
+
 // A number among the values that the host hands over.
 template <class T>
 KILN_DEVICE T kiln_word(kiln_u64 bits) {

@@ -1,0 +1,30 @@
+// Which elements a thread that does several neighbouring iterations of a loop loads and stores at once.
+#pragma once
+
+#include "core/ir.h"
+
+#include <vector>
+
+namespace kiln::on_cuda {
+
+/// `items` neighbouring iterations along a loop's last dimension, done by one thread. Of an access in `loads` and
+/// `stores` their elements are neighbours in memory: one access of up to 16 bytes has them all.
+struct Packing {
+  int items = 1;
+  int vectors = 1;  // packs of each access in flight
+  std::vector<ir::NodeId> loads;
+  std::vector<const ir::Statement*> stores;
+  bool any() const { return !loads.empty() || !stores.empty(); }
+};
+
+/// Whether a loop's body is statements one after the other, of which none can fail or is atomic.
+bool is_straight(const ir::Program& program, const ir::Statement& loop);
+
+/// Without packs where they would not help: the body is not straight, computes much for each element, or reads or
+/// writes elements that lie apart.
+Packing packing_of(const ir::Program& program, const ir::Statement& loop);
+
+/// Whether the elements along an axis of a root are known to be neighbours in memory.
+bool has_unit_stride(const ir::Program& program, ir::RootId root, std::uint32_t axis);
+
+}  // namespace kiln::on_cuda
