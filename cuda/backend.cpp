@@ -34,7 +34,9 @@ class CudaExecutable final : public Executable {
     for (const Kernel& k : loaded_.plan.kernels) {
       loaded_.functions.kernels.push_back(function(k.name));
       std::vector<CUfunction> folders;
-      for (const Reduction& r : k.reductions) folders.push_back(function(r.folder));
+      if (!k.folder.empty()) folders.push_back(function(k.folder));
+      for (const Reduction& r : k.reductions)
+        if (!r.folder.empty()) folders.push_back(function(r.folder));
       loaded_.functions.folders.push_back(std::move(folders));
     }
   }

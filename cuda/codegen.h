@@ -75,7 +75,7 @@ class KernelWriter {
   void open(const std::string& text);
   void close(const std::string& tail = "");
   std::string word(Word word, std::string_view type);
-  std::string finish(const std::string& body_of);
+  std::string finish(const std::string& bounds, const std::string& name);
 
   std::string value(ir::NodeId id);
   std::string node(ir::NodeId id);
@@ -114,6 +114,13 @@ class KernelWriter {
   std::uint32_t host_folding(ir::LoopId loop, ir::VariableId variable) const;
   void thread_per_iteration(const ir::Statement& loop);
   void threads_per_block(const ir::Statement& loop);
+  bool reduces_rows(const ir::Statement& loop);
+  std::string rows_per_group(const ir::Statement& loop);
+  std::string rows_folded(const ir::Statement* outer, const ir::Statement& loop, KernelWriter& second);
+  void within_row(const ir::Statement* outer, const std::function<void()>& inside);
+  void sum_group(const ir::Statement& loop, const Packing& packing);
+  void one_item(const ir::Statement& loop, const std::string& at);
+  void end_row(const ir::Statement* outer, const ir::Statement& loop, const std::string& sum);
   void team_per_iteration(const ir::Statement& loop);
   void team_loop(const ir::Statement& s);
   void team_reduction(const ir::Statement& s, const std::vector<Reduction>& reductions, int number);

@@ -21,8 +21,8 @@ constexpr int rows = 32;  // of lanes to a block of a reduction's order
 
 }  // namespace
 
-std::string KernelWriter::finish(const std::string& bounds) {
-  std::string out = text("KILN_KERNEL ", bounds, kernel_.name, "(const kiln_words<",
+std::string KernelWriter::finish(const std::string& bounds, const std::string& name) {
+  std::string out = text("KILN_KERNEL ", bounds, name, "(const kiln_words<",
                          std::max<std::size_t>(kernel_.words.size(), 1), "> w) {\n");
   return out + top_ + body_ + "}\n\n";
 }
@@ -42,7 +42,7 @@ std::string KernelWriter::serial(const std::vector<const Statement*>& list, cons
     if (!local_variables_.contains(v))
       line(text(slot(plan_.variable_slots[v], program_.variables[v].type.dtype), " = x", v, ";"));
   if (!left.empty() || !written_.empty()) use_slots();
-  return finish("__launch_bounds__(1) ");
+  return finish("__launch_bounds__(1) ", kernel_.name);
 }
 
 std::string KernelWriter::host_loop(const Statement& loop, LoopPart part) {
@@ -62,7 +62,7 @@ std::string KernelWriter::host_loop(const Statement& loop, LoopPart part) {
       line(text(term, " = ", f.step, "::identity();"));
     }
   }
-  return finish("__launch_bounds__(1) ");
+  return finish("__launch_bounds__(1) ", kernel_.name);
 }
 
 std::vector<Reduction> KernelWriter::reductions_of(const Statement& loop) const {
@@ -110,6 +110,7 @@ bool KernelWriter::is_only_read(RootId root) const {
 
 std::string KernelWriter::distributed(const Statement& loop) {
   note_writes(loop);
+  if (reduces_rows(loop)) return rows_per_group(loop);
   kernel_.reductions = reductions_of(loop);
   std::string folders;
   int threads = threads_of_block;
@@ -125,7 +126,7 @@ std::string KernelWriter::distributed(const Statement& loop) {
     kernel_.grid = Kernel::Grid::threads;
     thread_per_iteration(loop);
   }
-  return finish(text("__launch_bounds__(", threads, ") ")) + folders;
+  return finish(text("__launch_bounds__(", threads, ") "), kernel_.name) + folders;
 }
 
 // The index of a dimension after so many turns.
@@ -146,8 +147,9 @@ void KernelWriter::turns_of(const Statement& loop, const std::string& position, 
   for (std::size_t k = rank; k-- > 1;) {
     const Word by{Word::Kind::divider, loop.target, static_cast<std::uint32_t>(k),
                   k + 1 == rank ? static_cast<std::uint32_t>(items) : 1u};
-    const std::string divided = kernel_.loop == loop.target ? text("kiln_divide(rest, ", word(by, "kiln_u64"), ")")
-                                                            : text("rest / (kiln_u32)", trips(k));
+    const std::string divided = kernel_.loop == loop.target || kernel_.reduced == loop.target
+                                    ? text("kiln_divide(rest, ", word(by, "kiln_u64"), ")")
+                                    : text("rest / (kiln_u32)", trips(k));
     line(text("const kiln_u32 rows_", k, " = ", divided, ";"));
     line(text("turn_", k, " = rest - rows_", k, " * (kiln_u32)", trips(k), ";"));
     line(text("rest = rows_", k, ";"));

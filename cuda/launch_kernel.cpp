@@ -54,6 +54,7 @@ std::uint64_t Launch::word(const Word& w, const Kernel& kernel, const KernelMemo
       return own.scratch[at];
     }
     case Word::Kind::failure: return own.failure;
+    case Word::Kind::rows: return own.rows.numbers[w.axis];
     case Word::Kind::divider: {
       const ir::LoopDimension& d = program_.loops[w.id].dimensions[w.axis];
       const std::int64_t trips = trip_count(integer(d.begin), integer(d.end), integer(d.step));
@@ -68,6 +69,25 @@ void Launch::start(CUfunction function, std::int64_t blocks, unsigned threads, v
   check(driver().cuLaunchKernel(function, static_cast<unsigned>(blocks), 1, 1, threads, 1, 1, 0, device_.stream(),
                                 parameters, nullptr),
         "launch a kernel");
+}
+
+// A group of threads for a block of the order, fewer where a row is shorter than the lanes; as many groups for a row as
+// it has blocks.
+Rows Launch::rows_of(const Kernel& k) {
+  const std::int64_t rows = k.loop == none ? 1 : iterations(k.loop), columns = iterations(k.reduced);
+  const std::int64_t lanes = k.reductions[0].lanes, size = 32 * lanes, whole = lanes / k.items;
+  const auto power = [](std::int64_t x) {
+    return static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(std::max<std::int64_t>(x, 1))));
+  };
+  const std::int64_t group = columns < lanes ? power((columns + k.items - 1) / k.items) : whole;
+  const std::int64_t blocks = (columns + size - 1) / size, run = std::min(power(blocks), threads_of_rows / whole);
+  const std::int64_t tiles_of_row = std::max<std::int64_t>((blocks + run - 1) / run, 1);
+  const std::int64_t per_tile = threads_of_rows / group / run;
+  Rows shape;
+  const std::int64_t numbers[] = {rows, columns, group, run, tiles_of_row};
+  std::copy(std::begin(numbers), std::end(numbers), shape.numbers);
+  shape.tiles = (rows * tiles_of_row + per_tile - 1) / per_tile;
+  return shape;
 }
 
 Launch::Shape Launch::shape_of(const Kernel& k) {
@@ -120,15 +140,41 @@ void Launch::take_memory(const Kernel& k, Shape& shape, KernelMemory& memory) {
   device_.copy_to_device(memory.failure, reinterpret_cast<const std::byte*>(&nothing), sizeof nothing);
 }
 
-Flow Launch::kernel(std::uint32_t which) {
-  const Kernel& k = plan_.kernels[which];
-  ++(k.grid == Kernel::Grid::one ? serial_kernels : kernels);
-  Shape shape = shape_of(k);
-  KernelMemory memory;
-  take_memory(k, shape, memory);
+std::vector<std::uint64_t> Launch::words_of(const Kernel& k, const KernelMemory& memory) {
   std::vector<std::uint64_t> words;
   for (const Word& w : k.words) words.push_back(word(w, k, memory));
   words.resize(std::max<std::size_t>(words.size(), 1));
+  return words;
+}
+
+Flow Launch::reduce_rows(std::uint32_t which) {
+  const Kernel& k = plan_.kernels[which];
+  KernelMemory memory;
+  memory.rows = rows_of(k);
+  const auto tiles_of_row = static_cast<std::int64_t>(memory.rows.numbers[Rows::tiles_of_row]);
+  const auto rows = static_cast<std::int64_t>(memory.rows.numbers[Rows::rows]);
+  if (rows == 0) return Flow::next;
+  const std::int64_t most = static_cast<std::int64_t>(device_.multiprocessors()) * 32;
+  for (const Reduction& r : k.reductions) {
+    const auto bytes = static_cast<std::int64_t>(ir::accumulator_dtype(r.dtype).size());
+    memory.partials.push_back(tiles_of_row > 1 ? memory.take(device_, memory.rows.tiles * bytes) : 0);
+  }
+  std::vector<std::uint64_t> words = words_of(k, memory);
+  void* parameters[] = {words.data()};
+  start(functions_.kernels[which], std::min(memory.rows.tiles, most), threads_of_rows, parameters);
+  if (tiles_of_row > 1)
+    start(functions_.folders[which][0], std::min(rows, most), tiles_of_row > 1024 ? 1024 : 256, parameters);
+  return Flow::next;
+}
+
+Flow Launch::kernel(std::uint32_t which) {
+  const Kernel& k = plan_.kernels[which];
+  ++(k.grid == Kernel::Grid::one ? serial_kernels : kernels);
+  if (k.grid == Kernel::Grid::rows) return reduce_rows(which);
+  Shape shape = shape_of(k);
+  KernelMemory memory;
+  take_memory(k, shape, memory);
+  std::vector<std::uint64_t> words = words_of(k, memory);
   void* parameters[] = {words.data()};
   if (shape.total > 0) start(functions_.kernels[which], shape.blocks, static_cast<unsigned>(shape.threads), parameters);
   for (std::size_t r = 0; r < k.reductions.size(); ++r) {

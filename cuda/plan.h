@@ -20,6 +20,7 @@ struct Word {
     partials,  // address of the sums of blocks of the kernel's reduction `id`
     scratch,   // address of what the kernel's threads have for root `id`, one after the other
     failure,   // address of the launch's Failure
+    rows,      // Grid::rows: a number of the launch's Rows, `axis`
     divider,   // what divides by the trips of dimension `axis` of loop `id`, or by its groups of `items`
   };
   Kind kind = Kind::node;
@@ -41,23 +42,36 @@ struct Kernel {
     one,      // a single thread
     threads,  // a thread per iteration
     blocks,   // a few threads per block of the reductions' order
+    rows,     // the same, of each iteration of a loop around it; see Rows
     teams,    // a block of threads per iteration, for the parallel loops inside it
   };
   std::string name;
   Grid grid = Grid::one;
-  ir::LoopId loop = ir::none;  // whose iterations it does
-  int items = 1;               // Grid::threads: iterations that a thread does at once
-  int group = 1;               // Grid::blocks: threads that share a block of the order
-  int block_elements = 0;      // Grid::blocks: iterations of one
+  ir::LoopId loop = ir::none;     // whose iterations it does
+  ir::LoopId reduced = ir::none;  // Grid::rows: the loop that is reduced; `loop` is none where no loop is around it
+  int items = 1;                  // Grid::threads: iterations that a thread does at once
+  int group = 1;                  // Grid::blocks: threads that share a block of the order
+  int block_elements = 0;         // Grid::blocks: iterations of one
   bool may_fail = false;
   std::vector<Word> words;
   std::vector<Reduction> reductions;
+  std::string folder;  // Grid::rows: the second kernel
   struct Scratch {
     ir::RootId root;
     bool of_team;  // of which every block of threads has its own, else every thread
   };
   std::vector<Scratch> scratch;
 };
+
+/// How the threads of a launch share rows that are reduced. A group of threads has a block of the order, `run` groups
+/// neighbouring blocks of one row, a block of threads a tile: several short rows, or a part of a long one. The sums of
+/// tiles are folded by a second kernel where a row has more than one.
+struct Rows {
+  enum : std::uint32_t { rows, columns, group, run, tiles_of_row, count };  // of Word::axis
+  std::uint64_t numbers[count] = {};
+  std::int64_t tiles = 0;
+};
+constexpr int threads_of_rows = 256;
 
 struct Step {
   enum class Kind : std::uint8_t {

@@ -482,13 +482,14 @@ struct kiln_tree {
     sums[top] = x;
     ++count;
   }
-  __device__ __forceinline__ T end(T old) const {
+  __device__ __forceinline__ T sum() const {
     int top = __popcll(count);
-    if (top == 0) return Step::fold(old, Step::identity());
-    T sum = sums[--top];
-    while (top > 0) sum = Step::fold(sums[--top], sum);
-    return Step::fold(old, sum);
+    if (top == 0) return Step::identity();
+    T all = sums[--top];
+    while (top > 0) all = Step::fold(sums[--top], all);
+    return all;
   }
+  __device__ __forceinline__ T end(T old) const { return Step::fold(old, sum()); }
 };
 
 /// A reduction over a sequential loop: segments, then pairs of them.
@@ -565,6 +566,86 @@ KILN_DEVICE T kiln_fold_lanes(T x, T* memory) {
     if (lane < half) memory[thread] = x = Step::fold(x, memory[thread + half]);
   }
   return x;
+}
+
+/// x of the thread `by` further on among `width` neighbours; the threads of `mask` call it together.
+template <class T>
+KILN_DEVICE T kiln_shuffle_down(unsigned mask, T x, int by, int width) {
+  union Words {
+    T value;
+    unsigned words[(sizeof(T) + 3) / 4];
+    __device__ __forceinline__ Words() {}
+  };
+  Words own, other;
+  own.words[0] = 0;
+  own.value = x;
+#pragma unroll
+  for (int k = 0; k < (int)(sizeof(T) + 3) / 4; ++k) other.words[k] = __shfl_down_sync(mask, own.words[k], by, width);
+  return other.value;
+}
+
+/// Lanes of a block, `own` of them in each of `group` neighbouring threads of a warp, folded by halving; the first
+/// thread has the sum. Lanes further on are missing.
+template <int own, class Step, class T>
+KILN_DEVICE T kiln_fold_group(T (&lanes)[own], int group) {
+  const unsigned mask = (0xffffffffu >> (32 - group)) << ((int)threadIdx.x % 32 & ~(group - 1));
+  for (int half = group / 2; half != 0; half /= 2)
+#pragma unroll
+    for (int k = 0; k < own; ++k) lanes[k] = Step::fold(lanes[k], kiln_shuffle_down(mask, lanes[k], half, group));
+#pragma unroll
+  for (int half = own / 2; half != 0; half /= 2)
+#pragma unroll
+    for (int k = 0; k < half; ++k) lanes[k] = Step::fold(lanes[k], lanes[k + half]);
+  return lanes[0];
+}
+
+/// `count` sums, at most `most`, folded by a tree of adjacent pairs, in place.
+template <int most, class Step, class T>
+KILN_DEVICE T kiln_fold_pairs(T* sums, int count) {
+#pragma unroll
+  for (int width = 1; width < most; width *= 2)
+#pragma unroll
+    for (int k = 0; k + width < most; k += 2 * width)
+      if (k + width < count) sums[k] = Step::fold(sums[k], sums[k + width]);
+  return sums[0];
+}
+
+/// The same of any number, in memory.
+template <class Step, class T>
+KILN_DEVICE T kiln_fold_in_place(T* sums, int count) {
+#pragma unroll 1
+  for (int width = 1; width < count; width *= 2)
+#pragma unroll 1
+    for (int k = 0; k + width < count; k += 2 * width) sums[k] = Step::fold(sums[k], sums[k + width]);
+  return sums[0];
+}
+
+/// Sums in memory, folded by the same tree; all threads of the block of threads call it, the first has
+/// the sum. `memory` has a place for each warp.
+template <class Step, class T>
+KILN_DEVICE T kiln_fold_all(const T* sums, kiln_i64 count, T* memory) {
+  constexpr int own = 8;
+  const int thread = (int)threadIdx.x, warps = (int)blockDim.x / 32;
+  kiln_tree<T, Step> tree;
+  tree.begin();
+  for (kiln_i64 first = 0; first < count; first += own * (int)blockDim.x) {
+    const int here = count - first < own * (int)blockDim.x ? (int)(count - first) : own * (int)blockDim.x;
+    T few[own];
+#pragma unroll
+    for (int k = 0; k < own; ++k) few[k] = thread * own + k < here ? sums[first + thread * own + k] : Step::identity();
+    T sum = kiln_fold_pairs<own, Step>(few, here - thread * own);
+#pragma unroll
+    for (int by = 1; by < 32; by *= 2) {
+      const T next = kiln_shuffle_down(0xffffffffu, sum, by, 32);
+      if ((thread % 32 + by) < 32 && (thread + by) * own < here) sum = Step::fold(sum, next);
+    }
+    __syncthreads();
+    if (thread % 32 == 0) memory[thread / 32] = sum;
+    __syncthreads();
+    const int filled = (here + 32 * own - 1) / (32 * own);
+    if (thread == 0) tree.push(kiln_fold_in_place<Step>(memory, filled < warps ? filled : warps));
+  }
+  return thread == 0 ? tree.sum() : Step::identity();
 }
 
 /// Sums of blocks in memory, folded by one block of threads; `other` has room for half as many.

@@ -1,0 +1,271 @@
+// Rows that are reduced in the wide order: one row, or one for each iteration of a loop around it. A group of threads
+// has a block of the order, each thread neighbouring lanes of it, so that packs are loaded.
+#include "core/visit.h"
+#include "cuda/codegen.h"
+
+#include <algorithm>
+
+namespace kiln::on_cuda {
+
+using ir::none;
+using ir::Op;
+using ir::Statement;
+using Kind = ir::Statement::Kind;
+
+namespace {
+
+constexpr int rows_of_lanes = 32;  // of a block of the order
+constexpr int most_items = 8;      // lanes of one thread
+constexpr int packs_in_flight = 8;
+
+// The loop inside `outer` that is reduced, where all else is statements one after the other: before it nothing is
+// stored. Null where it is not so.
+const Statement* only_loop(const ir::Program& program, const Statement& outer) {
+  const Statement* found = nullptr;
+  for (const Statement& s : program.blocks[outer.body].statements) {
+    if (s.kind == Kind::loop && !found) {
+      found = &s;
+      continue;
+    }
+    const bool load = s.kind == Kind::evaluate && program[s.value].op == Op::load;
+    if (s.checked != 0 || (load && program[s.value].checked != 0)) return nullptr;
+    if (s.kind != Kind::evaluate && s.kind != Kind::assign && !(s.kind == Kind::store && found)) return nullptr;
+  }
+  return found;
+}
+
+}  // namespace
+
+// Notes in the kernel what is reduced where the loop is of this kind.
+bool KernelWriter::reduces_rows(const Statement& loop) {
+  const Statement* reduced = &loop;
+  std::vector<Reduction> found = reductions_of(loop);
+  if (found.empty()) {
+    reduced = only_loop(program_, loop);
+    if (!reduced || !program_.loops[reduced->target].parallel) return false;
+    found = reductions_of(*reduced);
+    for (const ir::LoopDimension& d : program_.loops[reduced->target].dimensions)
+      if (!host_.has(d.begin) || !host_.has(d.end) || !host_.has(d.step)) return false;
+  }
+  if (found.empty() || !is_straight(program_, *reduced) || writes_memory(*reduced)) return false;
+  for (Reduction& r : found) {
+    if (r.lanes != found[0].lanes) return false;
+    r.folder.clear();
+  }
+  kernel_.grid = Kernel::Grid::rows;
+  kernel_.reductions = found;
+  kernel_.reduced = reduced->target;
+  if (reduced == &loop) kernel_.loop = none;
+  return true;
+}
+
+std::string KernelWriter::rows_per_group(const Statement& given) {
+  const Statement* const outer = kernel_.loop == none ? nullptr : &given;
+  const Statement& loop = outer ? *only_loop(program_, given) : given;
+  const int lanes = kernel_.reductions[0].lanes;
+  Packing packing = packing_of(program_, loop);
+  if (program_.loops[loop.target].dimensions.size() > 1) packing = {};
+  packing.items = std::min(packing.items, most_items);
+  if (packing.items < lanes / 32) {
+    packing = {};
+    packing.items = lanes / 32;
+  }
+  kernel_.items = packing.items;
+  const auto number = [&](std::uint32_t which) { return word({Word::Kind::rows, 0, which}, "kiln_i64"); };
+  const auto names = [&] {
+    line(text("const kiln_i64 rows = ", number(Rows::rows), ", columns = ", number(Rows::columns), ";"));
+    line(text("const kiln_i64 tiles_of_row = ", number(Rows::tiles_of_row), ";"));
+    if (outer) trips_of(*outer);
+  };
+  names();
+  line(text("const int group = (int)", number(Rows::group), ", run = (int)", number(Rows::run), ";"));
+  line(text("const int per_tile = ", threads_of_rows, " / group / run;"));
+  line("const int mine = (int)threadIdx.x / group, lane = (int)threadIdx.x % group;");
+  for (std::size_t k = 0; k < kernel_.reductions.size(); ++k)
+    line(text("__shared__ ", register_type(ir::accumulator_dtype(kernel_.reductions[k].dtype)), " memory_", k, "[2][",
+              threads_of_rows, "];"));
+  line("int turned = 0;");
+  line("#pragma unroll 1");
+  open(text("for (kiln_i64 tile = blockIdx.x; tile * per_tile < rows * tiles_of_row; tile += gridDim.x)"));
+  // Where a row has several tiles, a tile has one row.
+  line(text("const kiln_i64 part = tiles_of_row == 1 ? 0 : tile % tiles_of_row;"));
+  line(text("kiln_i64 row = tiles_of_row == 1 ? tile * per_tile + mine / run : tile / tiles_of_row;"));
+  line(text("const kiln_i64 start = (part * run + mine % run) * ", rows_of_lanes * lanes, ";"));
+  for (std::size_t k = 0; k < kernel_.reductions.size(); ++k) {
+    const Reduction& r = kernel_.reductions[k];
+    line(text(register_type(ir::accumulator_dtype(r.dtype)), " sum_", k, " = ", declarations_.step(r.op, r.dtype),
+              "::identity();"));
+  }
+  open("if (row < rows && start < columns)");
+  within_row(outer, [&] { sum_group(loop, packing); });
+  close();
+  line("bool ends = run == 1 && lane == 0;");
+  open("if (run > 1)");
+  for (std::size_t k = 0; k < kernel_.reductions.size(); ++k)
+    line(text("if (lane == 0) memory_", k, "[turned][mine] = sum_", k, ";"));
+  line("__syncthreads();");
+  open("if ((int)threadIdx.x < per_tile)");
+  line("row = tiles_of_row == 1 ? tile * per_tile + threadIdx.x : tile / tiles_of_row;");
+  line(text("const kiln_i64 left = (columns + ", rows_of_lanes * lanes - 1, ") / ", rows_of_lanes * lanes,
+            " - part * run;"));
+  for (std::size_t k = 0; k < kernel_.reductions.size(); ++k) {
+    const Reduction& r = kernel_.reductions[k];
+    line(text("sum_", k, " = kiln_fold_in_place<", declarations_.step(r.op, r.dtype), ">(memory_", k,
+              "[turned] + threadIdx.x * run, left < run ? (int)left : run);"));
+  }
+  line("ends = true;");
+  close();
+  line("turned = !turned;");
+  close();
+  open("if (ends && row < rows)");
+  open("if (tiles_of_row > 1)");
+  for (std::uint32_t k = 0; k < kernel_.reductions.size(); ++k)
+    line(text(
+        word({Word::Kind::partials, k}, text(register_type(ir::accumulator_dtype(kernel_.reductions[k].dtype)), "*")),
+        "[tile] = sum_", k, ";"));
+  close();
+  open("else");
+  end_row(outer, loop, "sum_");
+  close();
+  close();
+  close();
+
+  KernelWriter second(program_, plan_, host_, declarations_, kernel_);
+  second.note_writes(given);
+  return rows_folded(outer, loop, second);
+}
+
+// The second kernel: a block of threads folds the sums of a row's tiles.
+std::string KernelWriter::rows_folded(const Statement* outer, const Statement& loop, KernelWriter& second) {
+  const std::string name = kernel_.name + "_fold";
+  kernel_.folder = name;
+  second.line(text("const kiln_i64 rows = ", second.word({Word::Kind::rows, 0, Rows::rows}, "kiln_i64"),
+                   ", tiles_of_row = ", second.word({Word::Kind::rows, 0, Rows::tiles_of_row}, "kiln_i64"), ";"));
+  if (outer) second.trips_of(*outer);
+  for (std::size_t k = 0; k < kernel_.reductions.size(); ++k)
+    second.line(
+        text("__shared__ ", register_type(ir::accumulator_dtype(kernel_.reductions[k].dtype)), " memory_", k, "[32];"));
+  second.open("for (kiln_i64 row = blockIdx.x; row < rows; row += gridDim.x)");
+  for (std::uint32_t k = 0; k < kernel_.reductions.size(); ++k) {
+    const Reduction& r = kernel_.reductions[k];
+    const std::string_view type = register_type(ir::accumulator_dtype(r.dtype));
+    second.line(text("const ", type, " sum_", k, " = kiln_fold_all<", declarations_.step(r.op, r.dtype), ">(",
+                     second.word({Word::Kind::partials, k}, text(type, "*")),
+                     " + row * tiles_of_row, tiles_of_row, memory_", k, ");"));
+  }
+  second.open("if (threadIdx.x == 0)");
+  second.end_row(outer, loop, "sum_");
+  second.close();
+  second.line("__syncthreads();");
+  second.close();
+  return finish(text("__launch_bounds__(", threads_of_rows, ") "), kernel_.name) +
+         second.finish("__launch_bounds__(1024) ", name);
+}
+
+// The indices of a row and what stands before the loop that is reduced, for what `inside` writes.
+void KernelWriter::within_row(const Statement* outer, const std::function<void()>& inside) {
+  if (!outer) return inside();
+  indices_of(*outer, "row");
+  for (ir::VariableId v = 0; v < program_.variables.size(); ++v) {
+    if (program_.variables[v].block != outer->body) continue;
+    const std::string_view type = register_type(program_.variables[v].type.dtype);
+    line(text(type, " x", v, " = ", type, "();"));
+    local_variables_.insert(v);
+  }
+  for (const Statement& s : program_.blocks[outer->body].statements) {
+    if (s.kind == Kind::loop) break;
+    statement(s);
+  }
+  inside();
+}
+
+// The Vars get their sums, and what stands behind the loop is done.
+void KernelWriter::end_row(const Statement* outer, const Statement& loop, const std::string& sum) {
+  within_row(outer, [&] {
+    for (std::size_t k = 0; k < kernel_.reductions.size(); ++k) {
+      const Reduction& r = kernel_.reductions[k];
+      const DType folded = ir::accumulator_dtype(r.dtype);
+      if (!outer) use_slots();
+      const std::string var = outer ? reference(r.variable) : slot(plan_.variable_slots[r.variable], r.dtype);
+      line(text(var, " = ",
+                cast(text(declarations_.step(r.op, r.dtype), "::fold(", var, ", ", sum, k, ")"), folded, r.dtype),
+                ";"));
+    }
+    if (!outer) return;
+    bool behind = false;
+    for (const Statement& s : program_.blocks[outer->body].statements) {
+      if (behind) statement(s);
+      behind = behind || &s == &loop;
+    }
+  });
+}
+
+void KernelWriter::one_item(const Statement& loop, const std::string& at) {
+  open("");
+  for (std::size_t k = 0; k < kernel_.reductions.size(); ++k) {
+    const Reduction& r = kernel_.reductions[k];
+    line(text(register_type(ir::accumulator_dtype(r.dtype)), " term_", k, " = ", declarations_.step(r.op, r.dtype),
+              "::identity();"));
+    terms_[r.variable] = text("term_", k);
+  }
+  indices_of(loop, at);
+  turn(loop);
+  for (std::size_t k = 0; k < kernel_.reductions.size(); ++k) {
+    const Reduction& r = kernel_.reductions[k];
+    line(text("row_", k, "[item] = ", declarations_.step(r.op, r.dtype), "::fold(row_", k, "[item], term_", k, ");"));
+    terms_.erase(r.variable);
+  }
+  close();
+}
+
+// A thread's lanes of a block: whole packs first, then what is left of the row.
+void KernelWriter::sum_group(const Statement& loop, const Packing& packing) {
+  const int items = packing.items, lanes = kernel_.reductions[0].lanes;
+  turns_.push_back({"no_leave", "next"});
+  for (std::size_t k = 0; k < kernel_.reductions.size(); ++k) {
+    const Reduction& r = kernel_.reductions[k];
+    line(text(register_type(ir::accumulator_dtype(r.dtype)), " row_", k, "[", items, "];"));
+    line("#pragma unroll");
+    line(text("for (int item = 0; item < ", items, "; ++item) row_", k, "[item] = ", declarations_.step(r.op, r.dtype),
+              "::identity();"));
+  }
+  if (program_.loops[loop.target].dimensions.size() > 1) trips_of(loop);
+  line(text("const kiln_i64 first = start + lane * ", items, ", left = columns - first;"));
+  line(text("int whole = left < ", items, " ? 0 : left > ", (rows_of_lanes - 1) * lanes + items, " ? ", rows_of_lanes,
+            " : (int)(left - ", items, ") / ", lanes, " + 1;"));
+  if (packing.any()) {
+    pack_pointers(loop, packing, "first");
+    line(text("if (!(", packs_are_aligned(packing, "0"), ")) whole = 0;"));
+  }
+  const int at_once = std::max(packs_in_flight / std::max<int>(static_cast<int>(packing.loads.size()), 1), 1);
+  line(text("#pragma unroll ", at_once));
+  open("for (int row = 0; row < whole; ++row)");
+  if (packing.any()) {
+    declare_packs(packing, 1);
+    load_packs(packing, "0", text("row * ", lanes));
+  }
+  for (const ir::NodeId id : packing.loads) packed_loads_[id] = text("c", id, "[0].at + item");
+  line("#pragma unroll");
+  open(text("for (int item = 0; item < ", items, "; ++item)"));
+  one_item(loop, text("(first + row * ", lanes, " + item)"));
+  close();
+  packed_loads_.clear();
+  close();
+  line("#pragma unroll 1");
+  open(text("for (int row = whole; row < ", rows_of_lanes, " && row * ", lanes, " < left; ++row)"));
+  line("#pragma unroll");
+  open(text("for (int item = 0; item < ", items, "; ++item)"));
+  open(text("if (row * ", lanes, " + item < left)"));
+  one_item(loop, text("(first + row * ", lanes, " + item)"));
+  close();
+  close();
+  close();
+  for (std::size_t k = 0; k < kernel_.reductions.size(); ++k) {
+    const Reduction& r = kernel_.reductions[k];
+    line(text("sum_", k, " = kiln_fold_group<", items, ", ", declarations_.step(r.op, r.dtype), ">(row_", k,
+              ", group);"));
+  }
+  turns_.pop_back();
+}
+
+}  // namespace kiln::on_cuda
