@@ -14,7 +14,7 @@ constexpr double lowest_share = 0.85;
 
 // ---- Of everything --------------------------------------------------------------------------------------------------
 
-// A number that Kiln returns is read back by the call itself. The arrays are 4 GiB, so that this is a hundredth.
+// A number that Kiln returns is read back by the call itself. The arrays are 2 GiB, so that this is a fiftieth.
 template <class T>
 void prepare_reduction(const GpuBenches& on, Work& work, bool dot) {
   const int inputs = dot ? 2 : 1;
@@ -143,7 +143,7 @@ template <class T>
 void add_reductions(Suite& suite, const GpuBenches& on) {
   for (const bool dot : {false, true})
     add_gpu_bench(
-        suite, on, dot ? "dot" : "sum", dtype_of<T>(), on.elements(4 * on.large(), dot ? 2 : 1, 0, sizeof(T)),
+        suite, on, dot ? "dot" : "sum", dtype_of<T>(), on.elements(2 * on.large(), dot ? 2 : 1, 0, sizeof(T)),
         [dot](const GpuBenches& gpu, Work& work) { prepare_reduction<T>(gpu, work, dot); }, targets());
 }
 

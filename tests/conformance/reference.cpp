@@ -2,6 +2,7 @@
 #include "tests/conformance/reference.h"
 
 #include "core/access.h"
+#include "tests/support/folder.h"
 
 #include <cstring>
 #include <fstream>
@@ -24,7 +25,7 @@ struct File {
   std::map<std::string, Tensor> tensors;
 
   explicit File(const std::string& name) {
-    const std::string path = std::string(KILN_TESTS_FOLDER) + "/reference/values/" + name + ".bin";
+    const std::string path = test::tests_folder() + "/reference/values/" + name + ".bin";
     std::ifstream in(path, std::ios::binary);
     if (!in) throw std::runtime_error("no reference values: " + path);
     bytes.assign(std::istreambuf_iterator<char>(in), {});

@@ -1,6 +1,7 @@
 // Every ufunc of NumPy's namespace is an operation of the table, a composition, or not there for a reason; and its
 // dtype rule is NumPy's for every combination of dtypes, but for the differences named here.
 #include "tests/conformance/operations.h"
+#include "tests/support/folder.h"
 
 #include <kiln/error.h>
 
@@ -104,7 +105,7 @@ struct Ufunc {
 };
 
 std::vector<Ufunc> ufuncs() {
-  std::ifstream in(std::string(KILN_TESTS_FOLDER) + "/reference/ufuncs.txt");
+  std::ifstream in(test::tests_folder() + "/reference/ufuncs.txt");
   std::vector<Ufunc> all;
   std::string line;
   std::getline(in, line);  // the dtypes
