@@ -97,6 +97,10 @@ class NumPy:
     def array(self, host):
         return host.copy()
 
+    def repeated(self, host, times):
+        """The array so many times, one after the other."""
+        return self.xp.tile(self.array(host), times)
+
     def host(self, array):
         return self.numpy.asarray(array)
 
@@ -182,6 +186,9 @@ class PyTorch(NumPy):
     def array(self, host):
         return self.torch.from_numpy(host).cuda()
 
+    def repeated(self, host, times):
+        return self.array(host).repeat(times)
+
     def host(self, array):
         return array.cpu().numpy()
 
@@ -220,7 +227,7 @@ class PyTorch(NumPy):
             "black_scholes": black_scholes,
             "nbody": nbody,
         }[row]
-        return plain if row in ("sum", "sum_axis") else torch.compile(plain, dynamic=False)
+        return plain if row in ("sum", "sum_axis") else torch.compile(plain, dynamic=True)
 
 
 class Jax(NumPy):
@@ -237,6 +244,9 @@ class Jax(NumPy):
 
     def array(self, host):
         return self.jax.device_put(host)
+
+    def repeated(self, host, times):
+        return self.jax.numpy.tile(self.array(host), times)
 
     def host(self, array):
         return self.numpy.asarray(array)
@@ -299,20 +309,26 @@ class Numba(NumPy):
         import numba
         import numpy
         from numba import cuda
-        self.numpy, self.cuda = numpy, cuda
+        self.numpy = numpy
         self.version = numba.__version__
         if not cuda.is_available():
             raise RuntimeError("numba-cuda sees no GPU")
         cuda.to_device(numpy.zeros(1))
 
     def array(self, host):
-        return self.cuda.to_device(host)
+        return cuda.to_device(host)
+
+    def repeated(self, host, times):
+        base, whole = self.array(host), cuda.device_array(host.size * times, host.dtype)
+        for k in range(times):
+            whole[k * host.size:(k + 1) * host.size].copy_to_device(base)
+        return whole
 
     def host(self, array):
         return array.copy_to_host() if hasattr(array, "copy_to_host") else self.numpy.asarray(array)
 
     def synchronize(self):
-        self.cuda.synchronize()
+        cuda.synchronize()
 
     def function(self, row, dtype, axis, side):
         numpy = self.numpy
@@ -431,15 +447,17 @@ def split(bench):
     return "sum_axis", int(head[-1]), tuple(int(x) for x in extents.split("x"))
 
 
-def arguments_of(peer, bench, n, extents, dtype):
+def random_arrays(peer, bench, n, dtype):
     random = peer.numpy.random.default_rng(1)
     scalar = peer.numpy.dtype(dtype).type
-    host = []
-    for low, high in inputs_of(bench):
-        values = random.random(min(n, 1 << 24), dtype=dtype) * scalar(high - low) + scalar(low)
-        values = peer.numpy.resize(values, n)  # random numbers take longer than all that is measured
-        host.append(values.reshape(extents) if extents else values)
-    return host
+    return [random.random(n, dtype=dtype) * scalar(high - low) + scalar(low) for low, high in inputs_of(bench)]
+
+
+def arguments_of(peer, bench, n, extents, dtype):
+    """Of large arrays the first numbers are random and repeat: making more takes longer than all that is measured."""
+    base = min(n, 1 << 24)
+    arrays = [peer.repeated(x, n // base) for x in random_arrays(peer, bench, base, dtype)]
+    return [x.reshape(extents) if extents else x for x in arrays]
 
 
 def check(peer, bench, row, axis, dtype):
@@ -448,7 +466,7 @@ def check(peer, bench, row, axis, dtype):
     n = small.get(row, 4096)
     arrays_side = n
     extents = (64, 64) if row == "sum_axis" else None
-    host = arguments_of(peer, bench, n, extents, dtype)
+    host = [x.reshape(extents) if extents else x for x in random_arrays(peer, bench, n, dtype)]
     function = peer.function(row, dtype, axis, n)
     if function is None:
         raise NotImplementedError("it has no such function")
@@ -499,7 +517,7 @@ def measure(name, sizes, seconds, quick):
             if time.perf_counter() - begin > seconds:
                 raise TimeoutError("no time was left")
             check(peer, bench, row, axis, dtype)
-            arguments = [peer.array(x) for x in arguments_of(peer, bench, n, extents, dtype)]
+            arguments = arguments_of(peer, bench, n, extents, dtype)
             function = peer.function(row, dtype, axis, n)
             samples, count = samples_of(peer, lambda: function(*arguments), row == "call_4", 3 if quick else 9)
             output["records"].append({
@@ -514,14 +532,14 @@ def measure(name, sizes, seconds, quick):
 
 def sizes_from(file, quick):
     if not file:
-        return [(bench, dtype, n) for bench, n in default_sizes for dtype in ("f4", "f8")]
+        return [(bench, dtype, n) for dtype in ("f4", "f8") for bench, n in default_sizes]
     sizes = []
     for record in json.load(open(file))["records"]:
         known = record["bench"].startswith("sum_axis") or any(record["bench"] == bench for bench, _ in default_sizes)
         entry = (record["bench"], {"f32": "f4", "f64": "f8"}[record["dtype"]], record["n"])
         if record["variant"] == "kiln" and known and entry not in sizes:
             sizes.append(entry)
-    return sizes
+    return sorted(sizes, key=lambda entry: entry[1])
 
 
 def run_peer(name, options, seconds):
