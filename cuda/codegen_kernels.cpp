@@ -111,6 +111,7 @@ bool KernelWriter::is_only_read(RootId root) const {
 std::string KernelWriter::distributed(const Statement& loop) {
   note_writes(loop);
   if (reduces_rows(loop)) return rows_per_group(loop);
+  if (reduces_columns(loop)) return columns_in_parts(loop);
   kernel_.reductions = reductions_of(loop);
   std::string folders;
   int threads = threads_of_block;

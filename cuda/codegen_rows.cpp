@@ -16,23 +16,6 @@ namespace {
 
 constexpr int rows_of_lanes = 32;  // of a block of the order
 constexpr int most_items = 8;      // lanes of one thread
-constexpr int packs_in_flight = 8;
-
-// The loop inside `outer` that is reduced, where all else is statements one after the other: before it nothing is
-// stored. Null where it is not so.
-const Statement* only_loop(const ir::Program& program, const Statement& outer) {
-  const Statement* found = nullptr;
-  for (const Statement& s : program.blocks[outer.body].statements) {
-    if (s.kind == Kind::loop && !found) {
-      found = &s;
-      continue;
-    }
-    const bool load = s.kind == Kind::evaluate && program[s.value].op == Op::load;
-    if (s.checked != 0 || (load && program[s.value].checked != 0)) return nullptr;
-    if (s.kind != Kind::evaluate && s.kind != Kind::assign && !(s.kind == Kind::store && found)) return nullptr;
-  }
-  return found;
-}
 
 }  // namespace
 
@@ -41,7 +24,7 @@ bool KernelWriter::reduces_rows(const Statement& loop) {
   const Statement* reduced = &loop;
   std::vector<Reduction> found = reductions_of(loop);
   if (found.empty()) {
-    reduced = only_loop(program_, loop);
+    reduced = only_loop_of(program_, loop);
     if (!reduced || !program_.loops[reduced->target].parallel) return false;
     found = reductions_of(*reduced);
     for (const ir::LoopDimension& d : program_.loops[reduced->target].dimensions)
@@ -61,7 +44,7 @@ bool KernelWriter::reduces_rows(const Statement& loop) {
 
 std::string KernelWriter::rows_per_group(const Statement& given) {
   const Statement* const outer = kernel_.loop == none ? nullptr : &given;
-  const Statement& loop = outer ? *only_loop(program_, given) : given;
+  const Statement& loop = outer ? *only_loop_of(program_, given) : given;
   const int lanes = kernel_.reductions[0].lanes;
   Packing packing = packing_of(program_, loop);
   if (program_.loops[loop.target].dimensions.size() > 1) packing = {};
@@ -125,7 +108,7 @@ std::string KernelWriter::rows_per_group(const Statement& given) {
         "[tile] = sum_", k, ";"));
   close();
   open("else");
-  end_row(outer, loop, "sum_");
+  within_row(outer, [&] { end_row(outer, loop, ""); });
   close();
   close();
   close();
@@ -154,50 +137,53 @@ std::string KernelWriter::rows_folded(const Statement* outer, const Statement& l
                      " + row * tiles_of_row, tiles_of_row, memory_", k, ");"));
   }
   second.open("if (threadIdx.x == 0)");
-  second.end_row(outer, loop, "sum_");
+  second.within_row(outer, [&] { second.end_row(outer, loop, ""); });
   second.close();
   second.line("__syncthreads();");
   second.close();
-  return finish(text("__launch_bounds__(", threads_of_rows, ") "), kernel_.name) +
+  return finish(text("__launch_bounds__(", threads_of_rows, ", 4) "), kernel_.name) +
          second.finish("__launch_bounds__(1024) ", name);
 }
 
 // The indices of a row and what stands before the loop that is reduced, for what `inside` writes.
 void KernelWriter::within_row(const Statement* outer, const std::function<void()>& inside) {
-  if (!outer) return inside();
-  indices_of(*outer, "row");
-  for (ir::VariableId v = 0; v < program_.variables.size(); ++v) {
-    if (program_.variables[v].block != outer->body) continue;
-    const std::string_view type = register_type(program_.variables[v].type.dtype);
-    line(text(type, " x", v, " = ", type, "();"));
-    local_variables_.insert(v);
-  }
-  for (const Statement& s : program_.blocks[outer->body].statements) {
-    if (s.kind == Kind::loop) break;
-    statement(s);
+  if (outer) {
+    indices_of(*outer, "row");
+    before_loop(*outer);
   }
   inside();
 }
 
-// The Vars get their sums, and what stands behind the loop is done.
-void KernelWriter::end_row(const Statement* outer, const Statement& loop, const std::string& sum) {
-  within_row(outer, [&] {
-    for (std::size_t k = 0; k < kernel_.reductions.size(); ++k) {
-      const Reduction& r = kernel_.reductions[k];
-      const DType folded = ir::accumulator_dtype(r.dtype);
-      if (!outer) use_slots();
-      const std::string var = outer ? reference(r.variable) : slot(plan_.variable_slots[r.variable], r.dtype);
-      line(text(var, " = ",
-                cast(text(declarations_.step(r.op, r.dtype), "::fold(", var, ", ", sum, k, ")"), folded, r.dtype),
-                ";"));
-    }
-    if (!outer) return;
-    bool behind = false;
-    for (const Statement& s : program_.blocks[outer->body].statements) {
-      if (behind) statement(s);
-      behind = behind || &s == &loop;
-    }
-  });
+void KernelWriter::before_loop(const Statement& outer) {
+  for (ir::VariableId v = 0; v < program_.variables.size(); ++v) {
+    if (program_.variables[v].block != outer.body) continue;
+    const std::string_view type = register_type(program_.variables[v].type.dtype);
+    line(text(type, " x", v, " = ", type, "();"));
+    local_variables_.insert(v);
+  }
+  for (const Statement& s : program_.blocks[outer.body].statements) {
+    if (s.kind == Kind::loop) break;
+    statement(s);
+  }
+}
+
+// The Vars get their sums, each named sum_… and `after`, and what stands behind the loop is done.
+void KernelWriter::end_row(const Statement* outer, const Statement& loop, const std::string& after) {
+  for (std::size_t k = 0; k < kernel_.reductions.size(); ++k) {
+    const Reduction& r = kernel_.reductions[k];
+    const DType folded = ir::accumulator_dtype(r.dtype);
+    if (!outer) use_slots();
+    const std::string var = outer ? reference(r.variable) : slot(plan_.variable_slots[r.variable], r.dtype);
+    line(text(var, " = ",
+              cast(text(declarations_.step(r.op, r.dtype), "::fold(", var, ", sum_", k, after, ")"), folded, r.dtype),
+              ";"));
+  }
+  if (!outer) return;
+  bool behind = false;
+  for (const Statement& s : program_.blocks[outer->body].statements) {
+    if (behind) statement(s);
+    behind = behind || &s == &loop;
+  }
 }
 
 void KernelWriter::one_item(const Statement& loop, const std::string& at) {
@@ -237,8 +223,7 @@ void KernelWriter::sum_group(const Statement& loop, const Packing& packing) {
     pack_pointers(loop, packing, "first");
     line(text("if (!(", packs_are_aligned(packing, "0"), ")) whole = 0;"));
   }
-  const int at_once = std::max(packs_in_flight / std::max<int>(static_cast<int>(packing.loads.size()), 1), 1);
-  line(text("#pragma unroll ", at_once));
+  line(packing.loads.size() <= 2 ? "#pragma unroll 4" : "#pragma unroll 2");
   open("for (int row = 0; row < whole; ++row)");
   if (packing.any()) {
     declare_packs(packing, 1);

@@ -97,11 +97,14 @@ class Launch {
     std::vector<std::int64_t> counts;  // of sums of blocks
     std::uint64_t failure = 0;
     Rows rows;
+    Columns columns;
     std::uint64_t take(Device& device, std::int64_t bytes);
   };
   Shape shape_of(const Kernel& kernel);
   Rows rows_of(const Kernel& kernel);
   Flow reduce_rows(std::uint32_t which);
+  Columns columns_of(const Kernel& kernel);
+  Flow reduce_columns(std::uint32_t which);
   std::vector<std::uint64_t> words_of(const Kernel& kernel, const KernelMemory& memory);
   void take_scratch(const Kernel& kernel, Shape& shape, KernelMemory& memory);
   void take_memory(const Kernel& kernel, Shape& shape, KernelMemory& memory);

@@ -54,6 +54,8 @@ std::uint64_t Launch::word(const Word& w, const Kernel& kernel, const KernelMemo
       return own.scratch[at];
     }
     case Word::Kind::failure: return own.failure;
+    case Word::Kind::others: return own.others[w.id];
+    case Word::Kind::columns: return own.columns.numbers[w.axis];
     case Word::Kind::rows: return own.rows.numbers[w.axis];
     case Word::Kind::divider: {
       const ir::LoopDimension& d = program_.loops[w.id].dimensions[w.axis];
@@ -87,6 +89,24 @@ Rows Launch::rows_of(const Kernel& k) {
   const std::int64_t numbers[] = {rows, columns, group, run, tiles_of_row};
   std::copy(std::begin(numbers), std::end(numbers), shape.numbers);
   shape.tiles = (rows * tiles_of_row + per_tile - 1) / per_tile;
+  return shape;
+}
+
+// As many segments to a thread as leave enough threads to fill the GPU; all of them where they are few.
+Columns Launch::columns_of(const Kernel& k) {
+  Columns shape;
+  shape.columns = iterations(k.loop);
+  const std::int64_t turns = iterations(k.reduced), segment = program_.loops[k.reduced].segment;
+  const std::int64_t segments = std::max<std::int64_t>((turns + segment - 1) / segment, 1);
+  const ir::LoopDimension& last = program_.loops[k.loop].dimensions.back();
+  const std::int64_t trips = trip_count(integer(last.begin), integer(last.end), integer(last.step));
+  const std::int64_t groups = trips == 0 ? 0 : shape.columns / trips * ((trips + k.items - 1) / k.items);
+  const std::int64_t filling = std::int64_t{device_.multiprocessors()} * 2048;
+  std::int64_t run = 1;
+  while (run < parts_of_turn && (segments <= 4 ? run < segments : groups * segments / run > filling)) run *= 2;
+  const std::int64_t numbers[] = {turns, run, (segments + run - 1) / run};
+  std::copy(std::begin(numbers), std::end(numbers), shape.numbers);
+  shape.units = groups * numbers[Columns::parts];
   return shape;
 }
 
@@ -167,10 +187,41 @@ Flow Launch::reduce_rows(std::uint32_t which) {
   return Flow::next;
 }
 
+Flow Launch::reduce_columns(std::uint32_t which) {
+  const Kernel& k = plan_.kernels[which];
+  KernelMemory memory;
+  memory.columns = columns_of(k);
+  const std::int64_t columns = memory.columns.columns;
+  if (columns == 0) return Flow::next;
+  auto parts = static_cast<std::int64_t>(memory.columns.numbers[Columns::parts]);
+  for (const Reduction& r : k.reductions) {
+    const auto bytes = static_cast<std::int64_t>(ir::accumulator_dtype(r.dtype).size()) * columns;
+    const std::int64_t fewer = (parts + parts_of_turn - 1) / parts_of_turn;
+    memory.partials.push_back(parts > 1 ? memory.take(device_, parts * bytes) : 0);
+    memory.others.push_back(fewer > 1 ? memory.take(device_, fewer * bytes) : 0);
+  }
+  const std::int64_t most = static_cast<std::int64_t>(device_.multiprocessors()) * 32;
+  const auto run = [&](CUfunction function, std::int64_t units) {
+    std::vector<std::uint64_t> words = words_of(k, memory);
+    void* parameters[] = {words.data()};
+    start(function, std::min((units + 255) / 256, most), 256, parameters);
+  };
+  run(functions_.kernels[which], memory.columns.units);
+  while (parts > 1) {
+    const std::int64_t fewer = (parts + parts_of_turn - 1) / parts_of_turn;
+    run(functions_.folders[which][0], fewer * columns);
+    parts = fewer;
+    memory.columns.numbers[Columns::parts] = static_cast<std::uint64_t>(parts);
+    std::swap(memory.partials, memory.others);
+  }
+  return Flow::next;
+}
+
 Flow Launch::kernel(std::uint32_t which) {
   const Kernel& k = plan_.kernels[which];
   ++(k.grid == Kernel::Grid::one ? serial_kernels : kernels);
   if (k.grid == Kernel::Grid::rows) return reduce_rows(which);
+  if (k.grid == Kernel::Grid::columns) return reduce_columns(which);
   Shape shape = shape_of(k);
   KernelMemory memory;
   take_memory(k, shape, memory);

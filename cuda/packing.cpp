@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <utility>
 
 namespace kiln::on_cuda {
 
@@ -26,7 +27,8 @@ constexpr int most_cost = 256;      // of the items of a turn: what computes mor
 
 class Accesses {
  public:
-  Accesses(const ir::Program& program, const Statement& loop) : program_(program), loop_(loop) {}
+  Accesses(const ir::Program& program, const Statement& loop, const Statement& of_items)
+      : program_(program), loop_(loop), target_(of_items.target), last_(dimensions(target_) - 1) {}
 
   Packing run() {
     Packing packing;
@@ -56,10 +58,12 @@ class Accesses {
   enum class Way { neighbours, same, apart, anywhere };
 
   int size_of(RootId root) const { return static_cast<int>(program_.roots[root].dtype.size()); }
-  std::uint32_t last() const { return static_cast<std::uint32_t>(program_.loops[loop_.target].dimensions.size()) - 1; }
+  std::uint32_t dimensions(ir::LoopId loop) const {
+    return static_cast<std::uint32_t>(program_.loops[loop].dimensions.size());
+  }
 
   bool steps_by_one() const {
-    const NodeId step = program_.loops[loop_.target].dimensions[last()].step;
+    const NodeId step = program_.loops[target_].dimensions[last_].step;
     return program_.is_constant(step) && program_[step].number.i == 1;
   }
 
@@ -102,7 +106,8 @@ class Accesses {
     Way way = Way::same;
     for (std::uint32_t k = 0; k < count; ++k) {
       const std::optional<std::int64_t> by = coefficient(program_.indices[first + k]);
-      if (!by || is_read(program_.indices[first + k])) return Way::anywhere;
+      if (!by || is_read(program_.indices[first + k]) || !moves_evenly(program_.indices[first + k]))
+        return Way::anywhere;
       if (*by == 0) continue;
       if (way != Way::same || *by != 1 || !(flat || has_unit_stride(program_, root, k))) return Way::apart;
       way = Way::neighbours;
@@ -112,12 +117,26 @@ class Accesses {
 
   bool depends(NodeId id) {
     const Node& node = program_[id];
-    if (node.op == Op::index) return node.id == loop_.target && node.axis == last();
+    if (node.op == Op::index) return node.id == target_ && node.axis == last_;
     if (node.op == Op::read_variable) return true;
     if (const auto known = depends_.find(id); known != depends_.end()) return known->second;
     bool found = false;
     ir::for_each_operand(program_, id, [&](NodeId operand) { found = found || depends(operand); });
     return depends_[id] = found;
+  }
+
+  // Whether it grows by the same from turn to turn of the loop, where the items are those of a loop around it: what is
+  // aligned in two turns is aligned in all.
+  bool moves_evenly(NodeId id) {
+    if (target_ == loop_.target) return true;
+    const ir::LoopId items = std::exchange(target_, loop_.target);
+    const std::uint32_t last = std::exchange(last_, 0);
+    const std::map<NodeId, bool> known = std::exchange(depends_, {});
+    const bool even = dimensions(loop_.target) == 1 && coefficient(id).has_value();
+    target_ = items;
+    last_ = last;
+    depends_ = known;
+    return even;
   }
 
   // Whether the body itself reads what it is computed from: packs have their addresses before.
@@ -195,7 +214,9 @@ class Accesses {
   }
 
   const ir::Program& program_;
-  const Statement& loop_;
+  const Statement& loop_;  // whose body it is
+  ir::LoopId target_;      // whose neighbouring iterations are the items, along dimension last_
+  std::uint32_t last_;
   int position_ = 0;
   std::map<NodeId, bool> depends_;
   std::set<NodeId> made_;
@@ -217,7 +238,25 @@ bool is_straight(const ir::Program& program, const Statement& loop) {
   return true;
 }
 
-Packing packing_of(const ir::Program& program, const Statement& loop) { return Accesses(program, loop).run(); }
+const Statement* only_loop_of(const ir::Program& program, const Statement& outer) {
+  const Statement* found = nullptr;
+  for (const Statement& s : program.blocks[outer.body].statements) {
+    if (s.kind == Kind::loop && !found) {
+      found = &s;
+      continue;
+    }
+    const bool load = s.kind == Kind::evaluate && program[s.value].op == Op::load;
+    if (s.checked != 0 || (load && program[s.value].checked != 0)) return nullptr;
+    if (s.kind != Kind::evaluate && s.kind != Kind::assign && !(s.kind == Kind::store && found)) return nullptr;
+  }
+  return found;
+}
+
+Packing packing_of(const ir::Program& program, const Statement& loop) { return Accesses(program, loop, loop).run(); }
+
+Packing packing_of(const ir::Program& program, const Statement& loop, const Statement& around) {
+  return Accesses(program, loop, around).run();
+}
 
 bool has_unit_stride(const ir::Program& program, RootId id, std::uint32_t axis) {
   const ir::Root& root = program.roots[id];

@@ -24,6 +24,13 @@ bool is_straight(const ir::Program& program, const ir::Statement& loop);
 /// writes elements that lie apart.
 Packing packing_of(const ir::Program& program, const ir::Statement& loop);
 
+/// The same of the items of a loop around it, which does every turn of `loop` for all of them.
+Packing packing_of(const ir::Program& program, const ir::Statement& loop, const ir::Statement& around);
+
+/// The loop inside another one, where all else there is statements one after the other, of which none before the loop
+/// stores; null where it is not so.
+const ir::Statement* only_loop_of(const ir::Program& program, const ir::Statement& outer);
+
 /// Whether the elements along an axis of a root are known to be neighbours in memory.
 bool has_unit_stride(const ir::Program& program, ir::RootId root, std::uint32_t axis);
 

@@ -21,6 +21,8 @@ struct Word {
     scratch,   // address of what the kernel's threads have for root `id`, one after the other
     failure,   // address of the launch's Failure
     rows,      // Grid::rows: a number of the launch's Rows, `axis`
+    columns,   // Grid::columns: a number of the launch's Columns, `axis`
+    others,    // as partials: where a turn of folding them leaves fewer
     divider,   // what divides by the trips of dimension `axis` of loop `id`, or by its groups of `items`
   };
   Kind kind = Kind::node;
@@ -43,19 +45,21 @@ struct Kernel {
     threads,  // a thread per iteration
     blocks,   // a few threads per block of the reductions' order
     rows,     // the same, of each iteration of a loop around it; see Rows
+    columns,  // a thread for a part of a sequential loop that is reduced, inside a loop; see Columns
     teams,    // a block of threads per iteration, for the parallel loops inside it
   };
   std::string name;
   Grid grid = Grid::one;
-  ir::LoopId loop = ir::none;     // whose iterations it does
-  ir::LoopId reduced = ir::none;  // Grid::rows: the loop that is reduced; `loop` is none where no loop is around it
-  int items = 1;                  // Grid::threads: iterations that a thread does at once
-  int group = 1;                  // Grid::blocks: threads that share a block of the order
-  int block_elements = 0;         // Grid::blocks: iterations of one
+  ir::LoopId loop = ir::none;  // whose iterations it does
+  ir::LoopId reduced =
+      ir::none;            // Grid::rows, columns: the loop that is reduced; `loop` is none where no loop is around it
+  int items = 1;           // Grid::threads: iterations that a thread does at once
+  int group = 1;           // Grid::blocks: threads that share a block of the order
+  int block_elements = 0;  // Grid::blocks: iterations of one
   bool may_fail = false;
   std::vector<Word> words;
   std::vector<Reduction> reductions;
-  std::string folder;  // Grid::rows: the second kernel
+  std::string folder;  // Grid::rows, columns: the second kernel
   struct Scratch {
     ir::RootId root;
     bool of_team;  // of which every block of threads has its own, else every thread
@@ -72,6 +76,16 @@ struct Rows {
   std::int64_t tiles = 0;
 };
 constexpr int threads_of_rows = 256;
+
+/// How the threads of a launch share sequential loops that are reduced, one for each iteration of a loop around them: a
+/// thread has `run` segments of some neighbouring iterations. The sums of parts are folded by a second kernel,
+/// parts_of_turn at a time, until one is left.
+struct Columns {
+  enum : std::uint32_t { turns, run, parts, count };  // of Word::axis
+  std::uint64_t numbers[count] = {};
+  std::int64_t units = 0, columns = 0;
+};
+constexpr int parts_of_turn = 32;
 
 struct Step {
   enum class Kind : std::uint8_t {

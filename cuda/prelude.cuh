@@ -440,6 +440,12 @@ KILN_DEVICE kiln_u32 kiln_divide(kiln_u32 n, kiln_u64 by) {
   return (__umulhi(n, (kiln_u32)by) + n) >> (kiln_u32)(by >> 32);
 }
 
+// a / b of numbers that are not negative, in 32 bits where they suffice.
+KILN_DEVICE kiln_i64 kiln_quotient(kiln_i64 a, kiln_i64 b) {
+  if (((kiln_u64)a | (kiln_u64)b) >> 32 == 0) return (kiln_i64)((kiln_u32)a / (kiln_u32)b);
+  return (kiln_i64)((kiln_u64)a / (kiln_u64)b);
+}
+
 // A number among the values that the host hands over.
 template <class T>
 KILN_DEVICE T kiln_word(kiln_u64 bits) {
@@ -490,6 +496,40 @@ struct kiln_tree {
     return all;
   }
   __device__ __forceinline__ T end(T old) const { return Step::fold(old, sum()); }
+};
+
+/// The same of less than 2^levels of them, in registers.
+template <class T, class Step, int levels>
+struct kiln_short_tree {
+  T sums[levels];
+  int count;
+
+  __device__ __forceinline__ void begin() { count = 0; }
+  __device__ __forceinline__ void push(T x) {
+    bool carried = true;
+#pragma unroll
+    for (int level = 0; level < levels; ++level) {
+      if (!carried) continue;
+      if (count >> level & 1) {
+        x = Step::fold(sums[level], x);
+      } else {
+        sums[level] = x;
+        carried = false;
+      }
+    }
+    ++count;
+  }
+  __device__ __forceinline__ T sum() const {
+    T all = Step::identity();
+    bool first = true;
+#pragma unroll
+    for (int level = 0; level < levels; ++level)
+      if (count >> level & 1) {
+        all = first ? sums[level] : Step::fold(sums[level], all);
+        first = false;
+      }
+    return all;
+  }
 };
 
 /// A reduction over a sequential loop: segments, then pairs of them.
