@@ -5,12 +5,12 @@
 #include "core/config.h"
 #include "core/error_text.h"
 #include "cuda/compile.h"
+#include "cuda/inspect.h"
 #include "cuda/launch.h"
 
 #include <kiln/error.h>
 
 #include <chrono>
-#include <cstring>
 #include <deque>
 #include <mutex>
 
@@ -93,9 +93,11 @@ class CudaBackend final : public Backend {
 
   std::string inspect(const ir::Program& scheduled, const CompileOptions&, const char* what) override {
     const Plan plan = make_plan(scheduled);
-    if (std::strcmp(what, "cuda") == 0) return plan.source;
-    if (std::strcmp(what, "ptx") == 0) return on_cuda::compile(plan.source, device_.architecture(), Output::ptx);
-    throw UsageError(text("inspect(\"", what, "\") is not there yet; \"cuda\" and \"ptx\" are"));
+    const std::string_view form(what);
+    if (form == "cuda") return plan.source;
+    if (form == "ptx") return on_cuda::compile(plan.source, device_.architecture(), Output::ptx);
+    const std::string cubin = on_cuda::compile(plan.source, device_.architecture(), Output::cubin);
+    return form == "sass" ? sass(cubin) : resources(device_, plan, cubin);
   }
 
  private:

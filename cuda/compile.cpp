@@ -24,11 +24,14 @@ class NvrtcProgram {
     const nvrtcResult result = nvrtc().nvrtcCompileProgram(program_, static_cast<int>(options.size()), options.data());
     if (result == NVRTC_SUCCESS) return;
     if (result != NVRTC_ERROR_COMPILATION) check(result, "compile");
+    throw InternalError(text("NVRTC refuses generated code: ", log().c_str()));
+  }
+  std::string log() {
     std::size_t size = 0;
     nvrtc().nvrtcGetProgramLogSize(program_, &size);
     std::string log(size, '\0');
     nvrtc().nvrtcGetProgramLog(program_, log.data());
-    throw InternalError(text("NVRTC refuses generated code: ", log.c_str()));
+    return log;
   }
   std::string output(Output which) {
     const bool cubin = which == Output::cubin;
@@ -49,7 +52,7 @@ class NvrtcProgram {
 
 }  // namespace
 
-std::string compile(const std::string& source, int architecture, Output output) {
+std::string compile(const std::string& source, int architecture, Output output, std::string* report) {
   if (!nvrtc().why_not.empty()) throw CompileError(nvrtc().why_not);
   const int nearest = nearest_architecture(architecture);
   if (nearest == 0)
@@ -58,11 +61,13 @@ std::string compile(const std::string& source, int architecture, Output output) 
   const std::string target =
       text("--gpu-architecture=", output == Output::cubin && nearest == architecture ? "sm_" : "compute_", nearest);
   // Neither contracted nor flushed: the same bits as on the CPU.
-  const std::vector<const char*> options = {target.c_str(),           "--std=c++17",      "-fmad=false",
-                                            "--prec-div=true",        "--prec-sqrt=true", "--ftz=false",
-                                            "--diag-suppress=177,550"};
+  std::vector<const char*> options = {target.c_str(),           "--std=c++17",      "-fmad=false",
+                                      "--prec-div=true",        "--prec-sqrt=true", "--ftz=false",
+                                      "--diag-suppress=177,550"};
+  if (report) options.push_back("--ptxas-options=-v");
   NvrtcProgram program(prelude + source);
   program.compile(options);
+  if (report) *report = program.log();
   return program.output(nearest == architecture ? output : Output::ptx);
 }
 

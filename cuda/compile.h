@@ -11,8 +11,9 @@ extern const char prelude[];
 enum class Output { cubin, ptx };
 
 /// Compiles generated text, the prelude in front of it, for `architecture` (90: sm_90). Throws CompileError; an error
-/// in the text is InternalError, with NVRTC's words.
-std::string compile(const std::string& source, int architecture, Output output);
+/// in the text is InternalError, with NVRTC's words. `report`, if any, gets what the assembler says of each kernel:
+/// registers, stack, spills.
+std::string compile(const std::string& source, int architecture, Output output, std::string* report = nullptr);
 
 /// The largest architecture this NVRTC compiles for that a device of `architecture` runs; 0 if there is none.
 int nearest_architecture(int architecture);

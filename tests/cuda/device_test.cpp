@@ -218,6 +218,8 @@ TEST_F(OnGpu, TheGeneratedCodeCanBeSeen) {
   const auto f = jit([](Array a) { return sqrt(a); });
   f.on(cuda())(ones({8}));
   EXPECT_NE(std::string(f.inspect("cuda").c_str()).find("KILN_KERNEL"), std::string::npos);
+  EXPECT_NE(std::string(f.inspect("resources").c_str()).find("kiln_0: "), std::string::npos);
+  EXPECT_NE(std::string(f.inspect("resources").c_str()).find(" registers, 0 local bytes, "), std::string::npos);
   EXPECT_THROW(f.inspect("llvm"), UsageError);
   f(ones({8}));
   EXPECT_THROW(f.inspect("cuda"), UsageError);
