@@ -10,6 +10,7 @@
 
 #include <kiln/error.h>
 
+#include <algorithm>
 #include <chrono>
 #include <deque>
 #include <mutex>
@@ -33,6 +34,9 @@ class CudaExecutable final : public Executable {
     };
     for (const Kernel& k : loaded_.plan.kernels) {
       loaded_.functions.kernels.push_back(function(k.name));
+      int resident = 0;
+      driver().cuOccupancyMaxActiveBlocksPerMultiprocessor(&resident, loaded_.functions.kernels.back(), k.threads(), 0);
+      loaded_.functions.resident.push_back(std::max(resident, 1));
       std::vector<CUfunction> folders;
       if (!k.folder.empty()) folders.push_back(function(k.folder));
       for (const Reduction& r : k.reductions)

@@ -16,7 +16,6 @@ using ir::Statement;
 
 namespace {
 
-constexpr int threads_of_block = 256, threads_of_team = 128;
 constexpr int rows = 32;  // of lanes to a block of a reduction's order
 
 }  // namespace

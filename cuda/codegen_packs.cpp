@@ -10,8 +10,6 @@ using ir::Statement;
 
 namespace {
 
-constexpr int threads_of_block = 256;
-
 std::string pack_type(ir::RootId root, const ir::Program& program, int items) {
   return text("kiln_pack<", memory_type(program.roots[root].dtype), ", ", items, ">");
 }

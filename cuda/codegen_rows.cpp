@@ -62,11 +62,11 @@ std::string KernelWriter::rows_per_group(const Statement& given) {
   };
   names();
   line(text("const int group = (int)", number(Rows::group), ", run = (int)", number(Rows::run), ";"));
-  line(text("const int per_tile = ", threads_of_rows, " / group / run;"));
+  line(text("const int per_tile = ", threads_of_block, " / group / run;"));
   line("const int mine = (int)threadIdx.x / group, lane = (int)threadIdx.x % group;");
   for (std::size_t k = 0; k < kernel_.reductions.size(); ++k)
     line(text("__shared__ ", register_type(ir::accumulator_dtype(kernel_.reductions[k].dtype)), " memory_", k, "[2][",
-              threads_of_rows, "];"));
+              threads_of_block, "];"));
   line("int turned = 0;");
   line("#pragma unroll 1");
   open(text("for (kiln_i64 tile = blockIdx.x; tile * per_tile < rows * tiles_of_row; tile += gridDim.x)"));
@@ -141,7 +141,7 @@ std::string KernelWriter::rows_folded(const Statement* outer, const Statement& l
   second.close();
   second.line("__syncthreads();");
   second.close();
-  return finish(text("__launch_bounds__(", threads_of_rows, ", 4) "), kernel_.name) +
+  return finish(text("__launch_bounds__(", threads_of_block, ", 4) "), kernel_.name) +
          second.finish("__launch_bounds__(1024) ", name);
 }
 

@@ -13,7 +13,8 @@ namespace kiln::on_cuda {
 
 Number16 Launch::number(NodeId id) {
   const ir::Node& node = program_[id];
-  if (const auto known = fetched_.find(id); known != fetched_.end()) return known->second;
+  if (!fetched_.empty())
+    if (const auto known = fetched_.find(id); known != fetched_.end()) return known->second;
   Number16 x;
   switch (node.op) {
     case Op::constant: return node.number;

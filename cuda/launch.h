@@ -12,6 +12,7 @@ namespace kiln::on_cuda {
 /// The functions of a loaded plan, by kernel; folders by kernel and reduction.
 struct Functions {
   std::vector<CUfunction> kernels;
+  std::vector<int> resident;  // blocks of each kernel's threads that a multiprocessor runs at once
   std::vector<std::vector<CUfunction>> folders;
 };
 

@@ -100,12 +100,13 @@ class Launch {
     Columns columns;
     std::uint64_t take(Device& device, std::int64_t bytes);
   };
-  Shape shape_of(const Kernel& kernel);
+  Shape shape_of(std::uint32_t which);
+  std::int64_t most_blocks(std::uint32_t which) const;
   Rows rows_of(const Kernel& kernel);
   Flow reduce_rows(std::uint32_t which);
   Columns columns_of(const Kernel& kernel);
   Flow reduce_columns(std::uint32_t which);
-  std::vector<std::uint64_t> words_of(const Kernel& kernel, const KernelMemory& memory);
+  void words_of(const Kernel& kernel, const KernelMemory& memory, std::uint64_t (&words)[most_words]);
   void take_scratch(const Kernel& kernel, Shape& shape, KernelMemory& memory);
   void take_memory(const Kernel& kernel, Shape& shape, KernelMemory& memory);
   std::uint64_t word(const Word& w, const Kernel& kernel, const KernelMemory& own);

@@ -11,7 +11,6 @@ namespace kiln::on_cuda {
 
 namespace {
 
-constexpr int threads_of_block = 256, threads_of_team = 128;
 constexpr std::int64_t scratch_bytes = std::int64_t{256} << 20;  // at most so much for what every thread has
 
 // A factor and a shift that divide a number below 2^31 by `by`.
@@ -82,9 +81,9 @@ Rows Launch::rows_of(const Kernel& k) {
     return static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(std::max<std::int64_t>(x, 1))));
   };
   const std::int64_t group = columns < lanes ? power((columns + k.items - 1) / k.items) : whole;
-  const std::int64_t blocks = (columns + size - 1) / size, run = std::min(power(blocks), threads_of_rows / whole);
+  const std::int64_t blocks = (columns + size - 1) / size, run = std::min(power(blocks), threads_of_block / whole);
   const std::int64_t tiles_of_row = std::max<std::int64_t>((blocks + run - 1) / run, 1);
-  const std::int64_t per_tile = threads_of_rows / group / run;
+  const std::int64_t per_tile = threads_of_block / group / run;
   Rows shape;
   const std::int64_t numbers[] = {rows, columns, group, run, tiles_of_row};
   std::copy(std::begin(numbers), std::end(numbers), shape.numbers);
@@ -110,18 +109,24 @@ Columns Launch::columns_of(const Kernel& k) {
   return shape;
 }
 
-Launch::Shape Launch::shape_of(const Kernel& k) {
+// A few blocks for each place where one can run: those that start later fill what the first leave idle.
+std::int64_t Launch::most_blocks(std::uint32_t which) const {
+  constexpr std::int64_t turns = 4;
+  return std::int64_t{device_.multiprocessors()} * functions_.resident[which] * turns;
+}
+
+Launch::Shape Launch::shape_of(std::uint32_t which) {
+  const Kernel& k = plan_.kernels[which];
   Shape shape;
   shape.total = k.grid == Kernel::Grid::one ? 1 : iterations(k.loop);
-  shape.threads = k.grid == Kernel::Grid::one ? 1 : k.grid == Kernel::Grid::teams ? threads_of_team : threads_of_block;
+  shape.threads = k.threads();
   const std::int64_t per_block = std::int64_t{shape.threads} * k.items;
   std::int64_t units = k.grid == Kernel::Grid::teams ? shape.total : (shape.total + per_block - 1) / per_block;
   if (k.grid == Kernel::Grid::blocks) {
     const std::int64_t groups = shape.threads / k.group;
     units = ((shape.total + k.block_elements - 1) / k.block_elements + groups - 1) / groups;
   }
-  // A few blocks for each place where one can run: more than that share them.
-  shape.blocks = std::clamp<std::int64_t>(units, 1, static_cast<std::int64_t>(device_.multiprocessors()) * 32);
+  shape.blocks = std::clamp<std::int64_t>(units, 1, most_blocks(which));
   return shape;
 }
 
@@ -160,11 +165,10 @@ void Launch::take_memory(const Kernel& k, Shape& shape, KernelMemory& memory) {
   device_.copy_to_device(memory.failure, reinterpret_cast<const std::byte*>(&nothing), sizeof nothing);
 }
 
-std::vector<std::uint64_t> Launch::words_of(const Kernel& k, const KernelMemory& memory) {
-  std::vector<std::uint64_t> words;
-  for (const Word& w : k.words) words.push_back(word(w, k, memory));
-  words.resize(std::max<std::size_t>(words.size(), 1));
-  return words;
+// What a kernel is handed, as its one parameter.
+void Launch::words_of(const Kernel& k, const KernelMemory& memory, std::uint64_t (&words)[most_words]) {
+  words[0] = 0;  // there is one always
+  for (std::size_t at = 0; at < k.words.size(); ++at) words[at] = word(k.words[at], k, memory);
 }
 
 Flow Launch::reduce_rows(std::uint32_t which) {
@@ -174,14 +178,15 @@ Flow Launch::reduce_rows(std::uint32_t which) {
   const auto tiles_of_row = static_cast<std::int64_t>(memory.rows.numbers[Rows::tiles_of_row]);
   const auto rows = static_cast<std::int64_t>(memory.rows.numbers[Rows::rows]);
   if (rows == 0) return Flow::next;
-  const std::int64_t most = static_cast<std::int64_t>(device_.multiprocessors()) * 32;
+  const std::int64_t most = most_blocks(which);
   for (const Reduction& r : k.reductions) {
     const auto bytes = static_cast<std::int64_t>(ir::accumulator_dtype(r.dtype).size());
     memory.partials.push_back(tiles_of_row > 1 ? memory.take(device_, memory.rows.tiles * bytes) : 0);
   }
-  std::vector<std::uint64_t> words = words_of(k, memory);
-  void* parameters[] = {words.data()};
-  start(functions_.kernels[which], std::min(memory.rows.tiles, most), threads_of_rows, parameters);
+  std::uint64_t words[most_words];
+  words_of(k, memory, words);
+  void* parameters[] = {words};
+  start(functions_.kernels[which], std::min(memory.rows.tiles, most), threads_of_block, parameters);
   if (tiles_of_row > 1)
     start(functions_.folders[which][0], std::min(rows, most), tiles_of_row > 1024 ? 1024 : 256, parameters);
   return Flow::next;
@@ -200,10 +205,11 @@ Flow Launch::reduce_columns(std::uint32_t which) {
     memory.partials.push_back(parts > 1 ? memory.take(device_, parts * bytes) : 0);
     memory.others.push_back(fewer > 1 ? memory.take(device_, fewer * bytes) : 0);
   }
-  const std::int64_t most = static_cast<std::int64_t>(device_.multiprocessors()) * 32;
+  const std::int64_t most = most_blocks(which);
   const auto run = [&](CUfunction function, std::int64_t units) {
-    std::vector<std::uint64_t> words = words_of(k, memory);
-    void* parameters[] = {words.data()};
+    std::uint64_t words[most_words];
+    words_of(k, memory, words);
+    void* parameters[] = {words};
     start(function, std::min((units + 255) / 256, most), 256, parameters);
   };
   run(functions_.kernels[which], memory.columns.units);
@@ -222,11 +228,12 @@ Flow Launch::kernel(std::uint32_t which) {
   ++(k.grid == Kernel::Grid::one ? serial_kernels : kernels);
   if (k.grid == Kernel::Grid::rows) return reduce_rows(which);
   if (k.grid == Kernel::Grid::columns) return reduce_columns(which);
-  Shape shape = shape_of(k);
+  Shape shape = shape_of(which);
   KernelMemory memory;
   take_memory(k, shape, memory);
-  std::vector<std::uint64_t> words = words_of(k, memory);
-  void* parameters[] = {words.data()};
+  std::uint64_t words[most_words];
+  words_of(k, memory, words);
+  void* parameters[] = {words};
   if (shape.total > 0) start(functions_.kernels[which], shape.blocks, static_cast<unsigned>(shape.threads), parameters);
   for (std::size_t r = 0; r < k.reductions.size(); ++r) {
     std::uint64_t slots = slots_.address();

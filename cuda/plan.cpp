@@ -233,10 +233,11 @@ class Planner {
       } else {
         kernels += writer.serial(regions_[k].statements, regions_[k].finals);
       }
-      if (kernel.words.size() > 480)
-        throw CompileError(text("a loop needs ", kernel.words.size(),
-                                " numbers from the host, of which a kernel takes 480: divide the function"),
-                           program_.locations[0]);
+      if (kernel.words.size() > most_words)
+        throw CompileError(
+            text("a loop needs ", kernel.words.size(), " numbers from the host, of which a kernel takes ", most_words,
+                 ": divide the function"),
+            program_.locations[0]);
     }
     plan_.source = declarations.source() + kernels;
   }

@@ -30,6 +30,8 @@ struct Word {
   friend bool operator==(const Word&, const Word&) = default;
 };
 
+constexpr std::size_t most_words = 480;  // 4 KiB of a kernel's parameters, less some
+
 /// A Var that a kernel's iterations are reduced into: sums of blocks, which a second kernel folds.
 struct Reduction {
   ir::VariableId variable = ir::none;
@@ -38,6 +40,9 @@ struct Reduction {
   int lanes = 64;      // of a row; a block is 32 rows
   std::string folder;  // the kernel that folds the sums
 };
+
+/// Threads of a block.
+constexpr int threads_of_block = 256, threads_of_team = 128;
 
 struct Kernel {
   enum class Grid : std::uint8_t {
@@ -65,6 +70,7 @@ struct Kernel {
     bool of_team;  // of which every block of threads has its own, else every thread
   };
   std::vector<Scratch> scratch;
+  int threads() const { return grid == Grid::one ? 1 : grid == Grid::teams ? threads_of_team : threads_of_block; }
 };
 
 /// How the threads of a launch share rows that are reduced. A group of threads has a block of the order, `run` groups
@@ -75,7 +81,6 @@ struct Rows {
   std::uint64_t numbers[count] = {};
   std::int64_t tiles = 0;
 };
-constexpr int threads_of_rows = 256;
 
 /// How the threads of a launch share sequential loops that are reduced, one for each iteration of a loop around them: a
 /// thread has `run` segments of some neighbouring iterations. The sums of parts are folded by a second kernel,

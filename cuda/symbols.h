@@ -15,7 +15,7 @@ namespace kiln::on_cuda {
   f(cuStreamSynchronize) f(cuMemAllocAsync) f(cuMemFreeAsync) f(cuMemcpyHtoDAsync) f(cuMemcpyDtoHAsync)               \
   f(cuMemsetD8Async) f(cuModuleLoadData) f(cuModuleUnload) f(cuModuleGetFunction) f(cuLaunchKernel)                   \
   f(cuFuncGetAttribute) f(cuGetErrorName) f(cuGetErrorString) f(cuDeviceGetDefaultMemPool) f(cuMemPoolSetAttribute)   \
-  f(cuMemPoolTrimTo) f(cuMemGetInfo)
+  f(cuMemPoolTrimTo) f(cuMemGetInfo) f(cuOccupancyMaxActiveBlocksPerMultiprocessor)
 #define KILN_NVRTC_FUNCTIONS(f)                                                                                       \
   f(nvrtcVersion) f(nvrtcGetErrorString) f(nvrtcGetNumSupportedArchs) f(nvrtcGetSupportedArchs) f(nvrtcCreateProgram) \
   f(nvrtcDestroyProgram) f(nvrtcCompileProgram) f(nvrtcGetCUBINSize) f(nvrtcGetCUBIN) f(nvrtcGetPTXSize)              \

@@ -1,6 +1,7 @@
 // NVRTC itself compiles what the code generator writes: no GPU is needed for that.
 #include "core/specialize.h"
 #include "cuda/compile.h"
+#include "cuda/inspect.h"
 #include "cuda/plan.h"
 #include "cuda/symbols.h"
 #include "tests/support/prepared.h"
@@ -66,6 +67,17 @@ TEST_F(WithNvrtc, LoopsInLoops) {
 TEST_F(WithNvrtc, Reductions) {
   expect_compiles([](Array a) { return sum(a) / max(a); }, ones({100}, f32));
   expect_compiles([](Array a) { return mean(a, {.axis = 1}); }, ones({10, 10}, f16));
+}
+
+TEST_F(WithNvrtc, Instructions) {
+  const Array a = ones({100}, f32);
+  const std::string cubin = on_cuda::compile(plan_of([](Array x, Array y) { return x + y; }, a, a).source, architecture,
+                                             on_cuda::Output::cubin);
+  try {
+    EXPECT_NE(on_cuda::sass(cubin).find("LDG.E.128"), std::string::npos);
+  } catch (const UsageError& e) {
+    EXPECT_NE(std::string(e.what()).find("pip install nvidia-cuda-nvdisasm"), std::string::npos) << e.what();
+  }
 }
 
 }  // namespace
