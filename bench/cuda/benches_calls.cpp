@@ -159,7 +159,7 @@ double first_black_scholes(const GpuBenches& on) {
 void add_first_calls(Suite& suite, const GpuBenches& on) {
   constexpr double limit = 150e-3;
   constexpr int processes = 5;
-  suite.add_first_call("context", 0, 0, [&on] { return on.gpu.seconds_to_make(); }, processes);
+  suite.add_first_call("context", 0, 0, [&on] { return on.gpu.seconds_to_make(); }, 3);
   const auto add = [&](const char* name, std::int64_t n, double (*measure)(const GpuBenches& on)) {
     suite.add_first_call(name, n, limit, [&on, measure] { return measure(on); }, processes);
   };
