@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/storage.h"
+#include "core/transfer.h"
 
 #include <kiln/array.h>
 #include <kiln/jit.h>
@@ -54,12 +55,14 @@ struct Access {
   static Layout& layout(Array& a) { return a.layout_; }
   static const Layout& layout(const Array& a) { return a.layout_; }
   /// Before the host reads, or writes, elements.
-  static const Layout& readable(const Array& a) {
-    a.storage_->use_on_host(Storage::Use::read);
-    return a.layout_;
+  static const Layout& readable(const Array& a, const Location& where = {}) {
+    return valid(a, Storage::Use::read, where);
   }
-  static const Layout& writable(const Array& a) {
-    a.storage_->use_on_host(Storage::Use::write);
+  static const Layout& writable(const Array& a, const Location& where = {}) {
+    return valid(a, Storage::Use::write, where);
+  }
+  static const Layout& valid(const Array& a, Storage::Use use, const Location& where) {
+    if (!a.storage_->only_on_host()) make_valid_on_host(a, use, where);
     return a.layout_;
   }
   static Storage*& storage(Array& a) { return a.storage_; }
@@ -112,8 +115,8 @@ struct Access {
     return e;
   }
   static const std::byte* address(const Element& e) { return e.address_; }
-  static std::byte* writable(const Element& e) {
-    e.storage_->use_on_host(Storage::Use::write);
+  static std::byte* writable(const Element& e, const Location& where) {
+    if (!e.storage_->only_on_host()) make_element_valid_on_host(*e.storage_, e.stored_, where);
     return e.address_;
   }
   static std::uint32_t element(const Element& e) { return e.element_; }

@@ -297,8 +297,7 @@ void* Array::host_elements(const char* operation, bool write, Location l) const 
     throw ShapeError(text(operation, " of ", detail::described(*this),
                           ", a view whose elements do not lie side by side; copy() it first"),
                      l);
-  storage_->use_on_host(write ? detail::Storage::Use::write : detail::Storage::Use::read);
-  return layout_.data;
+  return Access::valid(*this, write ? Storage::Use::write : Storage::Use::read, l).data;
 }
 
 namespace {
@@ -327,7 +326,7 @@ Element Array::element(const Operand* const* indices, int count, Location l) con
   concrete(*this, "an element", l);
   if (Tracing* t = Tracing::checked()) t->symbol_of(*this, l);  // throws: a concrete array in a trace
   if (count != rank_) throw detail::wrong_index_count(*this, count, l);
-  std::byte* address = Access::readable(*this).data;
+  std::byte* address = Access::readable(*this, l).data;
   for (int k = 0; k < count; ++k) {
     const std::int64_t index = checked_index(indices[k]->value, k, *this, indices[k]->where);
     address += index * layout_.strides[k] * static_cast<std::int64_t>(dtype_.size());
@@ -468,7 +467,7 @@ Value Array::item(Location l) const {
     throw ShapeError(text("item() of ", detail::described(*this),
                           ": it needs exactly one element; write the element's indices, as in a(0, 0)"),
                      l);
-  return Access::make({dtype_, Strength::strong}, read_element(Access::readable(*this).data, dtype_));
+  return Access::make({dtype_, Strength::strong}, read_element(Access::readable(*this, l).data, dtype_));
 }
 
 Array Array::as_read_only() const {

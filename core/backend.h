@@ -15,12 +15,19 @@ struct CompileOptions {
   bool quick = false;   // compiled in a third of the time to slower code of the same results: for tests
 };
 
+/// The call behind a launch, for devices with memory of their own.
+struct LaunchArguments {
+  const Array* const* arrays;
+  std::uint32_t count;
+  std::uint64_t written;  // bit k: the call may write array k
+  Location where;
+};
+
 /// Threads a launch may use, and what it used.
 struct LaunchOptions {
-  int threads = 0;                            // 0: chosen from measured cost
-  bool force_threads = false;                 // exactly so many (0: all), for tests
-  const Array* const* arrays = nullptr;       // the array arguments
-  std::uint64_t written = ~std::uint64_t{0};  // bit k: the call may write array k
+  int threads = 0;                             // 0: chosen from measured cost
+  bool force_threads = false;                  // exactly so many (0: all), for tests
+  const LaunchArguments* arguments = nullptr;  // null on the CPU
 };
 struct LaunchReport {
   int threads = 1;
@@ -38,16 +45,51 @@ class Executable {
   int vector_bits = 0;
 };
 
-/// Moves bytes to a device's own memory and back. Addresses are the device's.
+/// A queue of a device's work, which it does in order.
+class DeviceStream {
+ public:
+  virtual ~DeviceStream() = default;
+  /// The device's own name for it: a CUstream.
+  virtual void* handle() const = 0;
+  /// Returns when all that was queued is done; throws RuntimeError for what went wrong in it.
+  virtual void synchronize() = 0;
+  virtual bool idle() = 0;
+  /// Its user is done with it. What was queued goes on.
+  virtual void retire() noexcept = 0;
+};
+
+/// Memory of a device that a Storage has there.
+struct DeviceBuffer {
+  std::uint64_t address = 0;
+  std::size_t bytes = 0;
+};
+
+/// A device's own memory and its streams. All throw RuntimeError for what the device reports.
 class DeviceMemory {
  public:
   virtual ~DeviceMemory() = default;
-  /// Throws RuntimeError naming the size.
-  virtual std::uint64_t allocate(std::size_t bytes) = 0;
-  virtual void deallocate(std::uint64_t address, std::size_t bytes) noexcept = 0;
-  virtual void copy_to_device(std::uint64_t to, const std::byte* from, std::size_t bytes) = 0;
+  virtual const char* name() const = 0;
+  /// Which of its kind.
+  virtual int number() const = 0;
+
+  /// Where work goes that names no stream.
+  virtual DeviceStream& default_stream() = 0;
+  virtual DeviceStream& make_stream() = 0;
+  virtual DeviceStream& borrow_stream(void* handle) = 0;
+  /// Returns when all that Kiln queued is done.
+  virtual void synchronize() = 0;
+
+  /// For work on this stream, and others that use() orders after it.
+  virtual DeviceBuffer* allocate(std::size_t bytes, DeviceStream& stream) = 0;
+  /// Memory of somebody else's, whose work is done or queued on this stream.
+  virtual DeviceBuffer* borrow(std::uint64_t address, std::size_t bytes, DeviceStream& stream) = 0;
+  virtual void deallocate(DeviceBuffer* buffer) noexcept = 0;
+  /// What is queued on this stream from now on comes after what the use has to wait for.
+  virtual void use(DeviceBuffer& buffer, bool writes, DeviceStream& stream) = 0;
+  /// `from` may change when it returns.
+  virtual void copy_to_device(DeviceBuffer& to, const std::byte* from, DeviceStream& stream) = 0;
   /// Returns when the bytes are there.
-  virtual void copy_to_host(std::byte* to, std::uint64_t from, std::size_t bytes) = 0;
+  virtual void copy_to_host(std::byte* to, DeviceBuffer& from) = 0;
 };
 
 class Backend {
@@ -57,6 +99,8 @@ class Backend {
   /// For its users: what it is.
   virtual std::string description() const = 0;
   virtual std::int64_t memory_bytes() const = 0;
+  /// Whether nothing can run there any more; description() says why.
+  virtual bool is_lost() const { return false; }
   /// Throws CompileError.
   virtual std::unique_ptr<Executable> compile(const ir::Program& scheduled, const CompileOptions& options) = 0;
   /// The generated code as text: "llvm" or "asm".

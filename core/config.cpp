@@ -77,6 +77,8 @@ Config read_environment() {
   if (variable("KILN_BOUNDS_CHECK")) c.bounds_check = is_set("KILN_BOUNDS_CHECK");
   c.verify = verify_by_default || is_set("KILN_VERIFY");
   c.quick = is_set("KILN_QUICK_COMPILE");
+  c.strict = is_set("KILN_STRICT");
+  c.synchronize = is_set("KILN_SYNCHRONIZE");
   if (const char* level = variable("KILN_LOG")) c.log_level = level;
   if (const char* threads = variable("KILN_NUM_THREADS")) c.threads = positive_number(threads);
   c.cache_directory = cache_directory();

@@ -13,6 +13,8 @@ struct Config {
   std::optional<bool> bounds_check;  // KILN_BOUNDS_CHECK: 0 no, else yes, where a call does not say; empty: not set
   bool verify = false;               // KILN_VERIFY=1, or a debug build: verify() after each pass
   bool quick = false;              // KILN_QUICK_COMPILE=1: a third of the compile time, slower code of the same results
+  bool strict = false;             // KILN_STRICT=1: no copy between host and GPUs that is not asked for
+  bool synchronize = false;        // KILN_SYNCHRONIZE=1: every launch on a GPU is waited for, its errors are its own
   std::string log_level = "warn";  // KILN_LOG: trace, debug, info, warn, error, off
   int threads = 0;                 // KILN_NUM_THREADS; 0 if it is not set to a positive number
   std::string cache_directory;     // KILN_CACHE_DIR, else $XDG_CACHE_HOME/kiln, else ~/.cache/kiln; empty: no cache

@@ -7,17 +7,13 @@
 
 #include <kiln/error.h>
 
-#include <atomic>
-
 namespace kiln {
 
-namespace {
+constinit thread_local Device detail::scope_device{};
+constinit std::atomic<Device> detail::program_device{cpu()};
 
-std::atomic<Device> program_device{cpu()};
-// Read by every call: no look-up of the thread's storage.
-[[gnu::tls_model("initial-exec")]] constinit thread_local Device scope_device{};
-
-}  // namespace
+using detail::program_device;
+using detail::scope_device;
 
 Text Device::name() const {
   if (!said()) return default_device().name();
@@ -46,7 +42,7 @@ std::vector<Device> devices() {
   return list;
 }
 
-Device default_device() { return scope_device.said() ? scope_device : program_device.load(std::memory_order_relaxed); }
+Device default_device() { return detail::device_of_scope(); }
 
 void set_default_device(Device device) { program_device = device.said() ? device : cpu(); }
 

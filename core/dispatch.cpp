@@ -290,6 +290,23 @@ void take_results(const Variant& v, const GatheredCall& call, const Frame& frame
   }
 }
 
+std::int32_t run_on_device(const Variant& v, const JitOptions& options, const GatheredCall& call, Frame& frame,
+                           LaunchReport& report) {
+  const LaunchArguments arguments{call.arrays, static_cast<std::uint32_t>(call.array_count), v.written, call.where};
+  try {
+    return v.executable->run(frame, {options.threads, options.force_threads, &arguments}, &report);
+  } catch (const RuntimeError& e) {
+    if (e.line() != 0) throw;
+    throw RuntimeError(e.what(), call.where);
+  }
+}
+
+void make_valid_on_host(const Variant& v, const GatheredCall& call) {
+  for (int k = 0; k < call.array_count; ++k)
+    make_argument_valid_on_host(*call.arrays[k], k, v.written >> k & 1 ? Storage::Use::write : Storage::Use::read,
+                                call.where);
+}
+
 void launch(const Variant& v, const JitOptions& options, const GatheredCall& call, Results& results,
             const Location& where) {
   constexpr std::size_t inline_results = 8;
@@ -312,11 +329,10 @@ void launch(const Variant& v, const JitOptions& options, const GatheredCall& cal
   frame.owner = &memory;
   LaunchReport report;
   std::int32_t status;
-  if (!v.backend || !v.backend->memory())
-    for (int k = 0; k < call.array_count; ++k)
-      Access::storage(*call.arrays[k])->use_on_host(v.written >> k & 1 ? Storage::Use::write : Storage::Use::read);
+  if (!v.memory && !call.only_on_host) make_valid_on_host(v, call);
   if (v.executable) {
-    status = v.executable->run(frame, {options.threads, options.force_threads, call.arrays, v.written}, &report);
+    status = v.memory ? run_on_device(v, options, call, frame, report)
+                      : v.executable->run(frame, {options.threads, options.force_threads}, &report);
     last_call_state.vector_bits = v.executable->vector_bits;
   } else {
     const CanonicalFloatingPoint canonical;
@@ -325,7 +341,7 @@ void launch(const Variant& v, const JitOptions& options, const GatheredCall& cal
     last_call_state.vector_bits = 0;
   }
   last_call_state.report = report;
-  last_call_state.device = v.backend ? v.backend->name() : "cpu";
+  last_call_state.device = v.device;
   if (status != status_ok) raise(v, call, frame, status, where);
   take_results(v, call, frame, memory, results);
 }
@@ -382,6 +398,7 @@ void call(Function& function, const JitOptions& options, const Argument* argumen
   gather(arguments, count, options, where, call);
   const InFlight in_flight;
   last_call_state.compiled = false;
+  if (last_call_state.transfers.any()) last_call_state.transfers = {};
   Variant* v = find(state_of(function), call);
   if (!v)
     v = find_or_specialize(function, options, arguments, count, call);

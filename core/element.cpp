@@ -29,7 +29,7 @@ void store_number(const Element& e, std::string_view operation, const Operand& x
                           " scalar) of a concrete array: pass the array as a parameter"),
                      x.where);
   detail::check_fits(x.value, dtype, operation, [&] { return text(dtype, " scalar"); }, x.where);
-  write_element(Access::writable(e), dtype, detail::number_as(x.value, dtype, x.where));
+  write_element(Access::writable(e, x.where), dtype, detail::number_as(x.value, dtype, x.where));
 }
 
 void store(const Element& e, const Operand& x) {

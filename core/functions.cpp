@@ -216,14 +216,14 @@ void copy_concrete(const Array& to, const Array& from, const Location& where) {
   check_stored(to, from, "=", where);
   if (detail::drops_imaginary(from.dtype(), to.dtype()))
     throw detail::no_imaginary(detail::described(from), to.dtype(), where);
-  detail::Layout l = Access::readable(from);
+  detail::Layout l = Access::readable(from, where);
   const int rank = Access::rank(to), shift = rank - Access::rank(from);
   for (int k = rank; k-- > 0;) {
     const int j = k - shift;
     l.strides[k] = j < 0 || Access::layout(from).extents[j] == 1 ? 0 : Access::layout(from).strides[j];
     l.extents[k] = Access::layout(to).extents[k];
   }
-  detail::copy_elements(Access::writable(to), to.dtype(), l, from.dtype(), rank);
+  detail::copy_elements(Access::writable(to, where), to.dtype(), l, from.dtype(), rank);
 }
 
 void store_array(const Array& to, const ArrayOperand& x) {
@@ -244,7 +244,7 @@ void store_scalar(const Array& to, const Operand& x) {
                      x.where);
   detail::check_fits(x.value, to.dtype(), "=", [&] { return detail::described(to); }, x.where);
   const Number16 number = detail::number_as(x.value, to.dtype(), x.where);
-  detail::fill_elements(Access::writable(to), to.dtype(), Access::rank(to), number);
+  detail::fill_elements(Access::writable(to, x.where), to.dtype(), Access::rank(to), number);
 }
 
 // Whether to[...] can be updated: it may be written, and stays of its dtype and shape.
@@ -395,7 +395,7 @@ Array convert_array(const Array& a, DType dtype, const Location& where) {
   if (Tracing* t = Tracing::checked()) return t->cast(a, dtype, where);
   if (detail::drops_imaginary(a.dtype(), dtype)) throw detail::no_imaginary(detail::described(a), dtype, where);
   const Array result = detail::new_array(dtype, Access::extents(a), where);
-  detail::copy_elements(Access::layout(result), dtype, Access::readable(a), a.dtype(), Access::rank(a));
+  detail::copy_elements(Access::layout(result), dtype, Access::readable(a, where), a.dtype(), Access::rank(a));
   return result;
 }
 

@@ -12,10 +12,12 @@
 
 #include <kiln/error.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <new>
 #include <ostream>
+#include <string>
 
 namespace kiln {
 
@@ -83,7 +85,7 @@ Text inspect(Function& function, const char* what, const Location& where) {
     ir::Program traced = v->traced;  // the question adds nodes to it
     return Text(ir::print(v->traced, ir::sequential_loops(traced)).c_str());
   }
-  const bool on_gpu = v->backend && v->backend->memory();
+  const bool on_gpu = v->memory != nullptr;
   const bool known = on_gpu ? is("cuda") || is("ptx") || is("sass") || is("resources") : is("llvm") || is("asm");
   if (!is("scheduled") && !known)
     throw UsageError(text("inspect(\"", what, "\"): give \"program\", \"scheduled\", ",
@@ -143,9 +145,31 @@ Value Results::value(int index) const { return slots_[index].value; }
 
 // ---- The last call --------------------------------------------------------------------------------------------------
 
+namespace {
+
+const char* describe_copies(const detail::LastCallState& s) {
+  thread_local std::string out;
+  out.clear();
+  const detail::CallTransfers& t = s.transfers;
+  for (int k = 0; k < std::min(t.to_device + t.to_host, detail::CallTransfers::most_told); ++k) {
+    const auto& copy = t.told[k];
+    out += text(k ? "; " : "", "argument ", copy.argument + 1, " to ", copy.to_device ? s.device : "the host", " (",
+                copy.bytes, " bytes)");
+  }
+  const int more = t.to_device + t.to_host - detail::CallTransfers::most_told;
+  if (more > 0) out += text("; and ", more, " more");
+  return out.c_str();
+}
+
+}  // namespace
+
 LastCall last_call() {
   const detail::LastCallState& s = detail::last_call_state;
-  return {s.device, s.report.threads, s.report.reason, s.vector_bits, s.compiled, s.compiled ? s.lookup : "found"};
+  const detail::CallTransfers& t = s.transfers;
+  return {s.device,        s.report.threads,  s.report.reason,
+          s.vector_bits,   s.compiled,        s.compiled ? s.lookup : "found",
+          t.to_device,     t.to_host,         t.bytes_to_device,
+          t.bytes_to_host, describe_copies(s)};
 }
 
 }  // namespace kiln

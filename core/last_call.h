@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/backend.h"
+#include "core/transfer.h"
 
 namespace kiln::detail {
 
@@ -10,6 +11,7 @@ struct LastCallState {
   LaunchReport report;
   int vector_bits = 0;
   bool compiled = false;
+  CallTransfers transfers;
   char lookup[120] = "";  // a copy: the variant may be released
 };
 

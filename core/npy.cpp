@@ -434,12 +434,13 @@ void save(const char* path, const ArrayOperand& a) {
   std::optional<Array> contiguous;
   if (!detail::is_contiguous(a.array)) {
     contiguous.emplace(detail::new_array(a.array.dtype(), Access::extents(a.array), a.where));
-    detail::copy_elements(Access::layout(*contiguous), a.array.dtype(), Access::readable(a.array), a.array.dtype(),
-                          Access::rank(a.array));
+    detail::copy_elements(Access::layout(*contiguous), a.array.dtype(), Access::readable(a.array, a.where),
+                          a.array.dtype(), Access::rank(a.array));
     source = &*contiguous;
   }
   const auto count = static_cast<std::size_t>(detail::element_count(Access::extents(*source)));
-  Replacement(request).write(header_of(*source), Access::readable(*source).data, count * source->dtype().size());
+  Replacement(request).write(header_of(*source), Access::readable(*source, a.where).data,
+                             count * source->dtype().size());
 }
 
 }  // namespace kiln

@@ -198,7 +198,7 @@ Array compressed(const Array& a, const Array& mask, const Location& where) {
   const std::int64_t block = rank > 1 ? Access::layout(result).strides[0] * size : size;
   to.data = Access::layout(result).data;
   for_each_true(a, mask, [&](std::int64_t offset) {
-    from.data = Access::readable(a).data + offset * size;
+    from.data = Access::readable(a, where).data + offset * size;
     if (rank == 1)
       std::memcpy(to.data, from.data, static_cast<std::size_t>(size));
     else

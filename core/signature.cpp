@@ -4,6 +4,7 @@
 #include "core/access.h"
 #include "core/array_errors.h"
 #include "core/config.h"
+#include "core/device.h"
 #include "core/error_text.h"
 #include "core/planted_faults.h"
 
@@ -28,6 +29,7 @@ void gather_array(const Array& a, int number, const Location& where, GatheredCal
         text("an Array of a traced function (", described(a), ") is used after its trace has ended: return it instead"),
         where);
   }
+  call.only_on_host &= Access::storage(a)->only_on_host();
   call.arrays[call.array_count] = &a;
   call.layouts[call.array_count++] = &Access::layout(a);
   Signature& s = call.signature;
@@ -69,7 +71,7 @@ void gather(const Argument* arguments, int count, const JitOptions& options, con
              " arguments, members of structs counted; this one has ", count, "; put scalars into an array"),
         where);
   call.where = where;
-  call.device = options.device.said() ? options.device : default_device();
+  call.device = options.device.said() ? options.device : device_of_scope();
   Signature& s = call.signature;
   for (int k = 0; k < count; ++k) {
     const Argument& a = arguments[k];

@@ -40,8 +40,9 @@ struct GatheredCall {
     Number16 scalars[Signature::most_arguments];  // in a union, so that a call does not clear what it does not use
   };
   int array_count = 0, scalar_count = 0;
-  Location where;  // the line of the call
-  Device device;   // where it runs
+  bool only_on_host = true;  // no array has bytes elsewhere
+  Location where;            // the line of the call
+  Device device;             // where it runs
 
   GatheredCall() {}
 

@@ -220,6 +220,8 @@ std::unique_ptr<Variant> specialize(Function& function, const JitOptions& option
   // Where no line of the function is at fault, the call's is named.
   try {
     v->backend = &backend_of(call.device, call.where);
+    v->device = v->backend->name();
+    v->memory = v->backend->memory();
     v->executable = v->backend->compile(v->scheduled, v->options);
   } catch (const CompileError& e) {
     throw_with_line(e, call.where);

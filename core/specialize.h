@@ -21,8 +21,10 @@ struct Variant {
   ir::Program scheduled;    // compiled: after all passes; interpreted: empty
   std::unique_ptr<Executable> executable;  // null: interpreted
   CompileOptions options;
-  Backend* backend = nullptr;  // that compiled it; null: interpreted
-  std::uint64_t written = 0;   // bit k: it may write array argument k
+  Backend* backend = nullptr;      // that compiled it; null: interpreted
+  const char* device = "cpu";      // its name
+  DeviceMemory* memory = nullptr;  // the backend's own; null: it runs in the host's
+  std::uint64_t written = 0;       // bit k: it may write array argument k
   std::string signature_text, reason;
   bool generic = false;  // traced with as few facts as possible
   double trace_ms = 0, passes_ms = 0;

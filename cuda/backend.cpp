@@ -25,11 +25,12 @@ class CudaExecutable final : public Executable {
     loaded_.program = program;
     loaded_.plan = std::move(plan);
     loaded_.device = &device;
+    device.check_alive();
     const Device::Current current(device);
-    check(driver().cuModuleLoadData(&module_, cubin.data()), "load compiled code");
+    device.check(driver().cuModuleLoadData(&module_, cubin.data()), "load compiled code");
     const auto function = [&](const std::string& name) {
       CUfunction found = nullptr;
-      check(driver().cuModuleGetFunction(&found, module_, name.c_str()), "find a kernel");
+      device.check(driver().cuModuleGetFunction(&found, module_, name.c_str()), "find a kernel");
       return found;
     };
     for (const Kernel& k : loaded_.plan.kernels) {
@@ -45,12 +46,13 @@ class CudaExecutable final : public Executable {
     }
   }
   ~CudaExecutable() override {
+    if (loaded_.device->is_lost()) return;
     const Device::Current current(*loaded_.device);
     driver().cuModuleUnload(module_);
   }
 
   std::int32_t run(Frame& frame, LaunchOptions options, LaunchReport* report) override {
-    return launch(loaded_, frame, options, report);
+    return launch(loaded_, frame, *options.arguments, report);
   }
 
  private:
@@ -60,11 +62,12 @@ class CudaExecutable final : public Executable {
 
 class CudaBackend final : public Backend {
  public:
-  explicit CudaBackend(int index) : device_(index), name_(text("cuda:", index)) {}
+  explicit CudaBackend(int index) : device_(index) {}
 
-  const char* name() const override { return name_.c_str(); }
+  const char* name() const override { return device_.name(); }
   std::string description() const override { return device_.description(); }
   std::int64_t memory_bytes() const override { return device_.memory_bytes(); }
+  bool is_lost() const override { return device_.is_lost(); }
   DeviceMemory* memory() override { return &device_; }
   std::size_t streaming_bytes() const override { return ~std::size_t{0}; }
 
@@ -106,7 +109,6 @@ class CudaBackend final : public Backend {
 
  private:
   Device device_;
-  std::string name_;
   backends::DiskCache cache_{{config().cache_directory, config().cache_bytes}};
 };
 
@@ -142,7 +144,12 @@ CudaDevice cuda_device(int index) {
   const std::lock_guard lock(devices.mutex);
   if (devices.known.size() <= static_cast<std::size_t>(index)) devices.known.resize(static_cast<std::size_t>(count));
   CudaDevice& known = devices.known[static_cast<std::size_t>(index)];
-  if (known.backend) return known;
+  if (known.backend) {
+    CudaDevice now = known;
+    now.description = known.backend->description();
+    if (known.backend->is_lost()) now.backend = nullptr;
+    return now;
+  }
   try {
     known.backend = new on_cuda::CudaBackend(index);
     known.description = known.backend->description();

@@ -1,22 +1,61 @@
-// A GPU's context and stream, and memory from the driver's stream-ordered pool.
+// A GPU's context, streams and state.
 #include "cuda/device.h"
 
+#include "core/config.h"
 #include "core/error_text.h"
 
 #include <kiln/error.h>
 
+#include <algorithm>
+
 namespace kiln::on_cuda {
 
-void check(CUresult result, const char* what) {
-  if (result != CUDA_SUCCESS) throw RuntimeError(text("cannot ", what, ": ", describe(result)));
+namespace {
+
+constinit thread_local const Device* current_device = nullptr;
+
+// The context is of no use after these: CUDA_ERROR_ILLEGAL_ADDRESS and its kin, which every later call repeats.
+bool loses_device(CUresult result) {
+  switch (result) {
+    case CUDA_ERROR_ECC_UNCORRECTABLE:
+    case CUDA_ERROR_HARDWARE_STACK_ERROR:
+    case CUDA_ERROR_ILLEGAL_ADDRESS:
+    case CUDA_ERROR_ILLEGAL_INSTRUCTION:
+    case CUDA_ERROR_MISALIGNED_ADDRESS:
+    case CUDA_ERROR_INVALID_ADDRESS_SPACE:
+    case CUDA_ERROR_INVALID_PC:
+    case CUDA_ERROR_LAUNCH_FAILED:
+    case CUDA_ERROR_LAUNCH_TIMEOUT:
+    case CUDA_ERROR_CONTEXT_IS_DESTROYED:
+    case CUDA_ERROR_DEINITIALIZED:
+    case CUDA_ERROR_DEVICE_UNAVAILABLE:
+    case CUDA_ERROR_ASSERT: return true;
+    default: return false;
+  }
 }
 
-Device::Device(int index) : index_(index) {
+}  // namespace
+
+Device::Current::Current(const Device& device) : before_(current_device), pushed_(current_device != &device) {
+  if (!pushed_) return;
+  const CUresult result = driver().cuCtxPushCurrent(device.context_);
+  if (result != CUDA_SUCCESS) throw RuntimeError(text("cannot make a context current: ", describe(result)));
+  current_device = &device;
+}
+
+Device::Current::~Current() {
+  if (!pushed_) return;
+  CUcontext popped;
+  driver().cuCtxPopCurrent(&popped);
+  current_device = before_;
+}
+
+Device::Device(int index) : index_(index), name_(text("cuda:", index)) {
   CUdevice device = 0;
   check(driver().cuDeviceGet(&device, index), "find the GPU");
-  char name[200] = "";
-  check(driver().cuDeviceGetName(name, sizeof name, device), "ask for the GPU's name");
-  name_ = name;
+  char product[200] = "";
+  check(driver().cuDeviceGetName(product, sizeof product, device), "ask for the GPU's name");
+  product_ = product;
   const auto attribute = [&](CUdevice_attribute which) {
     int value = 0;
     check(driver().cuDeviceGetAttribute(&value, which, device), "ask for an attribute of the GPU");
@@ -30,53 +69,76 @@ Device::Device(int index) : index_(index) {
   memory_bytes_ = static_cast<std::int64_t>(bytes);
   check(driver().cuDevicePrimaryCtxRetain(&context_, device), "make a context");
   const Current current(*this);
-  check(driver().cuStreamCreate(&stream_, CU_STREAM_NON_BLOCKING), "make a stream");
+  default_stream_ = &streams_.emplace_back(*this, nullptr);
   check(driver().cuDeviceGetDefaultMemPool(&pool_, device), "find the memory pool");
   cuuint64_t keep = ~cuuint64_t{0};  // until it is trimmed
   check(driver().cuMemPoolSetAttribute(pool_, CU_MEMPOOL_ATTR_RELEASE_THRESHOLD, &keep), "set up the memory pool");
 }
 
-std::string Device::description() const { return text(name_, ", sm_", architecture_); }
+std::string Device::description() const {
+  if (is_lost()) return why_lost_;
+  return text(product_, ", sm_", architecture_);
+}
 
-std::uint64_t Device::allocate(std::size_t bytes) {
-  if (bytes == 0) bytes = 1;
-  const Current current(*this);
-  CUdeviceptr address = 0;
-  CUresult result = driver().cuMemAllocAsync(&address, bytes, stream_);
-  if (result == CUDA_ERROR_OUT_OF_MEMORY) {
-    // What was freed and kept may be in pieces of other sizes.
-    check(driver().cuStreamSynchronize(stream_), "wait for the GPU");
-    check(driver().cuMemPoolTrimTo(pool_, 0), "trim the memory pool");
-    result = driver().cuMemAllocAsync(&address, bytes, stream_);
+// ---- Errors ---------------------------------------------------------------------------------------------------------
+
+void Device::check_alive() const {
+  if (is_lost()) throw RuntimeError(why_lost_);
+}
+
+void Device::lose(const std::string& why) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!lost_) why_lost_ = why;
+    lost_.store(true, std::memory_order_release);
   }
-  if (result == CUDA_ERROR_OUT_OF_MEMORY) {
-    std::size_t free = 0, total = 0;
-    driver().cuMemGetInfo(&free, &total);
-    throw RuntimeError(text("no memory for ", bytes, " bytes on cuda:", index_, ", where ", free, " of ", total,
-                            " bytes are free; work on fewer elements at a time, or free arrays"));
+  throw RuntimeError(why_lost_);
+}
+
+void Device::check(CUresult result, const char* what, Stream* stream) {
+  if (result == CUDA_SUCCESS) return;
+  check_alive();
+  std::string message = text("cannot ", what, ": ", describe(result));
+  if (!loses_device(result)) throw RuntimeError(message);
+  const std::string suspects = stream ? stream->suspects() : std::string();
+  lose(
+      text(name_, " is lost: ", describe(result), suspects.empty() ? "" : ", ", suspects,
+           "; what was newest there is gone, the CPU goes on working, and the GPU does once the program starts again"));
+}
+
+// ---- Streams --------------------------------------------------------------------------------------------------------
+
+DeviceStream& Device::make_stream() {
+  check_alive();
+  const Current current(*this);
+  const std::lock_guard lock(mutex_);
+  if (free_streams_.empty()) return streams_.emplace_back(*this, nullptr);
+  Stream& again = *free_streams_.back();
+  free_streams_.pop_back();
+  again.reuse();
+  return again;
+}
+
+DeviceStream& Device::borrow_stream(void* handle) {
+  check_alive();
+  const std::lock_guard lock(mutex_);
+  return streams_.emplace_back(*this, static_cast<CUstream>(handle));
+}
+
+void Device::retired(Stream& stream) noexcept {
+  if (stream.is_borrowed()) return;  // its event is what is left of it
+  const std::lock_guard lock(mutex_);
+  free_streams_.push_back(&stream);
+}
+
+void Device::synchronize() {
+  check_alive();
+  std::vector<Stream*> all;
+  {
+    const std::lock_guard lock(mutex_);
+    for (Stream& each : streams_) all.push_back(&each);
   }
-  check(result, "allocate memory on the GPU");
-  return address;
-}
-
-void Device::deallocate(std::uint64_t address, std::size_t) noexcept {
-  CUcontext popped;
-  if (driver().cuCtxPushCurrent(context_) != CUDA_SUCCESS) return;
-  driver().cuMemFreeAsync(address, stream_);
-  driver().cuCtxPopCurrent(&popped);
-}
-
-void Device::copy_to_device(std::uint64_t to, const std::byte* from, std::size_t bytes) {
-  if (bytes == 0) return;
-  const Current current(*this);
-  check(driver().cuMemcpyHtoDAsync(to, from, bytes, stream_), "copy to the GPU");
-}
-
-void Device::copy_to_host(std::byte* to, std::uint64_t from, std::size_t bytes) {
-  if (bytes == 0) return;
-  const Current current(*this);
-  check(driver().cuMemcpyDtoHAsync(to, from, bytes, stream_), "copy from the GPU");
-  check(driver().cuStreamSynchronize(stream_), "wait for the GPU");
+  for (Stream* const each : all) each->synchronize();
 }
 
 }  // namespace kiln::on_cuda

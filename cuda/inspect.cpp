@@ -59,19 +59,19 @@ std::string sass(const std::string& cubin) {
   return output;
 }
 
-std::string resources(const Device& device, const Plan& plan, const std::string& cubin) {
+std::string resources(Device& device, const Plan& plan, const std::string& cubin) {
   const Device::Current current(device);
   CUmodule module = nullptr;
-  check(driver().cuModuleLoadData(&module, cubin.data()), "load compiled code");
+  device.check(driver().cuModuleLoadData(&module, cubin.data()), "load compiled code");
   const std::unique_ptr<std::remove_pointer_t<CUmodule>, CUresult (*)(CUmodule)> unloads(module,
                                                                                          driver().cuModuleUnload);
   std::string lines;
   const auto add = [&](const std::string& name) {
     CUfunction function = nullptr;
-    check(driver().cuModuleGetFunction(&function, module, name.c_str()), "find a kernel");
+    device.check(driver().cuModuleGetFunction(&function, module, name.c_str()), "find a kernel");
     const auto of = [&](CUfunction_attribute attribute) {
       int value = 0;
-      check(driver().cuFuncGetAttribute(&value, attribute, function), "ask for an attribute of a kernel");
+      device.check(driver().cuFuncGetAttribute(&value, attribute, function), "ask for an attribute of a kernel");
       return value;
     };
     lines += text(name, ": ", of(CU_FUNC_ATTRIBUTE_NUM_REGS), " registers, ", of(CU_FUNC_ATTRIBUTE_LOCAL_SIZE_BYTES),

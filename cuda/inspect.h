@@ -13,6 +13,6 @@ std::string sass(const std::string& cubin);
 
 /// Of each kernel of a plan its registers, local, shared and constant bytes and largest block, as the driver tells, a
 /// line each.
-std::string resources(const Device& device, const Plan& plan, const std::string& cubin);
+std::string resources(Device& device, const Plan& plan, const std::string& cubin);
 
 }  // namespace kiln::on_cuda

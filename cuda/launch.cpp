@@ -118,8 +118,21 @@ Flow Launch::guard(const ir::Statement& s) {
   return Flow::failed;
 }
 
-std::int32_t launch(const Loaded& loaded, Frame& frame, const LaunchOptions& options, LaunchReport* report) {
-  Launch launch(loaded, frame, options);
+std::int32_t Launch::run() {
+  const bool failed = steps(plan_.steps) == Flow::failed;
+  if (!failed) {
+    fetch(plan_.fetched);
+    results();
+  }
+  for (std::uint32_t k = 0; k < arguments_.count; ++k) {
+    if (arguments_.written >> k & 1) detail::copy_argument_home(*arguments_.arrays[k], static_cast<int>(k), device_);
+  }
+  return failed ? status_ : status_ok;
+}
+
+std::int32_t launch(const Loaded& loaded, Frame& frame, const LaunchArguments& arguments, LaunchReport* report) {
+  loaded.device->check_alive();
+  Launch launch(loaded, frame, arguments);
   const std::int32_t status = launch.run();
   if (report) {
     report->threads = launch.kernels == 0 ? 1 : 0;

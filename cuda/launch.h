@@ -25,6 +25,6 @@ struct Loaded {
 };
 
 /// Runs the call; the status as of compiled code (frame.h). Throws RuntimeError for what the driver reports.
-std::int32_t launch(const Loaded& loaded, Frame& frame, const LaunchOptions& options, LaunchReport* report);
+std::int32_t launch(const Loaded& loaded, Frame& frame, const LaunchArguments& arguments, LaunchReport* report);
 
 }  // namespace kiln::on_cuda

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/access.h"
+#include "core/stream.h"
 #include "cuda/launch.h"
 
 #include <memory>
@@ -22,14 +23,15 @@ enum class Flow { next, leave, turn, failed };
 /// Device memory for the time of a call.
 class DeviceBlock {
  public:
-  DeviceBlock(Device& device, std::size_t bytes) : device_(device), bytes_(bytes), address_(device.allocate(bytes)) {}
-  ~DeviceBlock() { device_.deallocate(address_, bytes_); }
+  DeviceBlock(Device& device, Stream& stream, std::size_t bytes)
+      : device_(device), stream_(stream), address_(device.allocate_for(stream, bytes)) {}
+  ~DeviceBlock() { device_.deallocate_for(stream_, address_); }
   DeviceBlock(const DeviceBlock&) = delete;
   std::uint64_t address() const { return address_; }
 
  private:
   Device& device_;
-  std::size_t bytes_;
+  Stream& stream_;
   std::uint64_t address_;
 };
 
@@ -49,28 +51,27 @@ std::int64_t trip_count(std::int64_t begin, std::int64_t end, std::int64_t step)
 /// One call.
 class Launch {
  public:
-  Launch(const Loaded& loaded, Frame& frame, const LaunchOptions& options)
+  Launch(const Loaded& loaded, Frame& frame, const LaunchArguments& arguments)
       : program_(loaded.program),
         plan_(loaded.plan),
         functions_(loaded.functions),
         device_(*loaded.device),
+        stream_(static_cast<Stream&>(detail::current_stream_of(device_))),
+        current_(device_),
+        arguments_(arguments),
         frame_(frame),
         memory_(program_.roots.size()),
         indices_(program_.loops.size() * max_rank),
-        slots_(device_, std::max<std::size_t>(plan_.slot_count, 1) * 16) {
-    bind_parameters(options);
+        slots_(device_, stream_, std::max<std::size_t>(plan_.slot_count, 1) * 16) {
+    bind_parameters();
   }
 
-  std::int32_t run() {
-    if (steps(plan_.steps) == Flow::failed) return status_;
-    fetch(plan_.fetched);
-    results();
-    return status_ok;
-  }
+  std::int32_t run();
   int serial_kernels = 0, kernels = 0;
 
  private:
-  void bind_parameters(const LaunchOptions& options);
+  void bind_parameters();
+  void refuse_overlap();
   const Memory& memory(RootId root);
 
   Number16 number(NodeId id);
@@ -98,7 +99,7 @@ class Launch {
     std::uint64_t failure = 0;
     Rows rows;
     Columns columns;
-    std::uint64_t take(Device& device, std::int64_t bytes);
+    std::uint64_t take(Device& device, Stream& stream, std::int64_t bytes);
   };
   Shape shape_of(std::uint32_t which);
   std::int64_t most_blocks(std::uint32_t which) const;
@@ -118,6 +119,9 @@ class Launch {
   const Plan& plan_;
   const Functions& functions_;
   Device& device_;
+  Stream& stream_;
+  const Device::Current current_;
+  const LaunchArguments& arguments_;
   Frame& frame_;
   std::vector<Memory> memory_;
   std::vector<std::int64_t> indices_;

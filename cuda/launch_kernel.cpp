@@ -1,4 +1,5 @@
 // A call's kernels: how many threads run, the words they are handed, the memory they have for themselves.
+#include "core/config.h"
 #include "cuda/launch_call.h"
 
 #include <kiln/error.h>
@@ -66,10 +67,11 @@ std::uint64_t Launch::word(const Word& w, const Kernel& kernel, const KernelMemo
 }
 
 void Launch::start(CUfunction function, std::int64_t blocks, unsigned threads, void** parameters) {
-  const Device::Current current(device_);
-  check(driver().cuLaunchKernel(function, static_cast<unsigned>(blocks), 1, 1, threads, 1, 1, 0, device_.stream(),
-                                parameters, nullptr),
-        "launch a kernel");
+  device_.check(driver().cuLaunchKernel(function, static_cast<unsigned>(blocks), 1, 1, threads, 1, 1, 0, stream_.get(),
+                                        parameters, nullptr),
+                "launch a kernel", &stream_);
+  stream_.launched(arguments_.where);
+  if (config().synchronize) stream_.synchronize();
 }
 
 // A group of threads for a block of the order, fewer where a row is shorter than the lanes; as many groups for a row as
@@ -130,8 +132,9 @@ Launch::Shape Launch::shape_of(std::uint32_t which) {
   return shape;
 }
 
-std::uint64_t Launch::KernelMemory::take(Device& device, std::int64_t bytes) {
-  blocks.push_back(std::make_unique<DeviceBlock>(device, static_cast<std::size_t>(std::max<std::int64_t>(bytes, 1))));
+std::uint64_t Launch::KernelMemory::take(Device& device, Stream& stream, std::int64_t bytes) {
+  blocks.push_back(
+      std::make_unique<DeviceBlock>(device, stream, static_cast<std::size_t>(std::max<std::int64_t>(bytes, 1))));
   return blocks.back()->address();
 }
 
@@ -147,7 +150,7 @@ void Launch::take_scratch(const Kernel& k, Shape& shape, KernelMemory& memory) {
   for (const Kernel::Scratch& each : k.scratch) all += bytes_of_block(each);
   if (all > 0) shape.blocks = std::clamp<std::int64_t>(scratch_bytes / all, 1, shape.blocks);
   for (const Kernel::Scratch& each : k.scratch)
-    memory.scratch.push_back(memory.take(device_, bytes_of_block(each) * shape.blocks));
+    memory.scratch.push_back(memory.take(device_, stream_, bytes_of_block(each) * shape.blocks));
 }
 
 void Launch::take_memory(const Kernel& k, Shape& shape, KernelMemory& memory) {
@@ -156,13 +159,13 @@ void Launch::take_memory(const Kernel& k, Shape& shape, KernelMemory& memory) {
     const std::int64_t size = 32 * r.lanes, count = (shape.total + size - 1) / size;
     const auto bytes = static_cast<std::int64_t>(ir::accumulator_dtype(r.dtype).size());
     memory.counts.push_back(count);
-    memory.partials.push_back(memory.take(device_, count * bytes));
-    memory.others.push_back(memory.take(device_, (count + 1) / 2 * bytes));
+    memory.partials.push_back(memory.take(device_, stream_, count * bytes));
+    memory.others.push_back(memory.take(device_, stream_, (count + 1) / 2 * bytes));
   }
   if (!k.may_fail) return;
-  memory.failure = memory.take(device_, sizeof(Failure));
+  memory.failure = memory.take(device_, stream_, sizeof(Failure));
   const Failure nothing;
-  device_.copy_to_device(memory.failure, reinterpret_cast<const std::byte*>(&nothing), sizeof nothing);
+  device_.write_to(stream_, memory.failure, &nothing, sizeof nothing);
 }
 
 // What a kernel is handed, as its one parameter.
@@ -181,7 +184,7 @@ Flow Launch::reduce_rows(std::uint32_t which) {
   const std::int64_t most = most_blocks(which);
   for (const Reduction& r : k.reductions) {
     const auto bytes = static_cast<std::int64_t>(ir::accumulator_dtype(r.dtype).size());
-    memory.partials.push_back(tiles_of_row > 1 ? memory.take(device_, memory.rows.tiles * bytes) : 0);
+    memory.partials.push_back(tiles_of_row > 1 ? memory.take(device_, stream_, memory.rows.tiles * bytes) : 0);
   }
   std::uint64_t words[most_words];
   words_of(k, memory, words);
@@ -202,8 +205,8 @@ Flow Launch::reduce_columns(std::uint32_t which) {
   for (const Reduction& r : k.reductions) {
     const auto bytes = static_cast<std::int64_t>(ir::accumulator_dtype(r.dtype).size()) * columns;
     const std::int64_t fewer = (parts + parts_of_turn - 1) / parts_of_turn;
-    memory.partials.push_back(parts > 1 ? memory.take(device_, parts * bytes) : 0);
-    memory.others.push_back(fewer > 1 ? memory.take(device_, fewer * bytes) : 0);
+    memory.partials.push_back(parts > 1 ? memory.take(device_, stream_, parts * bytes) : 0);
+    memory.others.push_back(fewer > 1 ? memory.take(device_, stream_, fewer * bytes) : 0);
   }
   const std::int64_t most = most_blocks(which);
   const auto run = [&](CUfunction function, std::int64_t units) {

@@ -26,20 +26,48 @@ Number16 of_register(const std::byte* bytes, DType dtype) {
 
 }  // namespace
 
-void Launch::bind_parameters(const LaunchOptions& options) {
+void Launch::bind_parameters() {
+  refuse_overlap();
   for (RootId root = 0; root < program_.roots.size(); ++root) {
     const ir::Root& r = program_.roots[root];
     if (r.kind != ir::Root::Kind::parameter) continue;
     const detail::Layout& layout = *frame_.arrays[r.argument];
-    Storage& storage = *detail::Access::storage(*options.arrays[r.argument]);
+    const Array& array = *arguments_.arrays[r.argument];
     Memory& m = memory_[root];
-    const auto use = options.written >> r.argument & 1 ? Storage::Use::write : Storage::Use::read;
-    m.address = storage.use_on_device(device_, use) + static_cast<std::uint64_t>(layout.data - storage.data());
+    const auto use = arguments_.written >> r.argument & 1 ? Storage::Use::write : Storage::Use::read;
+    m.address = detail::make_argument_valid_on_device(array, static_cast<int>(r.argument), device_, stream_, use,
+                                                      arguments_.where) +
+                static_cast<std::uint64_t>(layout.data - detail::Access::storage(array)->data());
     m.host = layout.data;
     std::copy_n(layout.extents, max_rank, m.extents);
     std::copy_n(layout.strides, max_rank, m.strides);
     m.origin = root;
     m.ready = true;
+  }
+}
+
+// Memory of others that overlaps has a copy here for each array over it: the writes of one would not reach the other.
+void Launch::refuse_overlap() {
+  const auto shared = [&](std::uint32_t k) -> const Storage* {
+    const Storage* const s = detail::Access::storage(*arguments_.arrays[k]);
+    return s->at_home_on_host() || s->at_home_on_device() ? s : nullptr;
+  };
+  const auto first_byte = [&](const Storage& s) {
+    return s.at_home_on_host() ? reinterpret_cast<std::uint64_t>(s.data()) : s.address_on(*s.newest());
+  };
+  for (std::uint32_t k = 1; k < arguments_.count; ++k) {
+    const Storage* const a = shared(k);
+    for (std::uint32_t j = 0; a && j < k; ++j) {
+      const Storage* const b = shared(j);
+      if (!b || a == b || a->at_home_on_host() != b->at_home_on_host() || a->newest() != b->newest()) continue;
+      if (!((arguments_.written >> k | arguments_.written >> j) & 1)) continue;
+      const std::uint64_t at_a = first_byte(*a), at_b = first_byte(*b);
+      if (at_a < at_b + b->bytes() && at_b < at_a + a->bytes())
+        throw UsageError(
+            text("arguments ", j + 1, " and ", k + 1, " borrow memory that overlaps, and one of them is written on ",
+                 device_.name(), ": borrow it once and pass views of that array"),
+            arguments_.where);
+    }
   }
 }
 
@@ -75,7 +103,8 @@ Flow Launch::allocate(const ir::Statement& s) {
     status_ = status_no_memory;
     return Flow::failed;
   }
-  m.address = Storage::of(m.host, static_cast<std::size_t>(bytes))->use_on_device(device_, Storage::Use::overwrite);
+  m.address =
+      Storage::of(m.host, static_cast<std::size_t>(bytes))->use_on_device(device_, stream_, Storage::Use::overwrite);
   m.capacity = bytes;
   m.origin = s.target;
   m.ready = true;
@@ -90,17 +119,23 @@ void Launch::swap(const ir::Statement& s) {
   std::swap(memory_[s.target], memory_[s.other]);
 }
 
+// All at once: the slots from the first to the last of them.
 void Launch::fetch(const std::vector<NodeId>& nodes) {
+  if (nodes.empty()) return;
+  std::uint32_t first = none, last = 0;
   for (const NodeId id : nodes) {
-    std::byte bytes[16];
-    device_.copy_to_host(bytes, slots_.address() + plan_.node_slots[id] * 16, 16);
-    fetched_[id] = of_register(bytes, program_[id].type.dtype);
+    first = std::min(first, plan_.node_slots[id]);
+    last = std::max(last, plan_.node_slots[id]);
   }
+  std::vector<std::byte> bytes(std::size_t{last - first + 1} * 16);
+  device_.read_back(stream_, bytes.data(), slots_.address() + first * 16, bytes.size());
+  for (const NodeId id : nodes)
+    fetched_[id] = of_register(&bytes[std::size_t{plan_.node_slots[id] - first} * 16], program_[id].type.dtype);
 }
 
 bool Launch::failed(std::uint64_t address) {
   Failure failure;
-  device_.copy_to_host(reinterpret_cast<std::byte*>(&failure), address, sizeof failure);
+  device_.read_back(stream_, &failure, address, sizeof failure);
   if (failure.status == 0) return false;
   status_ = failure.status;
   std::copy_n(failure.values, std::min<std::size_t>(most_shown, 16), frame_.failed);

@@ -6,6 +6,8 @@
 
 #include <dlfcn.h>
 
+#include <vector>
+
 namespace kiln::on_cuda {
 
 namespace {
@@ -35,12 +37,11 @@ Driver open_driver() {
     why = text("the NVIDIA driver cannot be used, ", why, "; install a newer one");
     return into;
   }
-  int number = 0;
-  into.cuDriverGetVersion(&number);
+  into.cuDriverGetVersion(&into.version);
   constexpr int least = 12000;
-  if (number < least) {
-    why = text("the NVIDIA driver is for CUDA ", version(number), "; Kiln needs one for CUDA ", version(least),
-               " or newer");
+  if (into.version < least) {
+    why = text("the NVIDIA driver is for CUDA ", version(into.version), "; Kiln needs one for CUDA ", version(least),
+               " or newer: install a newer driver");
     return into;
   }
   const CUresult started = into.cuInit(0);
@@ -51,26 +52,40 @@ Driver open_driver() {
   return into;
 }
 
-Nvrtc open_nvrtc() {
-  Nvrtc into;
-  std::string& why = into.why_not;
-  void* library = nullptr;
-  if (!config().nvrtc.empty()) {
-    library = ::dlopen(config().nvrtc.c_str(), RTLD_NOW | RTLD_LOCAL);
-  } else {
-    for (const char* name : {"libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so", "/usr/local/cuda/lib64/libnvrtc.so"})
-      if (!library) library = ::dlopen(name, RTLD_NOW | RTLD_LOCAL);
-  }
-  if (!library) {
-    why =
-        "NVRTC, which compiles for GPUs, is not found (libnvrtc.so.13 or .12); install the CUDA toolkit's NVRTC and "
-        "put "
-        "its folder into LD_LIBRARY_PATH, or its path into KILN_NVRTC";
-    return into;
-  }
+// Empty, or why it cannot be used with this driver: code of a newer CUDA's compiler does not load on it, but for minor
+// versions.
+std::string look_up(void* library, Nvrtc& into) {
+  std::string why;
   KILN_NVRTC_FUNCTIONS(KILN_LOOK_UP)
-  if (!why.empty()) why = text("NVRTC cannot be used, ", why, "; install one of CUDA 12 or newer");
-  if (why.empty()) into.nvrtcVersion(&into.major, &into.minor);
+  if (!why.empty()) return text("NVRTC cannot be used, ", why, "; install one of CUDA 12 or newer");
+  into.nvrtcVersion(&into.major, &into.minor);
+  const int driver_version = driver().version;
+  if (driver().why_not.empty() && into.major > driver_version / 1000)
+    return text("NVRTC is of CUDA ", into.major, ".", into.minor, ", the NVIDIA driver for CUDA ",
+                version(driver_version), ": install a driver for CUDA ", into.major,
+                ".0 or newer, or the NVRTC of CUDA ", driver_version / 1000, " (its path in KILN_NVRTC)");
+  return why;
+}
+
+// The newest one that this driver runs the code of.
+Nvrtc open_nvrtc() {
+  std::vector<std::string> names{config().nvrtc};
+  if (names[0].empty())
+    names = {"libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so", "/usr/local/cuda/lib64/libnvrtc.so"};
+  Nvrtc into;
+  for (const std::string& name : names) {
+    void* const library = ::dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL);
+    if (!library) continue;
+    Nvrtc found;
+    found.why_not = look_up(library, found);
+    if (found.why_not.empty()) return found;
+    if (into.why_not.empty()) into = found;
+  }
+  if (into.why_not.empty())
+    into.why_not = text("NVRTC, which compiles for GPUs, is not found (",
+                        config().nvrtc.empty() ? "libnvrtc.so.13 or .12" : config().nvrtc.c_str(),
+                        "); install the CUDA toolkit's NVRTC and put its folder into LD_LIBRARY_PATH, or its path into "
+                        "KILN_NVRTC");
   return into;
 }
 

@@ -11,7 +11,9 @@ namespace kiln::on_cuda {
 // clang-format off
 #define KILN_DRIVER_FUNCTIONS(f)                                                                                      \
   f(cuInit) f(cuDriverGetVersion) f(cuDeviceGetCount) f(cuDeviceGet) f(cuDeviceGetName) f(cuDeviceTotalMem)           \
-  f(cuDeviceGetAttribute) f(cuDevicePrimaryCtxRetain) f(cuCtxPushCurrent) f(cuCtxPopCurrent) f(cuStreamCreate)         \
+  f(cuDeviceGetAttribute) f(cuDevicePrimaryCtxRetain) f(cuCtxPushCurrent) f(cuCtxPopCurrent) f(cuStreamCreate)        \
+  f(cuStreamQuery) f(cuStreamWaitEvent) f(cuEventCreate) f(cuEventRecord) f(cuEventQuery) f(cuEventSynchronize)         \
+  f(cuMemHostAlloc) f(cuMemFreeHost)                                                                                  \
   f(cuStreamSynchronize) f(cuMemAllocAsync) f(cuMemFreeAsync) f(cuMemcpyHtoDAsync) f(cuMemcpyDtoHAsync)               \
   f(cuMemsetD8Async) f(cuModuleLoadData) f(cuModuleUnload) f(cuModuleGetFunction) f(cuLaunchKernel)                   \
   f(cuFuncGetAttribute) f(cuGetErrorName) f(cuGetErrorString) f(cuDeviceGetDefaultMemPool) f(cuMemPoolSetAttribute)   \
@@ -27,6 +29,7 @@ namespace kiln::on_cuda {
 struct Driver {
   KILN_DRIVER_FUNCTIONS(KILN_FUNCTION_POINTER)
   std::string why_not;  // empty: all are there, and the driver is initialised
+  int version = 0;      // of CUDA, 12040 for 12.4
 };
 struct Nvrtc {
   KILN_NVRTC_FUNCTIONS(KILN_FUNCTION_POINTER)

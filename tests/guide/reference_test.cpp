@@ -246,7 +246,8 @@ const Entry entries[] = {
     {"values", "Values, Vars and dtypes", {"value.h", "dtype.h"}},
     {"functions", "Functions", {"functions.h"}},
     {"control", "Control flow", {"control.h"}},
-    {"jit", "Compiled functions", {"jit.h", "options.h", "device.h", "inspect.h"}},
+    {"jit", "Compiled functions", {"jit.h", "options.h", "inspect.h"}},
+    {"devices", "Devices and their memory", {"device.h", "stream.h", "transfer.h", "dlpack.h"}},
     {"errors", "Errors", {"error.h"}},
 };
 

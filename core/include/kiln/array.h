@@ -5,6 +5,7 @@
 
 #include <initializer_list>
 #include <span>
+#include <type_traits>
 
 namespace kiln {
 
@@ -124,8 +125,35 @@ static_assert(sizeof(Layout) == 8 + 2 * 8 * max_rank);
 class Storage;  // the memory behind one or more arrays, reference counted
 KILN_API void retain(Storage* storage) noexcept;
 KILN_API void release(Storage* storage) noexcept;
+KILN_API void begin_view(Storage* storage, bool writes) noexcept;
+KILN_API void end_view(Storage* storage, bool writes) noexcept;
 
 }  // namespace detail
+
+/// The elements in the host's memory, what read() and write() give: a span that keeps them there. While it lives, a
+/// call on a GPU that writes the array, or, where T is not const, reads it, is a UsageError.
+template <class T>
+class HostView : public std::span<T> {
+ public:
+  HostView(const HostView& other) : HostView(other.storage_, other) {}
+  HostView& operator=(const HostView& other) {
+    detail::begin_view(other.storage_, writes);
+    detail::end_view(storage_, writes);
+    std::span<T>::operator=(other);
+    storage_ = other.storage_;
+    return *this;
+  }
+  ~HostView() { detail::end_view(storage_, writes); }
+
+ private:
+  friend Array;
+  static constexpr bool writes = !std::is_const_v<T>;
+  HostView(detail::Storage* storage, std::span<T> elements) : std::span<T>(elements), storage_(storage) {
+    detail::begin_view(storage, writes);
+  }
+
+  detail::Storage* storage_;
+};
 
 /// An n-d array: dtype and shape known at run time. A handle: copies share their elements, as in NumPy; copy() copies.
 /// Inside a traced function it stands for an array; assigning to the name rebinds it, `x(rest) = e` stores into it.
@@ -240,19 +268,23 @@ class KILN_API Array {
   /// The elements in memory, C order, for C++ code outside a traced function. T must match the dtype; throws ShapeError
   /// if the array is not contiguous (copy() is).
   template <class T>
-  std::span<const T> read(Location l = Location::current()) const {
-    return {static_cast<const T*>(host_data(dtype_of<T>(), false, l)), static_cast<std::size_t>(host_size())};
+  HostView<const T> read(Location l = Location::current()) const {
+    const auto* const first = static_cast<const T*>(host_data(dtype_of<T>(), false, l));
+    return {storage_, {first, static_cast<std::size_t>(host_size())}};
   }
   template <class T>
-  std::span<T> write(Location l = Location::current()) const {
-    return {static_cast<T*>(host_data(dtype_of<T>(), true, l)), static_cast<std::size_t>(host_size())};
+  HostView<T> write(Location l = Location::current()) const {
+    auto* const first = static_cast<T*>(host_data(dtype_of<T>(), true, l));
+    return {storage_, {first, static_cast<std::size_t>(host_size())}};
   }
   /// The bytes of the elements, of any dtype, f16 and bf16 among them; contiguous too.
-  std::span<const std::byte> read_bytes(Location l = Location::current()) const {
-    return {static_cast<const std::byte*>(host_elements("read_bytes()", false, l)), host_bytes()};
+  HostView<const std::byte> read_bytes(Location l = Location::current()) const {
+    const auto* const first = static_cast<const std::byte*>(host_elements("read_bytes()", false, l));
+    return {storage_, {first, host_bytes()}};
   }
-  std::span<std::byte> write_bytes(Location l = Location::current()) const {
-    return {static_cast<std::byte*>(host_elements("write_bytes()", true, l)), host_bytes()};
+  HostView<std::byte> write_bytes(Location l = Location::current()) const {
+    auto* const first = static_cast<std::byte*>(host_elements("write_bytes()", true, l));
+    return {storage_, {first, host_bytes()}};
   }
 
 #define KILN_ARRAY_UPDATE(op)                  \

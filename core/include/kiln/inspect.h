@@ -57,8 +57,11 @@ struct LastCall {
   int threads;         // that took part in its widest loop
   const char* threads_reason;
   int vector_bits;
-  bool compiled;       // false: an existing specialization was found
-  const char* lookup;  // "found", or why it was compiled; valid until this thread compiles again
+  bool compiled;                         // false: an existing specialization was found
+  const char* lookup;                    // "found", or why it was compiled; valid until this thread compiles again
+  int copies_to_device, copies_to_host;  // that made its arguments valid where it ran
+  std::uint64_t bytes_to_device, bytes_to_host;
+  const char* copies;  // which: "argument 1 to cuda:0 (8000 bytes)"; valid until this thread asks again
 };
 KILN_API LastCall last_call();
 
