@@ -14,7 +14,8 @@ using Kind = ir::Statement::Kind;
 namespace {
 
 constexpr int most_registers = 4;  // of 32 bits, for the sums of a thread's items
-constexpr int levels = 6;          // of a thread's tree: enough for parts_of_turn
+constexpr int much = 16;           // of a turn, which keeps a thread busy
+constexpr int levels = 4;          // of a thread's tree: enough for most_run
 
 std::string_view folded_type(const Reduction& r) { return register_type(ir::accumulator_dtype(r.dtype)); }
 
@@ -57,7 +58,7 @@ std::string KernelWriter::columns_in_parts(const Statement& outer) {
   for (const Reduction& r : kernel_.reductions)
     registers += std::max<int>(static_cast<int>(ir::accumulator_dtype(r.dtype).size()) / 4, 1);
   while (packing.items > 1 && packing.items * registers > most_registers) packing.items /= 2;
-  if (!packing.any() || !begins_alike(program_, outer, loop)) packing = {};
+  if (!packing.any() || !begins_alike(program_, outer, loop)) packing.give_up();
   kernel_.items = packing.items;
   const auto number = [&](std::uint32_t which) { return word({Word::Kind::columns, 0, which}, "kiln_i64"); };
   trips_of(outer);
@@ -117,14 +118,8 @@ std::string KernelWriter::columns_folded(const Statement& outer, const Statement
   for (std::uint32_t k = 0; k < kernel_.reductions.size(); ++k) {
     const Reduction& r = kernel_.reductions[k];
     const std::string from = second.word({Word::Kind::partials, k}, text(folded_type(r), "*"));
-    second.line(text("kiln_short_tree<", folded_type(r), ", ", declarations_.step(r.op, r.dtype), ", ", levels,
-                     "> tree_", k, ";"));
-    second.line(text("tree_", k, ".begin();"));
-    second.line("#pragma unroll 4");
-    second.open("for (int each = 0; each < here; ++each)");
-    second.line(text("tree_", k, ".push(", from, "[(turn * ", parts_of_turn, " + each) * columns + group]);"));
-    second.close();
-    second.line(text("const ", folded_type(r), " sum_", k, " = tree_", k, ".sum();"));
+    second.line(text("const ", folded_type(r), " sum_", k, " = kiln_fold_column<", declarations_.step(r.op, r.dtype),
+                     ">(", from, " + turn * ", parts_of_turn, " * columns + group, columns, here);"));
   }
   second.open("if (left > 1)");
   for (std::uint32_t k = 0; k < kernel_.reductions.size(); ++k)
@@ -219,7 +214,8 @@ void KernelWriter::sum_part(const Statement& outer, const Statement& loop, const
 void KernelWriter::part_turns(const Statement& outer, const Statement& loop, const Packing& packing, bool packed) {
   const std::size_t last = program_.loops[outer.target].dimensions.size() - 1;
   turns_.push_back({"no_leave", "next"});
-  line("#pragma unroll 4");
+  const bool wide = packing.any() && !packed;
+  line(text("#pragma unroll ", wide ? 1 : packing.cost > much ? 2 : 4));
   open("for (int each = 0; each < here; ++each)");
   index_of(loop, 0, "(first + each)");
   if (packed) {

@@ -104,7 +104,7 @@ Columns Launch::columns_of(const Kernel& k) {
   const std::int64_t groups = trips == 0 ? 0 : shape.columns / trips * ((trips + k.items - 1) / k.items);
   const std::int64_t filling = std::int64_t{device_.multiprocessors()} * 2048;
   std::int64_t run = 1;
-  while (run < parts_of_turn && (segments <= 4 ? run < segments : groups * segments / run > filling)) run *= 2;
+  while (run < most_run && (segments <= 4 ? run < segments : groups * segments / run > filling)) run *= 2;
   const std::int64_t numbers[] = {turns, run, (segments + run - 1) / run};
   std::copy(std::begin(numbers), std::end(numbers), shape.numbers);
   shape.units = groups * numbers[Columns::parts];

@@ -32,7 +32,9 @@ class Accesses {
 
   Packing run() {
     Packing packing;
-    if (!is_straight(program_, loop_) || !steps_by_one()) return packing;
+    if (!is_straight(program_, loop_)) return packing;
+    packing.cost = cost();
+    if (!steps_by_one()) return packing;
     for (const Statement& s : program_.blocks[loop_.body].statements) {
       if (!add(s)) return packing;
       if (s.kind == Kind::evaluate) made_.insert(s.value);
@@ -42,7 +44,7 @@ class Accesses {
     int widest = 1;
     for (const auto& [id, at] : loads_) widest = std::max(widest, size_of(program_[id].id));
     for (const auto& [s, at] : stores_) widest = std::max(widest, size_of(s->target));
-    const int items = std::max(pack_bytes / widest, 1), cost = this->cost();
+    const int items = std::max(pack_bytes / widest, 1), cost = packing.cost;
     if (items * cost > most_cost) return packing;
     drop_those_not_aligned(items);
     packing.items = items;

@@ -12,8 +12,15 @@ namespace kiln::on_cuda {
 struct Packing {
   int items = 1;
   int vectors = 1;  // packs of each access in flight
+  int cost = 0;     // of an item, as of the table of operations
   std::vector<ir::NodeId> loads;
   std::vector<const ir::Statement*> stores;
+  /// One item at a time.
+  void give_up() {
+    items = vectors = 1;
+    loads.clear();
+    stores.clear();
+  }
   bool any() const { return !loads.empty() || !stores.empty(); }
 };
 

@@ -90,7 +90,7 @@ struct Columns {
   std::uint64_t numbers[count] = {};
   std::int64_t units = 0, columns = 0;
 };
-constexpr int parts_of_turn = 32;
+constexpr int parts_of_turn = 32, most_run = 8;
 
 struct Step {
   enum class Kind : std::uint8_t {

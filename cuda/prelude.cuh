@@ -484,6 +484,7 @@ struct kiln_tree {
   __device__ __forceinline__ void begin() { count = 0; }
   __device__ __forceinline__ void push(T x) {
     int top = __popcll(count);
+#pragma unroll 1
     for (kiln_u64 k = count; k & 1; k >>= 1) x = Step::fold(sums[--top], x);
     sums[top] = x;
     ++count;
@@ -492,6 +493,7 @@ struct kiln_tree {
     int top = __popcll(count);
     if (top == 0) return Step::identity();
     T all = sums[--top];
+#pragma unroll 1
     while (top > 0) all = Step::fold(sums[--top], all);
     return all;
   }
@@ -629,6 +631,7 @@ KILN_DEVICE T kiln_shuffle_down(unsigned mask, T x, int by, int width) {
 template <int own, class Step, class T>
 KILN_DEVICE T kiln_fold_group(T (&lanes)[own], int group) {
   const unsigned mask = (0xffffffffu >> (32 - group)) << ((int)threadIdx.x % 32 & ~(group - 1));
+#pragma unroll 1
   for (int half = group / 2; half != 0; half /= 2)
 #pragma unroll
     for (int k = 0; k < own; ++k) lanes[k] = Step::fold(lanes[k], kiln_shuffle_down(mask, lanes[k], half, group));
@@ -668,13 +671,14 @@ KILN_DEVICE T kiln_fold_all(const T* sums, kiln_i64 count, T* memory) {
   const int thread = (int)threadIdx.x, warps = (int)blockDim.x / 32;
   kiln_tree<T, Step> tree;
   tree.begin();
+#pragma unroll 1
   for (kiln_i64 first = 0; first < count; first += own * (int)blockDim.x) {
     const int here = count - first < own * (int)blockDim.x ? (int)(count - first) : own * (int)blockDim.x;
     T few[own];
 #pragma unroll
     for (int k = 0; k < own; ++k) few[k] = thread * own + k < here ? sums[first + thread * own + k] : Step::identity();
     T sum = kiln_fold_pairs<own, Step>(few, here - thread * own);
-#pragma unroll
+#pragma unroll 1
     for (int by = 1; by < 32; by *= 2) {
       const T next = kiln_shuffle_down(0xffffffffu, sum, by, 32);
       if ((thread % 32 + by) < 32 && (thread + by) * own < here) sum = Step::fold(sum, next);
@@ -686,6 +690,22 @@ KILN_DEVICE T kiln_fold_all(const T* sums, kiln_i64 count, T* memory) {
     if (thread == 0) tree.push(kiln_fold_in_place<Step>(memory, filled < warps ? filled : warps));
   }
   return thread == 0 ? tree.sum() : Step::identity();
+}
+
+/// `count` sums in memory, at most 32, `stride` apart, folded by the same tree by one thread.
+template <class Step, class T>
+KILN_DEVICE T kiln_fold_column(const T* sums, kiln_i64 stride, int count) {
+  constexpr int own = 8;
+  kiln_short_tree<T, Step, 3> tree;
+  tree.begin();
+#pragma unroll 1
+  for (int first = 0; first < count; first += own) {
+    T few[own];
+#pragma unroll
+    for (int k = 0; k < own; ++k) few[k] = first + k < count ? sums[(first + k) * stride] : Step::identity();
+    tree.push(kiln_fold_pairs<own, Step>(few, count - first));
+  }
+  return tree.sum();
 }
 
 /// Sums of blocks in memory, folded by one block of threads; `other` has room for half as many.
