@@ -47,6 +47,11 @@ class CudaExecutable final : public Executable {
   }
   ~CudaExecutable() override {
     if (loaded_.device->is_lost()) return;
+    try {
+      loaded_.device->synchronize();  // kernels that have not run yet are code of this module
+    } catch (const RuntimeError&) {
+      return;  // the device is lost, as the next call on it says
+    }
     const Device::Current current(*loaded_.device);
     driver().cuModuleUnload(module_);
   }

@@ -203,6 +203,15 @@ TEST_F(OnGpu, ALaunchThatFailsIsAnError) {
   EXPECT_EQ(f.on(cuda())(a)(0).as_double(), 5);
 }
 
+TEST_F(OnGpu, CodeIsReleasedAfterItsKernelsHaveRun) {
+  const auto f = jit([](Array a) { return a * 7.0; });
+  const Array a = ones({5000});
+  const Array b = f.on(cuda())(a);
+  f.release_specializations();
+  EXPECT_EQ(b(4999).as_double(), 7);
+  EXPECT_EQ(f.on(cuda())(b)(0).as_double(), 49);
+}
+
 TEST_F(OnGpu, ThreadsCallAtOnce) {
   static const auto f = jit([](Array a) { return sum(a * 2.0); });
   std::vector<std::thread> threads;
