@@ -6,6 +6,8 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+
 namespace kiln {
 namespace {
 
@@ -79,6 +81,28 @@ TEST_F(Large, SumsAlongEachAxis) {
   const auto [columns_on_gpu, rows_on_gpu] = sums.on(cuda())(rows, columns);
   EXPECT_EQ(array_equal(columns_on_gpu, columns_on_cpu).as_double(), 1);
   EXPECT_EQ(array_equal(rows_on_gpu, rows_on_cpu).as_double(), 1);
+}
+
+// More than half of the memory twice, then in pieces of another size: what is free is trimmed, or the error says so.
+TEST_F(Large, MemoryThatIsFullAndFreeAgain) {
+  if (test::is_simulated()) GTEST_SKIP() << "memory_test.cpp has this there, on less";
+  const auto begun = jit([](Value n) {
+    Array a = empty({n}, u8);
+    a(0) = u8(7);
+    return a;
+  });
+  const std::int64_t tenth = cuda().memory_bytes() / 10;
+  {
+    const Array most = begun.on(cuda())(6 * tenth);
+    try {
+      begun.on(cuda())(6 * tenth);
+      FAIL() << "twelve tenths of the memory";
+    } catch (const RuntimeError& e) {
+      EXPECT_NE(std::string(e.what()).find("memory"), std::string::npos) << e.what();
+    }
+    EXPECT_EQ(element_of(most, 0), 7);
+  }
+  for (const int tenths : {2, 5, 3, 6}) EXPECT_EQ(element_of(begun.on(cuda())(tenths * tenth), 0), 7) << tenths;
 }
 
 }  // namespace
