@@ -24,8 +24,10 @@ enum class Flow { next, leave, turn, failed };
 class DeviceBlock {
  public:
   DeviceBlock(Device& device, Stream& stream, std::size_t bytes)
-      : device_(device), stream_(stream), address_(device.allocate_for(stream, bytes)) {}
-  ~DeviceBlock() { device_.deallocate_for(stream_, address_); }
+      : device_(device), stream_(stream), address_(bytes == 0 ? 0 : device.allocate_for(stream, bytes)) {}
+  ~DeviceBlock() {
+    if (address_ != 0) device_.deallocate_for(stream_, address_);
+  }
   DeviceBlock(const DeviceBlock&) = delete;
   std::uint64_t address() const { return address_; }
 
@@ -62,7 +64,7 @@ class Launch {
         frame_(frame),
         memory_(program_.roots.size()),
         indices_(program_.loops.size() * max_rank),
-        slots_(device_, stream_, std::max<std::size_t>(plan_.slot_count, 1) * 16) {
+        slots_(device_, stream_, std::size_t{plan_.slot_count} * 16) {
     bind_parameters();
   }
 
