@@ -36,12 +36,11 @@ class TemporaryFile {
 
 // What a command prints; false where it fails.
 bool run(const std::string& command, std::string& output) {
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> pipe(::popen(command.c_str(), "r"),
-                                                             [](std::FILE*) { return 0; });
+  std::FILE* const pipe = ::popen(command.c_str(), "r");
   if (!pipe) return false;
   char buffer[4096];
-  while (const std::size_t size = std::fread(buffer, 1, sizeof buffer, pipe.get())) output.append(buffer, size);
-  return ::pclose(pipe.get()) == 0;
+  while (const std::size_t size = std::fread(buffer, 1, sizeof buffer, pipe)) output.append(buffer, size);
+  return ::pclose(pipe) == 0;
 }
 
 }  // namespace
