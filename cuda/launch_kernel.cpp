@@ -142,9 +142,12 @@ std::uint64_t Launch::KernelMemory::take(Device& device, Stream& stream, std::in
 void Launch::take_scratch(const Kernel& k, Shape& shape, KernelMemory& memory) {
   const auto bytes_of_block = [&](const Kernel::Scratch& each) {
     const ir::Root& root = program_.roots[each.root];
+    constexpr std::int64_t beyond_any_device = std::int64_t{1} << 56;
     auto bytes = static_cast<std::int64_t>(root.dtype.size()) * (each.of_team ? 1 : shape.threads);
-    for (int axis = 0; axis < root.rank; ++axis) bytes *= std::max<std::int64_t>(integer(root.extents[axis]), 0);
-    return bytes;
+    bool fits = true;
+    for (int axis = 0; axis < root.rank; ++axis)
+      fits &= !__builtin_mul_overflow(bytes, std::max<std::int64_t>(integer(root.extents[axis]), 0), &bytes);
+    return fits ? std::min(bytes, beyond_any_device) : beyond_any_device;
   };
   std::int64_t all = 0;
   for (const Kernel::Scratch& each : k.scratch) all += bytes_of_block(each);
