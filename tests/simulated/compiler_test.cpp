@@ -31,6 +31,36 @@ TEST(Compiler, KeepsWhatItCompiledByContent) {
   EXPECT_EQ(cu(kiln_simulated_compiler_runs)(), runs + 2);
 }
 
+// Programs that begin alike are collected, compiled at once, and then found, each with its own kernels and shared
+// memory.
+TEST_F(Simulated, CompilesCollectedProgramsAtOnce) {
+  const std::string fresh = fresh_program("");
+  const std::string prelude =
+      fresh.substr(0, fresh.find('\n') + 1) + "#define KILN_KERNEL extern \"C\" __global__ void\n";
+  const auto program = [&](int k) {
+    return prelude + "struct step { static __device__ float of(float x) { return x + " + std::to_string(k) +
+           "; } };\nKILN_KERNEL __launch_bounds__(64) k_0(float* p) {\n  __shared__ float all[" +
+           std::to_string(8 * k + 8) + "];\n  all[0] = step::of(*p);\n  *p = all[0];\n}\n";
+  };
+  char folder[] = "/tmp/kiln-collected-XXXXXX";
+  ASSERT_NE(::mkdtemp(folder), nullptr);
+  ::setenv("KILN_SIMULATED_COLLECT", folder, 1);
+  for (int k = 0; k < 5; ++k) EXPECT_EQ(compile(program(k)).result, NVRTC_ERROR_COMPILATION);
+  ::unsetenv("KILN_SIMULATED_COLLECT");
+  EXPECT_EQ(cu(kiln_simulated_compile_collected)(folder), 5u);
+  const auto runs = cu(kiln_simulated_compiler_runs)();
+  const CUdeviceptr p = upload(std::vector<float>{1});
+  for (int k = 0; k < 5; ++k) {
+    const CUfunction f = kernel(program(k), "k_0");
+    int bytes = 0;
+    EXPECT_CUDA(cu(cuFuncGetAttribute)(&bytes, CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES, f));
+    EXPECT_EQ(bytes, 4 * (8 * k + 8));
+    EXPECT_CUDA(launch(f, 1, 1, 0, nullptr, p));
+  }
+  EXPECT_EQ(download<float>(p, 1)[0], 1 + 0 + 1 + 2 + 3 + 4);
+  EXPECT_EQ(cu(kiln_simulated_compiler_runs)(), runs);
+}
+
 TEST(Compiler, LogsErrorsWithTheTextsLines) {
   const Compiled compiled = compile("extern \"C\" __global__ void k() {\n  int x = missing;\n}\n");
   EXPECT_EQ(compiled.result, NVRTC_ERROR_COMPILATION);

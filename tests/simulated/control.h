@@ -88,6 +88,9 @@ const char* kiln_simulated_diagnosis(void);
 unsigned long long kiln_simulated_compiler_runs(void);
 unsigned long long kiln_simulated_compiler_cache_hits(void);
 void kiln_simulated_fail_compile(unsigned long long kth);
+/* Compiles the programs that were collected in this folder, many at once, and keeps them: how many there were. In a
+   process with KILN_SIMULATED_COLLECT naming the folder NVRTC collects every program and refuses it. */
+unsigned long long kiln_simulated_compile_collected(const char* folder);
 
 #ifdef __cplusplus
 }

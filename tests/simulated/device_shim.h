@@ -29,7 +29,10 @@ typedef decltype((char*)0 - (char*)0) ptrdiff_t;
 #define __builtin_align__(n) __attribute__((aligned(n)))
 // One block runs at a time, so that its shared variables can be the module's; the driver spoils them before each block.
 // An `extern __shared__` array is rewritten to KILN_SIMULATED_DYNAMIC_SHARED before the compiler sees it.
-#define __shared__ static __attribute__((section("kiln_simulated_shared")))
+#define __shared__ static __attribute__((section(KILN_SIMULATED_SHARED)))
+// Each program of a unit has a section and a list of its own.
+#define KILN_SIMULATED_SHARED "kiln_simulated_shared"
+#define KILN_SIMULATED_KERNELS ::kiln::simulated::kernels
 
 // --- the running thread ---
 
@@ -177,31 +180,33 @@ struct KernelOf<function, void (*)(Types...)> {
 };
 
 struct Registration {
-  explicit Registration(Kernel& kernel) {
-    kernel.next = kernels;
-    kernels = &kernel;
+  Registration(Kernel& kernel, const Kernel*& list) {
+    kernel.next = list;
+    list = &kernel;
   }
 };
 
 }  // namespace kiln::simulated
 
 // The translation of a program's text puts one behind each kernel's body.
-#define KILN_SIMULATED_KERNEL(name, bound)                          \
-  static ::kiln::simulated::Kernel kiln_simulated_kernel_##name = { \
-      #name,                                                        \
-      &::kiln::simulated::KernelOf<&name>::run,                     \
-      ::kiln::simulated::KernelOf<&name>::parameters.list,          \
-      ::kiln::simulated::KernelOf<&name>::count,                    \
-      ::kiln::simulated::KernelOf<&name>::parameters.bytes,         \
-      bound,                                                        \
-      nullptr};                                                     \
-  static ::kiln::simulated::Registration kiln_simulated_registration_##name(kiln_simulated_kernel_##name);
+#define KILN_SIMULATED_KERNEL(name, bound)                                                                \
+  static ::kiln::simulated::Kernel kiln_simulated_kernel_##name = {                                       \
+      #name,                                                                                              \
+      &::kiln::simulated::KernelOf<&name>::run,                                                           \
+      ::kiln::simulated::KernelOf<&name>::parameters.list,                                                \
+      ::kiln::simulated::KernelOf<&name>::count,                                                          \
+      ::kiln::simulated::KernelOf<&name>::parameters.bytes,                                               \
+      bound,                                                                                              \
+      nullptr};                                                                                           \
+  static ::kiln::simulated::Registration kiln_simulated_registration_##name(kiln_simulated_kernel_##name, \
+                                                                            KILN_SIMULATED_KERNELS);
 
-extern "C" {
-extern unsigned char __start_kiln_simulated_shared[] __attribute__((weak, visibility("hidden")));
-extern unsigned char __stop_kiln_simulated_shared[] __attribute__((weak, visibility("hidden")));
-extern __attribute__((visibility("default"))) const kiln::simulated::Module kiln_simulated_module;
-const kiln::simulated::Module kiln_simulated_module = {kiln::simulated::module_version, &kiln::simulated::state,
-                                                       &kiln::simulated::kernels, __start_kiln_simulated_shared,
-                                                       __stop_kiln_simulated_shared};
-}
+#define KILN_SIMULATED_MODULE(name, list, section)                                                       \
+  extern "C" {                                                                                           \
+  extern unsigned char __start_##section[] __attribute__((weak, visibility("hidden")));                  \
+  extern unsigned char __stop_##section[] __attribute__((weak, visibility("hidden")));                   \
+  extern __attribute__((visibility("default"))) const kiln::simulated::Module name;                      \
+  const kiln::simulated::Module name = {kiln::simulated::module_version, &kiln::simulated::state, &list, \
+                                        __start_##section, __stop_##section};                            \
+  }
+KILN_SIMULATED_MODULE(kiln_simulated_module, kiln::simulated::kernels, kiln_simulated_shared)

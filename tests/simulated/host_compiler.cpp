@@ -33,7 +33,8 @@ constexpr const char* shim_headers[] = {"device_shim.h", "device_atomics.h", "de
                                         "device_math.h", "device_warp.h",    "module.h"};
 
 #if defined(__SANITIZE_ADDRESS__)
-constexpr const char* sanitizer_flags[] = {"-fsanitize=address", "-fsanitize-sections=kiln_simulated_*",
+constexpr const char* sanitizer_flags[] = {"-O1",  // its frames are large otherwise
+                                           "-fsanitize=address", "-fsanitize-sections=kiln_simulated_*",
                                            "-fno-omit-frame-pointer", "-g1"};
 #else
 constexpr std::initializer_list<const char*> sanitizer_flags = {};
@@ -82,12 +83,12 @@ const std::string& toolchain() {
   return text;
 }
 
-std::vector<std::string> command(const CompilerInput& input, const fs::path& folder) {
+std::vector<std::string> command(const CompilerInput& input, const std::string& folder) {
   std::vector<std::string> words = {compiler,
                                     "-x",
                                     "c++",
                                     "-std=c++17",
-                                    "-O1",
+                                    "-O0",
                                     "-fPIC",
                                     "-shared",
                                     "-nostdlib",
@@ -105,11 +106,13 @@ std::vector<std::string> command(const CompilerInput& input, const fs::path& fol
   for (const char* flag : sanitizer_flags) words.emplace_back(flag);
   words.push_back("-D__CUDA_ARCH__=" + std::to_string(10 * input.architecture));
   for (const std::string& definition : input.definitions) words.push_back(definition);
-  if (!input.headers.empty()) words.push_back("-I" + (folder / "headers").string());
+  if (!input.headers.empty()) words.push_back("-I" + folder + "/headers");
   words.insert(words.end(),
                {"-I" + std::string(sources), "-include", "device_shim.h", "-o", "object.so", "program.cpp"});
   return words;
 }
+
+}  // namespace
 
 std::string key_of(const CompilerInput& input) {
   std::string all = toolchain();
@@ -127,6 +130,8 @@ std::string key_of(const CompilerInput& input) {
                 static_cast<unsigned long long>(hash.low64));
   return digits;
 }
+
+namespace {
 
 // The exit status, or -1 where the compiler could not be started. What it says goes to `log`.
 int run_in(const fs::path& folder, const std::vector<std::string>& words, const fs::path& log) {
@@ -150,61 +155,85 @@ int run_in(const fs::path& folder, const std::vector<std::string>& words, const 
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-std::string with_header(int architecture, const std::string& object) {
-  Cubin header{};
-  std::memcpy(header.magic, cubin_magic, sizeof header.magic);
-  header.architecture = static_cast<unsigned>(architecture);
-  header.object_bytes = object.size();
-  header.checksum = XXH3_64bits(object.data(), object.size());
-  return std::string(reinterpret_cast<const char*>(&header), sizeof header) + object;
-}
-
 bool intact(const std::string& cubin) {
   Cubin header;
   if (cubin.size() < sizeof header) return false;
   std::memcpy(&header, cubin.data(), sizeof header);
-  return header.object_bytes == cubin.size() - sizeof header &&
-         header.checksum == XXH3_64bits(cubin.data() + sizeof header, header.object_bytes);
-}
-
-CompilerOutput run_compiler(const CompilerInput& input, const fs::path& folder) {
-  CompilerOutput output;
-  for (const auto& [name, text] : input.headers) {
-    std::error_code error;
-    const fs::path path = folder / "headers" / name;
-    fs::create_directories(path.parent_path(), error);
-    write(path, text);
-  }
-  std::string name = input.name;
-  for (char& c : name) {
-    if (c == '"' || c == '\\' || c == '\n') c = '_';
-  }
-  if (!write(folder / "program.cpp", "#line 1 \"" + name + "\"\n" + translated(input.text))) {
-    output.log = "the simulation cannot write to " + folder.string() + "\n";
-    return output;
-  }
-  const int status = run_in(folder, command(input, folder), folder / "log");
-  output.log = contents(folder / "log");
-  if (status < 0) output.log += "the simulation cannot run " + std::string(compiler) + "\n";
-  output.compiled = status == 0;
-  if (output.compiled) output.cubin = with_header(input.architecture, contents(folder / "object.so"));
-  return output;
+  const std::string rest = cubin.substr(sizeof header);
+  if (header.bytes != rest.size() || header.checksum != XXH3_64bits(rest.data(), rest.size())) return false;
+  return header.number == 0 || ::access(rest.c_str(), R_OK) == 0;
 }
 
 }  // namespace
 
-CompilerOutput compile(const CompilerInput& input) {
+std::string cubin_of(const CompilerInput& input, unsigned number, const std::string& bytes) {
+  Cubin header{};
+  std::memcpy(header.magic, cubin_magic, sizeof header.magic);
+  header.architecture = static_cast<unsigned>(input.architecture);
+  header.number = number;
+  header.bytes = bytes.size();
+  header.checksum = XXH3_64bits(bytes.data(), bytes.size());
+  return std::string(reinterpret_cast<const char*>(&header), sizeof header) + bytes;
+}
+
+std::string object_of(const CompilerInput& input, const std::string& program, std::string& log) {
   static std::atomic<unsigned> counter{0};
-  const fs::path cache = cache_folder();
-  const fs::path kept = cache / (key_of(input) + ".cubin");
-  if (std::string cubin = contents(kept); intact(cubin)) return {true, true, "", std::move(cubin)};
   std::error_code error;
-  const fs::path folder = cache / ("tmp." + std::to_string(::getpid()) + '.' + std::to_string(counter.fetch_add(1)));
+  const fs::path folder =
+      cache_folder() / ("tmp." + std::to_string(::getpid()) + '.' + std::to_string(counter.fetch_add(1)));
   fs::create_directories(folder, error);
-  CompilerOutput output = run_compiler(input, folder);
-  // Errors are not kept: a program that does not compile is a test's subject, or about to be changed.
-  if (output.compiled && write(folder / "cubin", output.cubin)) fs::rename(folder / "cubin", kept, error);
+  for (const auto& [name, text] : input.headers) {
+    const fs::path path = folder / "headers" / name;
+    fs::create_directories(path.parent_path(), error);
+    write(path, text);
+  }
+  std::string object;
+  if (write(folder / "program.cpp", program)) {
+    const int status = run_in(folder, command(input, folder), folder / "log");
+    log = contents(folder / "log");
+    if (status < 0) log += "the simulation cannot run " + std::string(compiler) + "\n";
+    if (status == 0) object = contents(folder / "object.so");
+  } else {
+    log = "the simulation cannot write to " + folder.string() + "\n";
+  }
   fs::remove_all(folder, error);
+  return object;
+}
+
+std::string kept(const std::string& name) { return contents(cache_folder() / name); }
+
+std::string keep(const std::string& name, const std::string& bytes) {
+  std::string path = cache_folder() / (name + ".XXXXXX");
+  const int file = ::mkostemp(path.data(), O_CLOEXEC);
+  if (file < 0) return "";
+  ::close(file);
+  std::error_code error;
+  const fs::path published = cache_folder() / name;
+  if (write(path, bytes)) fs::rename(path, published, error);
+  fs::remove(path, error);
+  return published;
+}
+
+bool is_kept(const CompilerInput& input) { return intact(kept(key_of(input) + ".cubin")); }
+
+std::string begin_of(const CompilerInput& input, int line) {
+  std::string name = input.name;
+  for (char& c : name) {
+    if (c == '"' || c == '\\' || c == '\n') c = '_';
+  }
+  return "#line " + std::to_string(line) + " \"" + name + "\"\n";
+}
+
+CompilerOutput compile(const CompilerInput& input) {
+  const std::string name = key_of(input) + ".cubin";
+  if (std::string cubin = kept(name); intact(cubin)) return {true, true, "", std::move(cubin)};
+  CompilerOutput output;
+  const std::string object = object_of(input, begin_of(input, 1) + translated(input.text), output.log);
+  // Errors are not kept: a program that does not compile is a test's subject, or about to be changed.
+  output.compiled = !object.empty();
+  if (!output.compiled) return output;
+  output.cubin = cubin_of(input, 0, object);
+  keep(name, output.cubin);
   return output;
 }
 

@@ -73,7 +73,7 @@ struct Kernel {
   const Kernel* next;
 };
 
-// The one symbol a compiled program exports.
+// The one symbol a compiled program exports; a unit of several exports one of each.
 struct Module {
   unsigned version;
   DeviceState* state;
@@ -83,15 +83,15 @@ struct Module {
 };
 
 constexpr unsigned module_version = 1;
-constexpr const char* module_symbol = "kiln_simulated_module";
+constexpr const char* module_symbol = "kiln_simulated_module";  // in a unit with _ and the program's number behind it
 
-// The bytes nvrtcGetCUBIN hands out: this header, then the shared object.
+// The bytes nvrtcGetCUBIN hands out: this header, then the shared object, or the path of one that has several programs.
 struct Cubin {
   char magic[8];
   unsigned architecture;  // 90 for sm_90
-  unsigned reserved;
-  unsigned long long object_bytes;
-  unsigned long long checksum;  // of the shared object
+  unsigned number;        // of the program in its unit, from 1; 0 where the shared object follows
+  unsigned long long bytes;
+  unsigned long long checksum;  // of what follows
 };
 
 constexpr char cubin_magic[9] = "KILNCUBN";

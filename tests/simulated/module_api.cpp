@@ -42,11 +42,36 @@ std::string file_of(const void* bytes, std::size_t size) {
 // Of modules that are never unloaded.
 void remove_files_at_exit() {
   static const int registered = std::atexit([] {
-    for (const auto& [handle, module] : driver().module_handles) ::unlink(module->path.c_str());
+    for (const auto& [handle, module] : driver().module_handles) {
+      if (!module->path.empty()) ::unlink(module->path.c_str());
+    }
   });
   (void)registered;
 }
 #endif
+
+std::string symbol_of(unsigned number) {
+  return number == 0 ? module_symbol : module_symbol + ('_' + std::to_string(number));
+}
+
+// False where there is no room for the file; library stays null where it cannot be opened.
+bool open(const void* image, const Cubin& header, LoadedModule& module) {
+  const char* const bytes = static_cast<const char*>(image) + sizeof header;
+  if (header.number != 0) {  // a unit stays in the compiler's folder
+    module.library = ::dlopen(std::string(bytes, header.bytes).c_str(), RTLD_NOW | RTLD_LOCAL);
+    return true;
+  }
+  const std::string path = file_of(bytes, header.bytes);
+  if (path.empty()) return false;
+  module.library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+#if defined(__SANITIZE_ADDRESS__)
+  module.path = path;  // stays for the lines in a report of AddressSanitizer
+  remove_files_at_exit();
+#else
+  ::unlink(path.c_str());
+#endif
+  return true;
+}
 
 CUresult load(Call& call, const void* image, std::shared_ptr<LoadedModule>& result) {
   Cubin header;
@@ -58,20 +83,12 @@ CUresult load(Call& call, const void* image, std::shared_ptr<LoadedModule>& resu
   const auto minor = static_cast<unsigned>(settings.minor);
   if (header.architecture / 10 != major || header.architecture % 10 > minor) return CUDA_ERROR_NO_BINARY_FOR_GPU;
   auto module = std::make_shared<LoadedModule>();
-  const std::string path = file_of(static_cast<const char*>(image) + sizeof header, header.object_bytes);
-  if (path.empty()) return CUDA_ERROR_OUT_OF_MEMORY;
-  module->library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-#if defined(__SANITIZE_ADDRESS__)
-  module->path = path;  // stays for the lines in a report of AddressSanitizer
-  remove_files_at_exit();
-#else
-  ::unlink(path.c_str());
-#endif
+  if (!open(image, header, *module)) return CUDA_ERROR_OUT_OF_MEMORY;
   if (module->library == nullptr) {
     return call.driver.explain(CUDA_ERROR_INVALID_IMAGE, ::dlerror());
   }
   module->context = call.context;
-  module->contents = static_cast<const Module*>(::dlsym(module->library, module_symbol));
+  module->contents = static_cast<const Module*>(::dlsym(module->library, symbol_of(header.number).c_str()));
   if (module->contents == nullptr || module->contents->version != module_version) return CUDA_ERROR_INVALID_IMAGE;
   result = std::move(module);
   return CUDA_SUCCESS;

@@ -4,9 +4,11 @@
 #pragma GCC visibility pop
 
 #include "tests/simulated/host_compiler.h"
+#include "tests/simulated/units.h"
 
 #include <array>
 #include <atomic>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <mutex>
@@ -353,6 +355,11 @@ nvrtcResult nvrtcCompileProgram(nvrtcProgram handle, int count, const char* cons
     program->log = program->input.name + "(1): error: an injected fault\n";
     return NVRTC_ERROR_COMPILATION;
   }
+  if (const char* folder = std::getenv("KILN_SIMULATED_COLLECT"); folder != nullptr) {
+    kiln::simulated::collect(program->input, folder);
+    program->log = "collected, not compiled\n";
+    return NVRTC_ERROR_COMPILATION;
+  }
   CompilerOutput output = kiln::simulated::compile(program->input);
   ++(output.from_cache ? cache_hits : compiler_runs);
   program->log = std::move(output.log);
@@ -392,6 +399,9 @@ nvrtcResult nvrtcGetProgramLog(nvrtcProgram handle, char* log) { return copy_of(
 
 __attribute__((visibility("default"))) unsigned long long kiln_simulated_compiler_runs() { return compiler_runs; }
 __attribute__((visibility("default"))) unsigned long long kiln_simulated_compiler_cache_hits() { return cache_hits; }
+__attribute__((visibility("default"))) unsigned long long kiln_simulated_compile_collected(const char* folder) {
+  return kiln::simulated::compile_collected(folder);
+}
 __attribute__((visibility("default"))) void kiln_simulated_fail_compile(unsigned long long kth) {
   compile_to_fail = kth;
 }

@@ -46,7 +46,7 @@ namespace simulated_test {
   f(nvrtcVersion) f(nvrtcGetErrorString) f(nvrtcGetNumSupportedArchs) f(nvrtcGetSupportedArchs) f(nvrtcCreateProgram) \
       f(nvrtcDestroyProgram) f(nvrtcCompileProgram) f(nvrtcGetCUBINSize) f(nvrtcGetCUBIN) f(nvrtcGetPTXSize)          \
           f(nvrtcGetPTX) f(nvrtcGetProgramLogSize) f(nvrtcGetProgramLog) f(kiln_simulated_compiler_runs)              \
-              f(kiln_simulated_compiler_cache_hits) f(kiln_simulated_fail_compile)
+              f(kiln_simulated_compiler_cache_hits) f(kiln_simulated_fail_compile) f(kiln_simulated_compile_collected)
 
 struct Functions {
 #define KILN_POINTER(name) decltype(&::name) p##name;
