@@ -434,6 +434,7 @@ TEST(Arrays, NothingAndAlmostNothing) {
 
 // Beyond the caches results are streamed: all those that a loop stores side by side, heads and tails apart.
 TEST(Arrays, ResultsBeyondTheCaches) {
+  if (tests::is_gpu_tested()) GTEST_SKIP() << "of the CPU's caches";
   static auto f = jit([](Array a, Value first) {
     Array plus = empty_like(a), minus = empty_like(a);
     for (Value i : prange(range(first, a.shape(0)))) {

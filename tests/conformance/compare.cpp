@@ -116,7 +116,9 @@ testing::AssertionResult compare(const Array& actual, const Array& expected, Acc
 double distance(double x, double y, DType dtype) {
   if (std::isnan(x) || std::isnan(y))
     return std::isnan(x) && std::isnan(y) ? 0 : std::numeric_limits<double>::infinity();
-  return std::abs(static_cast<double>(place(x, dtype)) - static_cast<double>(place(y, dtype)));
+  // Places of f64 have 63 bits: all of a long double's, more than a double's.
+  return static_cast<double>(
+      std::fabs(static_cast<long double>(place(x, dtype)) - static_cast<long double>(place(y, dtype))));
 }
 
 testing::AssertionResult same_bits(const Array& actual, const Array& expected) {

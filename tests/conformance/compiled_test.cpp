@@ -2,8 +2,7 @@
 // layout, on 1 to 3 threads and at each vector width.
 #include "tests/conformance/compare.h"
 #include "tests/conformance/layouts.h"
-#include "tests/conformance/operations.h"
-#include "tests/conformance/reference.h"
+#include "tests/conformance/row_groups.h"
 
 #include <array>
 #include <set>
@@ -13,70 +12,6 @@
 
 namespace kiln::conformance {
 namespace {
-
-constexpr int group_size = 8;
-
-// The rows that take this dtype.
-std::vector<const Operation*> rows_of(DType dtype) {
-  std::vector<const Operation*> rows;
-  for (const Operation& operation : operations()) {
-    const Type same[] = {{operation.op == ir::Op::select ? bool_ : dtype}, {dtype}, {dtype}};
-    ir::OpTypes types{};
-    std::string_view reason;
-    if (ir::infer(operation.op, same, operation.arity, types, reason)) rows.push_back(&operation);
-  }
-  return rows;
-}
-
-int group_count(DType dtype) { return (static_cast<int>(rows_of(dtype).size()) + group_size - 1) / group_size; }
-
-Array apply(const Operation& row, const Array& condition, const Array& a, const Array& b, const Array& c) {
-  const Array chosen[] = {condition, a, b}, plain[] = {a, b, c};
-  return row.apply(row.op == ir::Op::select ? chosen : plain);
-}
-
-// Eight rows of the table in one function; a last, shorter group begins again.
-using Eight = std::tuple<Array, Array, Array, Array, Array, Array, Array, Array>;
-const auto eight_rows = jit([](Array condition, Array a, Array b, Array c, int group) {
-  const auto rows = rows_of(a.dtype());
-  const auto at = [&](std::size_t k) {
-    return apply(*rows[(static_cast<std::size_t>(group) * group_size + k) % rows.size()], condition, a, b, c);
-  };
-  return Eight{at(0), at(1), at(2), at(3), at(4), at(5), at(6), at(7)};
-});
-
-std::array<Array, group_size> as_list(const Eight& e) {
-  return std::apply([](const auto&... a) { return std::array<Array, group_size>{a...}; }, e);
-}
-
-std::string row_names(DType dtype, int group, std::size_t k) {
-  const auto rows = rows_of(dtype);
-  return rows[(static_cast<std::size_t>(group) * group_size + k) % rows.size()]->name;
-}
-
-// The operands of the reference values, then hashed ones: enough for several blocks of every vector width.
-constexpr std::int64_t operand_count = 440;
-
-Array operand(const char* label, DType dtype, std::uint64_t seed) {
-  const Array a = hashed_array(operand_count, dtype, seed);
-  const Array special = reference("operations", std::string(label) + "/" + dtype.name());
-  a(slice(0, special.extent(0))) = special;
-  if (label[0] == 'a') {  // the operands of unary rows too
-    const Array x = reference("operations", std::string("x/") + dtype.name());
-    a(slice(special.extent(0), special.extent(0) + x.extent(0))) = x;
-  }
-  return a;
-}
-
-struct Operands {
-  Array condition, a, b, c;
-
-  explicit Operands(DType dtype)
-      : condition(hashed_array(operand_count, bool_, 7)),
-        a(operand("a", dtype, 1)),
-        b(operand("b", dtype, 2)),
-        c(operand("c", dtype, 3)) {}
-};
 
 // The interpreter's results for all operands, a list per group; elementwise, so that every layout's are among them.
 class Compiled : public testing::TestWithParam<DType> {

@@ -2,17 +2,22 @@
 #pragma once
 
 #include "tests/conformance/compare.h"
+#include "tests/support/gpu_run.h"
 
 #include <kiln/error.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <span>
 #include <string>
 #include <tuple>
 #include <vector>
 
 namespace kiln::conformance {
+
+namespace {
+/// In a run on the GPU the tests of the files that include this one run.
+const tests::GpuTests tests_of_this_file{__BASE_FILE__};
+}  // namespace
 
 inline Array as_array(const Array& a) { return a; }
 inline Array as_array(const Value& v) {
@@ -88,12 +93,6 @@ void eagerly(const Function&, Run&& run, const Results& wanted) {
   }
 }
 
-/// Whether programs run on the GPU too, or on the simulated one: KILN_TEST_GPU=1.
-inline bool is_gpu_tested() {
-  static const bool asked = std::getenv("KILN_TEST_GPU") != nullptr;
-  return asked;
-}
-
 /// Whether a Program calls functions that each device has its own of.
 inline bool calls_functions(const std::string& program) {
   for (int k = static_cast<int>(ir::first_table_op); k < ir::op_count(); ++k) {
@@ -103,24 +102,30 @@ inline bool calls_functions(const std::string& program) {
   return false;
 }
 
-/// Calls `run` with the function compiled for the GPU: the same bits, or, where the Program calls functions, numbers
-/// whose distance is small beside the largest.
+/// Calls `run` with the function compiled for the GPU, lanes in both orders where it is the simulated one: the same
+/// bits, or, where the Program calls functions, numbers whose distance is small beside the largest.
 template <class F, class Run>
 void on_gpu(const F& f, Run&& run, const Results& wanted) {
-  const Results actual = run(f.on(cuda()));
-  EXPECT_EQ(actual.size(), wanted.size());
-  EXPECT_STREQ(last_call().device, "cuda:0");
-  const bool approximate = calls_functions(f.inspect("program").c_str());
-  for (std::size_t k = 0; k < std::min(actual.size(), wanted.size()); ++k)
-    EXPECT_TRUE(approximate ? close_to(actual[k], wanted[k]) : same_bits(actual[k], wanted[k]))
-        << "result " << k << ", on the GPU";
+  tests::in_each_order([&](const char* order) {
+    const Results actual = run(f.on(cuda()));
+    EXPECT_EQ(actual.size(), wanted.size());
+    EXPECT_STREQ(last_call().device, "cuda:0");
+    const bool approximate = calls_functions(f.inspect("program").c_str());
+    for (std::size_t k = 0; k < std::min(actual.size(), wanted.size()); ++k)
+      EXPECT_TRUE(approximate ? close_to(actual[k], wanted[k]) : same_bits(actual[k], wanted[k]))
+          << "result " << k << ", on the GPU" << order;
+  });
 }
 
-/// Calls `run` with the function interpreted and compiled in all ways; every result must be the same, bit for bit.
-/// `run` makes its inputs anew each time. Returns what the interpreter gave.
+/// Calls `run` with the function interpreted and compiled in all ways, or on the GPU in a run of its tests; every
+/// result must be the same, bit for bit. `run` makes its inputs anew each time. Returns what the interpreter gave.
 template <class F, class Run>
 Results in_traces(const F& f, Run&& run) {
   const Results wanted = run(f.with({.interpret = true}));
+  if (tests::is_gpu_tested()) {
+    on_gpu(f, run, wanted);
+    return wanted;
+  }
   for (const JitOptions& options : compiled_ways) {
     const Results actual = run(f.with(options));
     EXPECT_EQ(actual.size(), wanted.size());
@@ -132,7 +137,6 @@ Results in_traces(const F& f, Run&& run) {
       EXPECT_TRUE(same_bits(actual[k], wanted[k])) << "result " << k << ", " << text_of(options);
     if (testing::Test::HasFailure()) break;
   }
-  if (is_gpu_tested()) on_gpu(f, run, wanted);
   return wanted;
 }
 
@@ -140,7 +144,7 @@ Results in_traces(const F& f, Run&& run) {
 template <class F, class Run>
 Results everywhere(const F& f, Run&& run) {
   const Results wanted = in_traces(f, run);
-  eagerly(f, run, wanted);
+  if (!tests::is_gpu_tested()) eagerly(f, run, wanted);
   return wanted;
 }
 
