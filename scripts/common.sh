@@ -4,6 +4,7 @@ set -euo pipefail
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 jobs="${KILN_JOBS:-$(nproc)}"
 export CTEST_PARALLEL_LEVEL="$jobs"
+export CCACHE_SLOPPINESS=pch_defines,time_macros  # else it keeps nothing that was compiled with precompiled headers
 
 say() { printf '\n== %s\n' "$*"; }
 
