@@ -162,26 +162,27 @@ TEST(Sharing, BorrowedMemoryThatOverlapsIsNotWrittenOnAGpu) {
 class OnTheDevice : public testing::Test {
  protected:
   void SetUp() override {
-    KILN_NEEDS_SIMULATED_DRIVER();
     ASSERT_TRUE(cuda().available());
     CUcontext context = nullptr;
-    ASSERT_EQ(test::control<decltype(cuDevicePrimaryCtxRetain)>("cuDevicePrimaryCtxRetain")(&context, 0), 0);
-    ASSERT_EQ(test::control<decltype(cuCtxSetCurrent)>("cuCtxSetCurrent")(context), 0);
-    ASSERT_EQ(test::control<decltype(cuMemAlloc)>("cuMemAlloc_v2")(&memory, 800), 0);
+    ASSERT_EQ(test::driver_function<decltype(cuDevicePrimaryCtxRetain)>("cuDevicePrimaryCtxRetain")(&context, 0), 0);
+    ASSERT_EQ(test::driver_function<decltype(cuCtxSetCurrent)>("cuCtxSetCurrent")(context), 0);
+    ASSERT_EQ(test::driver_function<decltype(cuMemAlloc)>("cuMemAlloc_v2")(&memory, 800), 0);
     std::vector<double> numbers(100);
     for (int k = 0; k < 100; ++k) numbers[static_cast<std::size_t>(k)] = k;
     write(numbers);
   }
   void TearDown() override {
-    if (memory) test::control<decltype(cuMemFree)>("cuMemFree_v2")(memory);
+    if (memory) test::driver_function<decltype(cuMemFree)>("cuMemFree_v2")(memory);
   }
   void write(const std::vector<double>& numbers) {
-    ASSERT_EQ(test::control<decltype(cuMemcpyHtoD)>("cuMemcpyHtoD_v2")(memory, numbers.data(), 8 * numbers.size()), 0);
+    ASSERT_EQ(
+        test::driver_function<decltype(cuMemcpyHtoD)>("cuMemcpyHtoD_v2")(memory, numbers.data(), 8 * numbers.size()),
+        0);
   }
   std::vector<double> read() {
     synchronize(cuda());
     std::vector<double> numbers(100);
-    EXPECT_EQ(test::control<decltype(cuMemcpyDtoH)>("cuMemcpyDtoH_v2")(numbers.data(), memory, 800), 0);
+    EXPECT_EQ(test::driver_function<decltype(cuMemcpyDtoH)>("cuMemcpyDtoH_v2")(numbers.data(), memory, 800), 0);
     return numbers;
   }
   void* pointer() const { return reinterpret_cast<void*>(memory); }

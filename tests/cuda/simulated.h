@@ -20,6 +20,16 @@ F* control(const char* name) {
   return library ? reinterpret_cast<F*>(dlsym(library, name)) : nullptr;
 }
 
+/// A function of the driver, the real one or the simulated one, for a test that uses CUDA by itself.
+template <class F>
+F* driver_function(const char* name) {
+  static void* const library = [] {
+    const char* const driver = std::getenv("KILN_CUDA_DRIVER");
+    return dlopen(driver ? driver : "libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
+  }();
+  return library ? reinterpret_cast<F*>(dlsym(library, name)) : nullptr;
+}
+
 inline bool is_simulated() {
   static const bool found = control<decltype(kiln_simulated_get_counts)>("kiln_simulated_get_counts") != nullptr;
   return found;

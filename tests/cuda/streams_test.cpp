@@ -148,13 +148,12 @@ TEST(Streams, SynchronizeWaitsForAll) {
 class UsersStream : public testing::Test {
  protected:
   void SetUp() override {
-    KILN_NEEDS_SIMULATED_DRIVER();
     ASSERT_TRUE(cuda().available());
-    ASSERT_EQ(test::control<decltype(cuDevicePrimaryCtxRetain)>("cuDevicePrimaryCtxRetain")(&context, 0), 0);
-    ASSERT_EQ(test::control<decltype(cuCtxSetCurrent)>("cuCtxSetCurrent")(context), 0);
-    ASSERT_EQ(test::control<decltype(cuStreamCreate)>("cuStreamCreate")(&stream, CU_STREAM_NON_BLOCKING), 0);
+    ASSERT_EQ(test::driver_function<decltype(cuDevicePrimaryCtxRetain)>("cuDevicePrimaryCtxRetain")(&context, 0), 0);
+    ASSERT_EQ(test::driver_function<decltype(cuCtxSetCurrent)>("cuCtxSetCurrent")(context), 0);
+    ASSERT_EQ(test::driver_function<decltype(cuStreamCreate)>("cuStreamCreate")(&stream, CU_STREAM_NON_BLOCKING), 0);
   }
-  void destroy() { test::control<decltype(cuStreamDestroy)>("cuStreamDestroy_v2")(stream); }
+  void destroy() { test::driver_function<decltype(cuStreamDestroy)>("cuStreamDestroy_v2")(stream); }
   CUcontext context = nullptr;
   CUstream stream = nullptr;
 };
