@@ -103,7 +103,8 @@ void Device::use(DeviceBuffer& used, bool writes, DeviceStream& on) {
   const bool has_read = std::find(buffer.readers.begin(), buffer.readers.end(), &stream) != buffer.readers.end();
   if (buffer.writer == &stream && buffer.readers.empty()) return;
   const Current current(*this);
-  if (!has_read) stream.wait_for(*buffer.writer);
+  // The writer's stream may have read it again since this one waited.
+  if (!has_read || writes) stream.wait_for(*buffer.writer);
   if (!writes) {
     if (!has_read && buffer.writer != &stream) buffer.readers.push_back(&stream);
     return;

@@ -94,6 +94,19 @@ TEST(Streams, AWriteComesAfterTheReadsOfOtherStreams) {
   EXPECT_EQ(c(5).as_double(), 2);
 }
 
+// The writer's stream reads it once more, after the other one has waited for it.
+TEST(Streams, AWriteComesAfterALaterReadOfTheWriter) {
+  const Stream first, second;
+  const Array a = with_stream(first, [] { return add_one.on(cuda())(zeros({1000})); });
+  const Array b = with_stream(second, [&] { return add_one.on(cuda())(a); });
+  const Array c = with_stream(first, [&] { return add_one.on(cuda())(a); });
+  with_stream(second, [&] { increment.on(cuda())(a); });
+  second.synchronize();
+  EXPECT_EQ(c(5).as_double(), 2);
+  EXPECT_EQ(b(5).as_double(), 2);
+  EXPECT_EQ(a(5).as_double(), 2);
+}
+
 TEST(Streams, TheHostWritesWhatAStreamHasRead) {
   const Stream stream;
   const Array a = ones({1000});
