@@ -101,7 +101,11 @@ void make_valid_on_host(const Array& a, int argument, Storage::Use use, const Lo
   if (strict() && storage.copies_to_host(use))
     refuse_copy(a, argument, storage.newest()->name(), "the host", "prefetch(…, cpu()) before", where);
   const ForArgument counted(argument);
-  storage.use_on_host(use);
+  try {
+    storage.use_on_host(use);
+  } catch (const RuntimeError& e) {
+    throw RuntimeError(e.what(), where);
+  }
 }
 
 }  // namespace

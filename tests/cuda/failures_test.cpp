@@ -52,6 +52,7 @@ class Failures : public testing::Test {
       } catch (const RuntimeError& e) {
         ++errors;
         EXPECT_NE(std::string(e.what()).find("CUDA_ERROR_"), std::string::npos) << e.what();
+        EXPECT_NE(e.line(), 0u) << e.what();
       }
       fail(fault, 0);
       EXPECT_EQ(run(), wanted) << "after the failure";
