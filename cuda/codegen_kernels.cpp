@@ -21,9 +21,13 @@ constexpr int rows = 32;  // of lanes to a block of a reduction's order
 }  // namespace
 
 std::string KernelWriter::finish(const std::string& bounds, const std::string& name) {
+  std::string skip;
+  if (plan_.skips)
+    skip = text("  if (kiln_skips(", word({Word::Kind::failure}, "kiln_failure*"), ", ",
+                word({Word::Kind::launch}, "kiln_u32"), ")) return;\n");
   std::string out = text("KILN_KERNEL ", bounds, name, "(const kiln_words<",
                          std::max<std::size_t>(kernel_.words.size(), 1), "> w) {\n");
-  return out + top_ + body_ + "}\n\n";
+  return out + top_ + skip + body_ + "}\n\n";
 }
 
 std::string KernelWriter::serial(const std::vector<const Statement*>& list, const std::vector<NodeId>& finals) {

@@ -239,10 +239,12 @@ void KernelWriter::swap(const Statement& s) {
 void KernelWriter::fail(const std::string& status, const std::vector<std::string>& values) {
   kernel_.may_fail = true;
   const std::string failure = word({Word::Kind::failure}, "kiln_failure*");
+  const std::string launch = word({Word::Kind::launch}, "kiln_u32");
   std::string list(values.empty() ? "0" : "");
   for (const std::string& x : values) list += (list.empty() ? "" : ", ") + x;
   line(text("const kiln_i64 told[] = {", list, "};"));
-  line(text("kiln_fail(", failure, ", ", position_, ", ", inner_, ", ", status, ", told, ", values.size(), ");"));
+  line(text("kiln_fail(", failure, ", ", launch, ", ", position_, ", ", inner_, ", ", status, ", told, ", values.size(),
+            ");"));
   line(failed_);
 }
 

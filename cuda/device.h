@@ -65,7 +65,7 @@ class Device final : public DeviceMemory {
   std::uint64_t allocate_for(Stream& stream, std::size_t bytes);
   void deallocate_for(Stream& stream, std::uint64_t address) noexcept;
   void read_back(Stream& stream, void* to, std::uint64_t from, std::size_t bytes);
-  void write_to(Stream& stream, std::uint64_t to, const void* from, std::size_t bytes);
+  void clear(Stream& stream, std::uint64_t to, std::size_t bytes);
 
   /// 90: sm_90.
   int architecture() const { return architecture_; }

@@ -53,7 +53,7 @@ Flow Launch::steps(const std::vector<Step>& list) {
 }
 
 Flow Launch::step(const Step& s) {
-  if (s.kind != Step::Kind::while_) fetch(s.fetched);
+  if (s.kind != Step::Kind::while_ && fetch(s.fetched) == Flow::failed) return Flow::failed;
   switch (s.kind) {
     case Step::Kind::kernel: return kernel(s.kernel);
     case Step::Kind::allocate: return allocate(*s.statement);
@@ -101,7 +101,7 @@ Flow Launch::while_loop(const Step& s) {
   for (;;) {
     const Flow test = steps(s.body);
     if (test != Flow::next) return test;
-    fetch(s.fetched);
+    if (fetch(s.fetched) == Flow::failed) return Flow::failed;
     if (integer(s.statement->condition) == 0) return Flow::next;
     const Flow flow = steps(s.otherwise);
     if (flow == Flow::failed) return flow;
@@ -111,6 +111,7 @@ Flow Launch::while_loop(const Step& s) {
 
 Flow Launch::guard(const ir::Statement& s) {
   if (integer(s.condition) != 0) return Flow::next;
+  if (fetch({}, true) == Flow::failed) return Flow::failed;  // what came before it is told
   const ir::Message& message = program_.messages[s.message];
   const std::size_t shown = std::min(message.shown.size(), most_shown);
   for (std::size_t k = 0; k < shown; ++k) frame_.failed[k] = integer(message.shown[k]);
@@ -119,11 +120,8 @@ Flow Launch::guard(const ir::Statement& s) {
 }
 
 std::int32_t Launch::run() {
-  const bool failed = steps(plan_.steps) == Flow::failed;
-  if (!failed) {
-    fetch(plan_.fetched);
-    results();
-  }
+  const bool failed = steps(plan_.steps) == Flow::failed || fetch(plan_.fetched, true) == Flow::failed;
+  if (!failed) results();
   for (std::uint32_t k = 0; k < arguments_.count; ++k) {
     if (arguments_.written >> k & 1) detail::copy_argument_home(*arguments_.arrays[k], static_cast<int>(k), device_);
   }

@@ -64,7 +64,8 @@ class Launch {
         frame_(frame),
         memory_(program_.roots.size()),
         indices_(program_.loops.size() * max_rank),
-        slots_(device_, stream_, std::size_t{plan_.slot_count} * 16) {
+        slots_(device_, stream_, slots_begin() + std::size_t{plan_.slot_count} * 16) {
+    if (plan_.may_fail) device_.clear(stream_, slots_.address(), sizeof(Failure));
     bind_parameters();
   }
 
@@ -78,7 +79,11 @@ class Launch {
 
   Number16 number(NodeId id);
   std::int64_t integer(NodeId id) { return number(id).i; }
-  void fetch(const std::vector<NodeId>& nodes);
+  /// What is in these nodes' slots; failed if a launch before has failed. With `failures` that is asked also where
+  /// there are no nodes.
+  Flow fetch(const std::vector<NodeId>& nodes, bool failures = false);
+  std::size_t slots_begin() const { return plan_.may_fail ? sizeof(Failure) : 0; }
+  std::uint64_t slots() const { return slots_.address() + slots_begin(); }
 
   Flow steps(const std::vector<Step>& list);
   Flow step(const Step& step);
@@ -98,7 +103,6 @@ class Launch {
     std::vector<std::unique_ptr<DeviceBlock>> blocks;
     std::vector<std::uint64_t> scratch, partials, others;
     std::vector<std::int64_t> counts;  // of sums of blocks
-    std::uint64_t failure = 0;
     Rows rows;
     Columns columns;
     std::uint64_t take(Device& device, Stream& stream, std::int64_t bytes);
@@ -114,7 +118,6 @@ class Launch {
   void take_memory(const Kernel& kernel, Shape& shape, KernelMemory& memory);
   std::uint64_t word(const Word& w, const Kernel& kernel, const KernelMemory& own);
   void start(CUfunction function, std::int64_t blocks, unsigned threads, void** parameters);
-  bool failed(std::uint64_t failure);
   void results();
 
   const ir::Program& program_;
@@ -128,7 +131,9 @@ class Launch {
   std::vector<Memory> memory_;
   std::vector<std::int64_t> indices_;
   std::unordered_map<NodeId, Number16> fetched_;
-  DeviceBlock slots_;
+  DeviceBlock slots_;     // behind a Failure, where a kernel may fail
+  bool unknown_ = false;  // whether a launch has failed
+  std::uint32_t launches_ = 0;
   std::int32_t status_ = status_ok;
 };
 

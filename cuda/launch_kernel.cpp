@@ -46,14 +46,15 @@ std::uint64_t Launch::word(const Word& w, const Kernel& kernel, const KernelMemo
     case Word::Kind::address: return memory(w.id).address;
     case Word::Kind::stride: return static_cast<std::uint64_t>(memory(w.id).strides[w.axis]);
     case Word::Kind::extent: return static_cast<std::uint64_t>(memory(w.id).extents[w.axis]);
-    case Word::Kind::slots: return slots_.address();
+    case Word::Kind::slots: return slots();
     case Word::Kind::partials: return own.partials[w.id];
     case Word::Kind::scratch: {
       std::size_t at = 0;
       while (kernel.scratch[at].root != w.id) ++at;
       return own.scratch[at];
     }
-    case Word::Kind::failure: return own.failure;
+    case Word::Kind::failure: return slots_.address();
+    case Word::Kind::launch: return launches_;
     case Word::Kind::others: return own.others[w.id];
     case Word::Kind::columns: return own.columns.numbers[w.axis];
     case Word::Kind::rows: return own.rows.numbers[w.axis];
@@ -165,10 +166,6 @@ void Launch::take_memory(const Kernel& k, Shape& shape, KernelMemory& memory) {
     memory.partials.push_back(memory.take(device_, stream_, count * bytes));
     memory.others.push_back(memory.take(device_, stream_, (count + 1) / 2 * bytes));
   }
-  if (!k.may_fail) return;
-  memory.failure = memory.take(device_, stream_, sizeof(Failure));
-  const Failure nothing;
-  device_.write_to(stream_, memory.failure, &nothing, sizeof nothing);
 }
 
 // What a kernel is handed, as its one parameter.
@@ -232,6 +229,8 @@ Flow Launch::reduce_columns(std::uint32_t which) {
 Flow Launch::kernel(std::uint32_t which) {
   const Kernel& k = plan_.kernels[which];
   ++(k.grid == Kernel::Grid::one ? serial_kernels : kernels);
+  ++launches_;
+  unknown_ |= k.may_fail;
   if (k.grid == Kernel::Grid::rows) return reduce_rows(which);
   if (k.grid == Kernel::Grid::columns) return reduce_columns(which);
   Shape shape = shape_of(which);
@@ -242,11 +241,11 @@ Flow Launch::kernel(std::uint32_t which) {
   void* parameters[] = {words};
   if (shape.total > 0) start(functions_.kernels[which], shape.blocks, static_cast<unsigned>(shape.threads), parameters);
   for (std::size_t r = 0; r < k.reductions.size(); ++r) {
-    std::uint64_t slots = slots_.address();
+    std::uint64_t slots = this->slots();
     void* folding[] = {&memory.partials[r], &memory.others[r], &memory.counts[r], &slots};
     start(functions_.folders[which][r], 1, memory.counts[r] > 1024 ? 1024 : 256, folding);
   }
-  return k.may_fail && failed(memory.failure) ? Flow::failed : Flow::next;
+  return Flow::next;
 }
 
 }  // namespace kiln::on_cuda

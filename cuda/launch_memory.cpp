@@ -6,6 +6,7 @@
 #include <kiln/error.h>
 
 #include <algorithm>
+#include <cstring>
 #include <limits>
 
 namespace kiln::on_cuda {
@@ -100,6 +101,7 @@ Flow Launch::allocate(const ir::Statement& s) {
   // The host's memory is an address only, until something is read there.
   m.host = frame_.services->allocate(&frame_, s.target, bytes);
   if (!m.host) {
+    if (fetch({}, true) == Flow::failed) return Flow::failed;
     status_ = status_no_memory;
     return Flow::failed;
   }
@@ -119,27 +121,31 @@ void Launch::swap(const ir::Statement& s) {
   std::swap(memory_[s.target], memory_[s.other]);
 }
 
-// All at once: the slots from the first to the last of them.
-void Launch::fetch(const std::vector<NodeId>& nodes) {
-  if (nodes.empty()) return;
-  std::uint32_t first = none, last = 0;
+// All at once: the slots from the first to the last of them, and the Failure in front of them unless it is known.
+Flow Launch::fetch(const std::vector<NodeId>& nodes, bool failures) {
+  if (nodes.empty() && !(failures && unknown_)) return Flow::next;
+  std::uint32_t first = nodes.empty() || unknown_ ? 0 : none, end = 0;
   for (const NodeId id : nodes) {
     first = std::min(first, plan_.node_slots[id]);
-    last = std::max(last, plan_.node_slots[id]);
+    end = std::max(end, plan_.node_slots[id] + 1);
   }
-  std::vector<std::byte> bytes(std::size_t{last - first + 1} * 16);
-  device_.read_back(stream_, bytes.data(), slots_.address() + first * 16, bytes.size());
+  const std::size_t begin = unknown_ ? 0 : slots_begin() + std::size_t{first} * 16;
+  std::vector<std::byte> bytes(slots_begin() + std::size_t{end} * 16 - begin);
+  device_.read_back(stream_, bytes.data(), slots_.address() + begin, bytes.size());
+  if (unknown_) {
+    Failure failure;
+    std::memcpy(&failure, bytes.data(), sizeof failure);
+    if (failure.status != 0) {
+      status_ = failure.status;
+      std::copy_n(failure.values, std::min<std::size_t>(most_shown, 16), frame_.failed);
+      return Flow::failed;
+    }
+    unknown_ = false;
+  }
   for (const NodeId id : nodes)
-    fetched_[id] = of_register(&bytes[std::size_t{plan_.node_slots[id] - first} * 16], program_[id].type.dtype);
-}
-
-bool Launch::failed(std::uint64_t address) {
-  Failure failure;
-  device_.read_back(stream_, &failure, address, sizeof failure);
-  if (failure.status == 0) return false;
-  status_ = failure.status;
-  std::copy_n(failure.values, std::min<std::size_t>(most_shown, 16), frame_.failed);
-  return true;
+    fetched_[id] =
+        of_register(&bytes[slots_begin() + std::size_t{plan_.node_slots[id]} * 16 - begin], program_[id].type.dtype);
+  return Flow::next;
 }
 
 void Launch::results() {

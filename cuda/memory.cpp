@@ -138,8 +138,8 @@ void Device::read_back(Stream& stream, void* to, std::uint64_t from, std::size_t
   staging_.to_host(static_cast<std::byte*>(to), from, bytes, stream);
 }
 
-void Device::write_to(Stream& stream, std::uint64_t to, const void* from, std::size_t bytes) {
-  staging_.to_device(to, static_cast<const std::byte*>(from), bytes, stream);
+void Device::clear(Stream& stream, std::uint64_t to, std::size_t bytes) {
+  check(driver().cuMemsetD8Async(to, 0, bytes, stream.get()), "fill memory with zeros", &stream);
 }
 
 }  // namespace kiln::on_cuda

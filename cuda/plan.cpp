@@ -40,6 +40,7 @@ class Planner {
     give_slots_to_variables();
     plan_.steps = block(0, true);
     give_slots_to_nodes();
+    find_failures();
     write();
     return std::move(plan_);
   }
@@ -215,6 +216,32 @@ class Planner {
     if (plan_.node_slots[id] == none) plan_.node_slots[id] = plan_.slot_count++;
   }
 
+  // ---- Failures
+
+  bool may_fail(const Statement& s) const {
+    if (s.kind == Kind::guard || s.checked != 0) return true;
+    return s.kind == Kind::evaluate && program_[s.value].checked != 0;
+  }
+
+  static bool repeats(const std::vector<Step>& steps) {
+    return std::any_of(steps.begin(), steps.end(), [](const Step& s) {
+      return s.kind == Step::Kind::loop || s.kind == Step::Kind::while_ || repeats(s.body) || repeats(s.otherwise);
+    });
+  }
+
+  // Nothing waits for a kernel that may fail: those behind it see that it has, and do nothing.
+  void find_failures() {
+    for (const Region& region : regions_)
+      for (const Statement* s : region.statements) {
+        plan_.may_fail = plan_.may_fail || may_fail(*s);
+        ir::for_each_block(*s, [&](BlockId inner) {
+          ir::for_each_statement(program_, inner,
+                                 [&](const Statement& each) { plan_.may_fail = plan_.may_fail || may_fail(each); });
+        });
+      }
+    plan_.skips = plan_.may_fail && (regions_.size() > 1 || repeats(plan_.steps));
+  }
+
   // ---- Text
 
   void write() {
@@ -233,6 +260,7 @@ class Planner {
       } else {
         kernels += writer.serial(regions_[k].statements, regions_[k].finals);
       }
+      if (kernel.may_fail && !plan_.may_fail) throw InternalError(text(kernel.name, " may fail, which was not seen"));
       if (kernel.words.size() > most_words)
         throw CompileError(
             text("a loop needs ", kernel.words.size(), " numbers from the host, of which a kernel takes ", most_words,

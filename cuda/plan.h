@@ -19,7 +19,8 @@ struct Word {
     slots,     // address of the plan's slots
     partials,  // address of the sums of blocks of the kernel's reduction `id`
     scratch,   // address of what the kernel's threads have for root `id`, one after the other
-    failure,   // address of the launch's Failure
+    failure,   // address of the call's Failure
+    launch,    // the kernel's number among the call's launches, from 1 on
     rows,      // Grid::rows: a number of the launch's Rows, `axis`
     columns,   // Grid::columns: a number of the launch's Columns, `axis`
     others,    // as partials: where a turn of folding them leaves fewer
@@ -130,6 +131,8 @@ struct Plan {
   std::vector<std::uint32_t> node_slots;      // by node; none
   std::vector<HostFolding> foldings;
   std::uint32_t slot_count = 0;
+  bool may_fail = false;            // some iteration of a kernel; the slots then stand behind a Failure
+  bool skips = false;               // kernels do nothing once one before them has failed
   std::vector<ir::NodeId> fetched;  // for the results
 };
 
@@ -157,14 +160,14 @@ class HostNodes {
   std::vector<ir::LoopId> loops_;
 };
 
-/// The first iteration that failed, of a kernel's loop and of a loop inside it, and what the error tells; written by
-/// kernels under `lock`, read by the host.
+/// Of the first launch that failed, the first iteration, of a kernel's loop and of a loop inside it, and what the error
+/// tells. Zeros before; written by kernels under `lock`, read by the host when it reads anything, and at the end.
 struct Failure {
-  std::int64_t position = INT64_MAX, inner = INT64_MAX;
-  std::int32_t status = 0;
-  std::uint32_t lock = 0;
-  std::int64_t values[16] = {};
+  std::int64_t position, inner;
+  std::int32_t status;
+  std::uint32_t lock, launch, padding;
+  std::int64_t values[16];
 };
-static_assert(sizeof(Failure) == 152);
+static_assert(sizeof(Failure) == 160 && sizeof(Failure) % 16 == 0);
 
 }  // namespace kiln::on_cuda

@@ -783,22 +783,29 @@ KILN_DEVICE void kiln_add_parts(kiln_c128* at, kiln_c128 x) {
   atomicAdd(&at->im, x.im);
 }
 
-// ---- Failures: of several the one of the least position is told -----------------------------------------------------
+// ---- Failures: of the first launch that fails the one of the least position is told ---------------------------------
 
 struct kiln_failure {
   kiln_i64 position, inner;
   kiln_i32 status;
-  kiln_u32 lock;
+  kiln_u32 lock, launch, padding;
   kiln_i64 values[16];
 };
 
-static __device__ __noinline__ void kiln_fail(kiln_failure* failure, kiln_i64 position, kiln_i64 inner, kiln_i32 status,
-                                              const kiln_i64* values, int count) {
+// Whether a launch before this one has failed.
+KILN_DEVICE bool kiln_skips(const kiln_failure* failure, kiln_u32 launch) {
+  const kiln_u32 failed = *(const volatile kiln_u32*)&failure->launch;
+  return failed != 0 && failed != launch;
+}
+
+static __device__ __noinline__ void kiln_fail(kiln_failure* failure, kiln_u32 launch, kiln_i64 position, kiln_i64 inner,
+                                              kiln_i32 status, const kiln_i64* values, int count) {
   for (bool done = false; !done;) {
     if (atomicCAS(&failure->lock, 0u, 1u) != 0) continue;
     __threadfence();
     volatile kiln_failure* const told = failure;
-    if (position < told->position || (position == told->position && inner < told->inner)) {
+    if (told->status == 0 || position < told->position || (position == told->position && inner < told->inner)) {
+      told->launch = launch;
       told->position = position;
       told->inner = inner;
       told->status = status;
