@@ -127,6 +127,11 @@ TEST_F(OnGpu, EagerOperationsFollowTheScope) {
     std::thread([] { EXPECT_EQ(default_device(), cpu()); }).join();
   }
   EXPECT_EQ(default_device(), cpu());
+  const auto told = [&] { return std::pair(Array(a * 3), std::string(last_call().device)); };
+  EXPECT_EQ(with_device(cuda(), told).second, "cuda:0");
+  EXPECT_EQ(with_device(cuda(), told).first(99).as_double(), 3);
+  EXPECT_THROW(with_device(cuda(99), [&] { return a + a; }), RuntimeError);
+  EXPECT_EQ(default_device(), cpu());
   const Array c = a + a;
   EXPECT_STREQ(last_call().device, "cpu");
   set_default_device(cuda());

@@ -192,6 +192,23 @@ TEST(Guide, Errors) {
   EXPECT_NE(text.str().find(shown), std::string::npos) << "the guide shows another message";
 }
 
+TEST(Guide, OnAGpu) {
+  std::stringstream out;
+  std::streambuf* const before = std::cout.rdbuf(out.rdbuf());
+  // clang-format off
+  Device device = cuda().available() ? cuda() : cpu();
+  Array u = linspace(0.0, 3.0, 1000), v = u + 1;
+  Array far = distance.on(device)(u, v);
+  Array nearest = with_device(device, [&] { return min(far, {.axis = 0}); });  // operations outside a function
+  std::cout << last_call().device << ": " << last_call().copies_to_device << " copies\n";
+  v += far;                                                                    // on the CPU
+  // clang-format on
+  std::cout.rdbuf(before);
+  EXPECT_EQ(out.str(), std::string(device.name().c_str()) + ": 0 copies\n");
+  EXPECT_EQ(numbers<double>(nearest), std::vector<double>{1});
+  EXPECT_EQ(numbers<double>(v)[999], 9);
+}
+
 TEST(Guide, WhatHappened) {
   (void)distance(ones(2), ones(2));
   std::stringstream out;

@@ -69,4 +69,11 @@ class KILN_API DeviceScope {
   Device before_;
 };
 
+/// f(), its calls that do not say running on this device: array operations outside a compiled function, too.
+template <class F>
+decltype(auto) with_device(Device device, F&& f) {
+  const DeviceScope scope(device);
+  return f();
+}
+
 }  // namespace kiln
