@@ -327,7 +327,7 @@ void launch(const Variant& v, const JitOptions& options, const GatheredCall& cal
   }
   for (std::size_t k = 0; k < v.traced.results.size(); ++k) frame.results[k].number = {};
   frame.owner = &memory;
-  LaunchReport report;
+  LaunchReport& report = last_call_state.report;
   std::int32_t status;
   if (!v.memory && !call.only_on_host) make_valid_on_host(v, call);
   if (v.executable) {
@@ -337,10 +337,9 @@ void launch(const Variant& v, const JitOptions& options, const GatheredCall& cal
   } else {
     const CanonicalFloatingPoint canonical;
     status = interpret(v.traced, frame);
-    report.reason = "the interpreter runs on one thread";
+    report = {1, "the interpreter runs on one thread"};
     last_call_state.vector_bits = 0;
   }
-  last_call_state.report = report;
   last_call_state.device = v.device;
   if (status != status_ok) raise(v, call, frame, status, where);
   take_results(v, call, frame, memory, results);
