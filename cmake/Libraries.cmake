@@ -11,7 +11,7 @@ file(GLOB kiln_sources CONFIGURE_DEPENDS RELATIVE "${CMAKE_CURRENT_SOURCE_DIR}" 
 find_path(KILN_CUDA_INCLUDE NAMES nvrtc.h HINTS "$ENV{CUDA_HOME}/include" /usr/local/cuda/include)
 option(KILN_CUDA "Build the GPU's backend where the CUDA toolkit's headers are" ON)
 if(KILN_CUDA AND KILN_CUDA_INCLUDE)
-  include(Prelude)  # cuda/prelude.cuh as a string
+  include(Prelude)  # cuda/prelude*.cuh as a string
   file(GLOB kiln_cuda_sources CONFIGURE_DEPENDS RELATIVE "${CMAKE_CURRENT_SOURCE_DIR}" cuda/*.cpp)
   list(APPEND kiln_sources ${kiln_cuda_sources})
   list(REMOVE_ITEM kiln_sources core/no_cuda.cpp)

@@ -58,7 +58,7 @@ std::string KernelWriter::columns_in_parts(const Statement& outer) {
   for (const Reduction& r : kernel_.reductions)
     registers += std::max<int>(static_cast<int>(ir::accumulator_dtype(r.dtype).size()) / 4, 1);
   while (packing.items > 1 && packing.items * registers > most_registers) packing.items /= 2;
-  if (!packing.any() || !begins_alike(program_, outer, loop)) packing.give_up();
+  if (packing.items == 1 || !packing.any() || !begins_alike(program_, outer, loop)) packing.give_up();
   kernel_.items = packing.items;
   const auto number = [&](std::uint32_t which) { return word({Word::Kind::columns, 0, which}, "kiln_i64"); };
   trips_of(outer);
@@ -161,10 +161,9 @@ void KernelWriter::sum_part(const Statement& outer, const Statement& loop, const
   const std::size_t last = program_.loops[outer.target].dimensions.size() - 1;
   for (std::size_t k = 0; k < kernel_.reductions.size(); ++k) {
     const Reduction& r = kernel_.reductions[k];
-    line(text("kiln_short_tree<", folded_type(r), ", ", declarations_.step(r.op, r.dtype), ", ", levels, "> tree_", k,
-              "[", packing.items, "];"));
-    line("#pragma unroll");
-    line(text("for (int item = 0; item < ", packing.items, "; ++item) tree_", k, "[item].begin();"));
+    line(text("kiln_short_tree<", folded_type(r), ", ", declarations_.step(r.op, r.dtype), ", ", levels, ", ",
+              packing.items, "> tree_", k, ";"));
+    line(text("tree_", k, ".begin();"));
   }
   line(text("const kiln_i64 begin = part * run * ", segment, ", end = turns - begin < run * ", segment,
             " ? turns : begin + run * ", segment, ";"));
@@ -198,15 +197,11 @@ void KernelWriter::sum_part(const Statement& outer, const Statement& loop, const
   } else {
     part_turns(outer, loop, packing, false);
   }
-  for (std::size_t k = 0; k < kernel_.reductions.size(); ++k) {
-    line("#pragma unroll");
-    line(text("for (int item = 0; item < ", packing.items, "; ++item) tree_", k, "[item].push(row_", k, "[item]);"));
-  }
+  for (std::size_t k = 0; k < kernel_.reductions.size(); ++k) line(text("tree_", k, ".push(row_", k, ");"));
   close();
   for (std::size_t k = 0; k < kernel_.reductions.size(); ++k) {
     line(text(folded_type(kernel_.reductions[k]), " sum_", k, "[", packing.items, "];"));
-    line("#pragma unroll");
-    line(text("for (int item = 0; item < ", packing.items, "; ++item) sum_", k, "[item] = tree_", k, "[item].sum();"));
+    line(text("tree_", k, ".sum(sum_", k, ");"));
   }
 }
 

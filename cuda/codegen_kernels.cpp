@@ -141,33 +141,32 @@ void KernelWriter::index_of(const Statement& loop, std::size_t dimension, const 
 }
 
 // Turns of each dimension at iteration `position`, the last dimension fastest, or with `items` at a group of so many
-// along it. Divisions in 32 bits where they suffice, by a factor where the host knows the divisor.
+// along it. In 32 bits where they suffice; by factors where the host knows the divisors.
 void KernelWriter::turns_of(const Statement& loop, const std::string& position, int items) {
   const std::size_t rank = program_.loops[loop.target].dimensions.size();
+  const bool known = kernel_.loop == loop.target || kernel_.reduced == loop.target;
   for (std::size_t k = 0; k < rank; ++k) line(text("kiln_i64 turn_", k, ";"));
-  const auto trips = [&](std::size_t k) { return items > 1 && k + 1 == rank ? text("groups") : text("trips_", k); };
-  open("if (total <= 0x7fffffff)");
-  line(text("kiln_u32 rest = (kiln_u32)", position, ";"));
-  for (std::size_t k = rank; k-- > 1;) {
-    const Word by{Word::Kind::divider, loop.target, static_cast<std::uint32_t>(k),
-                  k + 1 == rank ? static_cast<std::uint32_t>(items) : 1u};
-    const std::string divided = kernel_.loop == loop.target || kernel_.reduced == loop.target
-                                    ? text("kiln_divide(rest, ", word(by, "kiln_u64"), ")")
-                                    : text("rest / (kiln_u32)", trips(k));
-    line(text("const kiln_u32 rows_", k, " = ", divided, ";"));
-    line(text("turn_", k, " = rest - rows_", k, " * (kiln_u32)", trips(k), ";"));
-    line(text("rest = rows_", k, ";"));
+  for (const bool narrow : {true, false}) {
+    const std::string type(narrow ? "kiln_u32" : "kiln_u64");
+    open(narrow ? "if (total <= 0x7fffffff)" : "else");
+    line(text(type, " rest = (", type, ")", position, ";"));
+    for (std::size_t k = rank; k-- > 1;) {
+      const std::string trips = text("(", type, ")", items > 1 && k + 1 == rank ? text("groups") : text("trips_", k));
+      Word by{Word::Kind::divider, loop.target, static_cast<std::uint32_t>(k),
+              k + 1 == rank ? static_cast<std::uint32_t>(items) : 1u};
+      std::string divided = text("rest / ", trips);
+      if (known) {
+        divided = text("kiln_divide(rest, ", word(by, "kiln_u64"));
+        by.kind = Word::Kind::factor;
+        divided += narrow ? ")" : text(", ", word(by, "kiln_u64"), ")");
+      }
+      line(text("const ", type, " rows_", k, " = ", divided, ";"));
+      line(text("turn_", k, " = rest - rows_", k, " * ", trips, ";"));
+      line(text("rest = rows_", k, ";"));
+    }
+    line("turn_0 = rest;");
+    close();
   }
-  line("turn_0 = rest;");
-  close();
-  open("else");
-  line(text("kiln_u64 rest = (kiln_u64)", position, ";"));
-  for (std::size_t k = rank; k-- > 1;) {
-    line(text("turn_", k, " = rest % (kiln_u64)", trips(k), ";"));
-    line(text("rest /= (kiln_u64)", trips(k), ";"));
-  }
-  line("turn_0 = rest;");
-  close();
 }
 
 void KernelWriter::indices_of(const Statement& loop, const std::string& position) {

@@ -16,6 +16,7 @@ namespace {
 
 constexpr int rows_of_lanes = 32;  // of a block of the order
 constexpr int most_items = 8;      // lanes of one thread
+constexpr int much = 32;           // of a row of a thread's lanes, as of the table of operations
 
 }  // namespace
 
@@ -47,10 +48,10 @@ std::string KernelWriter::rows_per_group(const Statement& given) {
   const Statement& loop = outer ? *only_loop_of(program_, given) : given;
   const int lanes = kernel_.reductions[0].lanes;
   Packing packing = packing_of(program_, loop);
-  if (program_.loops[loop.target].dimensions.size() > 1) packing = {};
+  if (program_.loops[loop.target].dimensions.size() > 1) packing.give_up();
   packing.items = std::min(packing.items, most_items);
   if (packing.items < lanes / 32) {
-    packing = {};
+    packing.give_up();
     packing.items = lanes / 32;
   }
   kernel_.items = packing.items;
@@ -61,9 +62,12 @@ std::string KernelWriter::rows_per_group(const Statement& given) {
     if (outer) trips_of(*outer);
   };
   names();
-  line(text("const int group = (int)", number(Rows::group), ", run = (int)", number(Rows::run), ";"));
-  line(text("const int per_tile = ", threads_of_block, " / group / run;"));
-  line("const int mine = (int)threadIdx.x / group, lane = (int)threadIdx.x % group;");
+  // Powers of two, of which the host gives the logarithms: a division takes longer to compile than all of this.
+  line(text("const int group_bits = (int)", number(Rows::group_bits), ", run_bits = (int)", number(Rows::run_bits),
+            ";"));
+  line(text("const int group = 1 << group_bits, run = 1 << run_bits, per_tile = ", threads_of_block,
+            " >> (group_bits + run_bits);"));
+  line("const int mine = (int)threadIdx.x >> group_bits, lane = (int)threadIdx.x & (group - 1);");
   for (std::size_t k = 0; k < kernel_.reductions.size(); ++k)
     line(text("__shared__ ", register_type(ir::accumulator_dtype(kernel_.reductions[k].dtype)), " memory_", k, "[2][",
               threads_of_block, "];"));
@@ -71,9 +75,9 @@ std::string KernelWriter::rows_per_group(const Statement& given) {
   line("#pragma unroll 1");
   open(text("for (kiln_i64 tile = blockIdx.x; tile * per_tile < rows * tiles_of_row; tile += gridDim.x)"));
   // Where a row has several tiles, a tile has one row.
-  line(text("const kiln_i64 part = tiles_of_row == 1 ? 0 : tile % tiles_of_row;"));
-  line(text("kiln_i64 row = tiles_of_row == 1 ? tile * per_tile + mine / run : tile / tiles_of_row;"));
-  line(text("const kiln_i64 start = (part * run + mine % run) * ", rows_of_lanes * lanes, ";"));
+  line("kiln_i64 row = tiles_of_row == 1 ? tile * per_tile + (mine >> run_bits) : kiln_quotient(tile, tiles_of_row);");
+  line("const kiln_i64 part = tiles_of_row == 1 ? 0 : tile - row * tiles_of_row;");
+  line(text("const kiln_i64 start = (part * run + (mine & (run - 1))) * ", rows_of_lanes * lanes, ";"));
   for (std::size_t k = 0; k < kernel_.reductions.size(); ++k) {
     const Reduction& r = kernel_.reductions[k];
     line(text(register_type(ir::accumulator_dtype(r.dtype)), " sum_", k, " = ", declarations_.step(r.op, r.dtype),
@@ -88,7 +92,7 @@ std::string KernelWriter::rows_per_group(const Statement& given) {
     line(text("if (lane == 0) memory_", k, "[turned][mine] = sum_", k, ";"));
   line("__syncthreads();");
   open("if ((int)threadIdx.x < per_tile)");
-  line("row = tiles_of_row == 1 ? tile * per_tile + threadIdx.x : tile / tiles_of_row;");
+  line("if (tiles_of_row == 1) row = tile * per_tile + threadIdx.x;");
   line(text("const kiln_i64 left = (columns + ", rows_of_lanes * lanes - 1, ") / ", rows_of_lanes * lanes,
             " - part * run;"));
   for (std::size_t k = 0; k < kernel_.reductions.size(); ++k) {
@@ -217,13 +221,18 @@ void KernelWriter::sum_group(const Statement& loop, const Packing& packing) {
   }
   if (program_.loops[loop.target].dimensions.size() > 1) trips_of(loop);
   line(text("const kiln_i64 first = start + lane * ", items, ", left = columns - first;"));
-  line(text("int whole = left < ", items, " ? 0 : left > ", (rows_of_lanes - 1) * lanes + items, " ? ", rows_of_lanes,
-            " : (int)(left - ", items, ") / ", lanes, " + 1;"));
+  // What computes much keeps a thread busy as it is, and each copy of it takes its time to compile.
+  const bool busy = items * packing.cost > much;
+  if (busy && !packing.any())
+    line("const int whole = 0;");
+  else
+    line(text("int whole = left < ", items, " ? 0 : left > ", (rows_of_lanes - 1) * lanes + items, " ? ", rows_of_lanes,
+              " : (int)(left - ", items, ") / ", lanes, " + 1;"));
   if (packing.any()) {
     pack_pointers(loop, packing, "first");
     line(text("if (!(", packs_are_aligned(packing, "0"), ")) whole = 0;"));
   }
-  line(packing.loads.size() <= 2 ? "#pragma unroll 4" : "#pragma unroll 2");
+  line(text("#pragma unroll ", busy ? 1 : packing.loads.size() <= 2 ? 4 : 2));
   open("for (int row = 0; row < whole; ++row)");
   if (packing.any()) {
     declare_packs(packing, 1);

@@ -5,7 +5,7 @@
 
 namespace kiln::on_cuda {
 
-/// What generated kernels are written in (prelude.cuh).
+/// What generated kernels are written in (prelude.cuh, prelude_reductions.cuh).
 extern const char prelude[];
 
 enum class Output { cubin, ptx };

@@ -14,13 +14,24 @@ namespace {
 
 constexpr std::int64_t scratch_bytes = std::int64_t{256} << 20;  // at most so much for what every thread has
 
+constexpr std::int64_t most_narrow = 0x7fffffff;  // iterations of a loop whose positions kernels divide in 32 bits
+__extension__ using Wide = unsigned __int128;
+
+int shift_of(std::int64_t by) { return std::bit_width(static_cast<std::uint64_t>(by - 1)); }
+
 // A factor and a shift that divide a number below 2^31 by `by`.
 std::uint64_t divider(std::int64_t by) {
-  if (by < 1 || by > 0x7fffffff) return 0;  // not asked for: the kernel divides in 64 bits then
-  const auto d = static_cast<std::uint64_t>(by);
-  const auto shift = static_cast<std::uint64_t>(std::bit_width(d - 1));
+  if (by < 1) return 0;
+  const auto d = static_cast<std::uint64_t>(by), shift = static_cast<std::uint64_t>(shift_of(by));
+  if (by > most_narrow) return shift << 32;  // the factor is not asked for
   const std::uint64_t factor = (std::uint64_t{1} << 32) * ((std::uint64_t{1} << shift) - d) / d + 1;
   return shift << 32 | factor;
+}
+
+// The factor that with the same shift divides a number below 2^63.
+std::uint64_t wide_factor(std::int64_t by) {
+  const auto d = static_cast<std::uint64_t>(by);
+  return static_cast<std::uint64_t>((Wide{(std::uint64_t{1} << shift_of(by)) - d} << 64) / d) + 1;
 }
 
 }  // namespace
@@ -58,10 +69,14 @@ std::uint64_t Launch::word(const Word& w, const Kernel& kernel, const KernelMemo
     case Word::Kind::others: return own.others[w.id];
     case Word::Kind::columns: return own.columns.numbers[w.axis];
     case Word::Kind::rows: return own.rows.numbers[w.axis];
-    case Word::Kind::divider: {
+    case Word::Kind::divider:
+    case Word::Kind::factor: {
+      const bool narrow = w.kind == Word::Kind::divider;
+      if (!narrow && iterations(w.id) <= most_narrow) return 0;
       const ir::LoopDimension& d = program_.loops[w.id].dimensions[w.axis];
       const std::int64_t trips = trip_count(integer(d.begin), integer(d.end), integer(d.step));
-      return divider(w.items == 1 ? trips : groups_of_row(trips, w.items));
+      const std::int64_t by = w.items == 1 ? trips : groups_of_row(trips, w.items);
+      return narrow ? divider(by) : wide_factor(by);
     }
   }
   return bits;
@@ -88,7 +103,10 @@ Rows Launch::rows_of(const Kernel& k) {
   const std::int64_t tiles_of_row = std::max<std::int64_t>((blocks + run - 1) / run, 1);
   const std::int64_t per_tile = threads_of_block / group / run;
   Rows shape;
-  const std::int64_t numbers[] = {rows, columns, group, run, tiles_of_row};
+  const auto bits = [](std::int64_t power_of_two) -> std::int64_t {
+    return std::countr_zero(static_cast<std::uint64_t>(power_of_two));
+  };
+  const std::int64_t numbers[] = {rows, columns, bits(group), bits(run), tiles_of_row};
   std::copy(std::begin(numbers), std::end(numbers), shape.numbers);
   shape.tiles = (rows * tiles_of_row + per_tile - 1) / per_tile;
   return shape;

@@ -25,6 +25,7 @@ struct Word {
     columns,   // Grid::columns: a number of the launch's Columns, `axis`
     others,    // as partials: where a turn of folding them leaves fewer
     divider,   // what divides by the trips of dimension `axis` of loop `id`, or by its groups of `items`
+    factor,    // the same in 64 bits, with the divider's shift; 0 where the loop's iterations fit into 31
   };
   Kind kind = Kind::node;
   std::uint32_t id = 0, axis = 0, items = 1;
@@ -76,9 +77,9 @@ struct Kernel {
 
 /// How the threads of a launch share rows that are reduced. A group of threads has a block of the order, `run` groups
 /// neighbouring blocks of one row, a block of threads a tile: several short rows, or a part of a long one. The sums of
-/// tiles are folded by a second kernel where a row has more than one.
+/// tiles are folded by a second kernel where a row has more than one. Groups and runs are powers of two.
 struct Rows {
-  enum : std::uint32_t { rows, columns, group, run, tiles_of_row, count };  // of Word::axis
+  enum : std::uint32_t { rows, columns, group_bits, run_bits, tiles_of_row, count };  // of Word::axis
   std::uint64_t numbers[count] = {};
   std::int64_t tiles = 0;
 };

@@ -1,5 +1,5 @@
 // What generated kernels are written in: dtypes, operations that C++ has no operator for or leaves undefined, elements
-// in memory, reductions in the order of the language. No header is included; the text stands in front of every kernel.
+// in memory. No header is included; this text and that of prelude_reductions.cuh stand in front of every kernel.
 
 typedef signed char kiln_i8;
 typedef short kiln_i16;
@@ -439,11 +439,25 @@ KILN_DEVICE auto kiln_read(const T* at) -> decltype(kiln_load(at)) {
 KILN_DEVICE kiln_u32 kiln_divide(kiln_u32 n, kiln_u64 by) {
   return (__umulhi(n, (kiln_u32)by) + n) >> (kiln_u32)(by >> 32);
 }
+// The same below 2^63, with a factor of its own.
+KILN_DEVICE kiln_u64 kiln_divide(kiln_u64 n, kiln_u64 by, kiln_u64 factor) {
+  return (__umul64hi(n, factor) + n) >> (kiln_u32)(by >> 32);
+}
 
-// a / b of numbers that are not negative, in 32 bits where they suffice.
+// a / b of numbers that are not negative. Bit by bit where 32 bits do not suffice, which is rare: a division of 64 bits
+// takes long to compile.
 KILN_DEVICE kiln_i64 kiln_quotient(kiln_i64 a, kiln_i64 b) {
   if (((kiln_u64)a | (kiln_u64)b) >> 32 == 0) return (kiln_i64)((kiln_u32)a / (kiln_u32)b);
-  return (kiln_i64)((kiln_u64)a / (kiln_u64)b);
+  kiln_u64 rest = 0, quotient = 0;
+#pragma unroll 1
+  for (int bit = 62; bit >= 0; --bit) {
+    rest = 2 * rest + ((kiln_u64)a >> bit & 1);
+    quotient *= 2;
+    if (rest < (kiln_u64)b) continue;
+    rest -= (kiln_u64)b;
+    ++quotient;
+  }
+  return (kiln_i64)quotient;
 }
 
 // A number among the values that the host hands over.
@@ -470,258 +484,6 @@ KILN_DEVICE kiln_i64 kiln_trips(kiln_i64 begin, kiln_i64 end, kiln_i64 step) {
   if (step > 0 && begin < end) return (kiln_i64)((e - b - 1) / s + 1);
   if (step < 0 && begin > end) return (kiln_i64)((b - e - 1) / (0 - s) + 1);
   return 0;
-}
-
-// ---- Reductions -----------------------------------------------------------------------------------------------------
-
-/// Sums of blocks or segments as they come, folded by a tree of adjacent pairs: what a binary counter of them does.
-/// Step is what a reduction does with two numbers.
-template <class T, class Step>
-struct kiln_tree {
-  T sums[40];
-  kiln_u64 count;
-
-  __device__ __forceinline__ void begin() { count = 0; }
-  __device__ __forceinline__ void push(T x) {
-    int top = __popcll(count);
-#pragma unroll 1
-    for (kiln_u64 k = count; k & 1; k >>= 1) x = Step::fold(sums[--top], x);
-    sums[top] = x;
-    ++count;
-  }
-  __device__ __forceinline__ T sum() const {
-    int top = __popcll(count);
-    if (top == 0) return Step::identity();
-    T all = sums[--top];
-#pragma unroll 1
-    while (top > 0) all = Step::fold(sums[--top], all);
-    return all;
-  }
-  __device__ __forceinline__ T end(T old) const { return Step::fold(old, sum()); }
-};
-
-/// The same of less than 2^levels of them, in registers.
-template <class T, class Step, int levels>
-struct kiln_short_tree {
-  T sums[levels];
-  int count;
-
-  __device__ __forceinline__ void begin() { count = 0; }
-  __device__ __forceinline__ void push(T x) {
-    bool carried = true;
-#pragma unroll
-    for (int level = 0; level < levels; ++level) {
-      if (!carried) continue;
-      if (count >> level & 1) {
-        x = Step::fold(sums[level], x);
-      } else {
-        sums[level] = x;
-        carried = false;
-      }
-    }
-    ++count;
-  }
-  __device__ __forceinline__ T sum() const {
-    T all = Step::identity();
-    bool first = true;
-#pragma unroll
-    for (int level = 0; level < levels; ++level)
-      if (count >> level & 1) {
-        all = first ? sums[level] : Step::fold(sums[level], all);
-        first = false;
-      }
-    return all;
-  }
-};
-
-/// A reduction over a sequential loop: segments, then pairs of them.
-template <class T, class Step, int segment>
-struct kiln_narrow {
-  kiln_tree<T, Step> tree;
-  T sum;
-  int filled;
-
-  __device__ __forceinline__ void begin() {
-    tree.begin();
-    sum = Step::identity();
-    filled = 0;
-  }
-  __device__ __forceinline__ void turn(T term) {
-    sum = Step::fold(sum, term);
-    if (++filled == segment) close();
-  }
-  __device__ __forceinline__ void close() {
-    tree.push(sum);
-    sum = Step::identity();
-    filled = 0;
-  }
-  __device__ __forceinline__ T end(T old) {
-    if (filled == 0) return tree.end(old);
-    if (tree.count == 0) return Step::fold(old, sum);
-    close();
-    return tree.end(old);
-  }
-};
-
-/// A reduction over a parallel loop that one thread runs: lanes side by side, 32 rows of them to a block.
-template <class T, class Step, int lanes>
-struct kiln_wide {
-  kiln_tree<T, Step> tree;
-  T row[lanes];
-  int position;
-
-  __device__ __forceinline__ void begin() {
-    tree.begin();
-    open();
-  }
-  __device__ __forceinline__ void open() {
-    for (int k = 0; k < lanes; ++k) row[k] = Step::identity();
-    position = 0;
-  }
-  __device__ __forceinline__ void turn(T term) {
-    T& lane = row[position % lanes];
-    lane = Step::fold(lane, term);
-    if (++position == 32 * lanes) close();
-  }
-  __device__ __forceinline__ void close() {
-    for (int half = lanes / 2; half != 0; half /= 2)
-      for (int k = 0; k < half; ++k) row[k] = Step::fold(row[k], row[k + half]);
-    tree.push(row[0]);
-    open();
-  }
-  __device__ __forceinline__ T end(T old) {
-    if (position != 0) close();
-    return tree.end(old);
-  }
-};
-
-/// The lanes of a block, one in each of `lanes` neighbouring threads, folded by halving; the first of them has the sum.
-/// All threads of the block of threads call it. `memory` has a place for each of them.
-template <int lanes, class Step, class T>
-KILN_DEVICE T kiln_fold_lanes(T x, T* memory) {
-  const int thread = (int)threadIdx.x, lane = thread % lanes;
-  __syncthreads();
-  memory[thread] = x;
-#pragma unroll
-  for (int half = lanes / 2; half != 0; half /= 2) {
-    __syncthreads();
-    if (lane < half) memory[thread] = x = Step::fold(x, memory[thread + half]);
-  }
-  return x;
-}
-
-/// x of the thread `by` further on among `width` neighbours; the threads of `mask` call it together.
-template <class T>
-KILN_DEVICE T kiln_shuffle_down(unsigned mask, T x, int by, int width) {
-  union Words {
-    T value;
-    unsigned words[(sizeof(T) + 3) / 4];
-    __device__ __forceinline__ Words() {}
-  };
-  Words own, other;
-  own.words[0] = 0;
-  own.value = x;
-#pragma unroll
-  for (int k = 0; k < (int)(sizeof(T) + 3) / 4; ++k) other.words[k] = __shfl_down_sync(mask, own.words[k], by, width);
-  return other.value;
-}
-
-/// Lanes of a block, `own` of them in each of `group` neighbouring threads of a warp, folded by halving; the first
-/// thread has the sum. Lanes further on are missing.
-template <int own, class Step, class T>
-KILN_DEVICE T kiln_fold_group(T (&lanes)[own], int group) {
-  const unsigned mask = (0xffffffffu >> (32 - group)) << ((int)threadIdx.x % 32 & ~(group - 1));
-#pragma unroll 1
-  for (int half = group / 2; half != 0; half /= 2)
-#pragma unroll
-    for (int k = 0; k < own; ++k) lanes[k] = Step::fold(lanes[k], kiln_shuffle_down(mask, lanes[k], half, group));
-#pragma unroll
-  for (int half = own / 2; half != 0; half /= 2)
-#pragma unroll
-    for (int k = 0; k < half; ++k) lanes[k] = Step::fold(lanes[k], lanes[k + half]);
-  return lanes[0];
-}
-
-/// `count` sums, at most `most`, folded by a tree of adjacent pairs, in place.
-template <int most, class Step, class T>
-KILN_DEVICE T kiln_fold_pairs(T* sums, int count) {
-#pragma unroll
-  for (int width = 1; width < most; width *= 2)
-#pragma unroll
-    for (int k = 0; k + width < most; k += 2 * width)
-      if (k + width < count) sums[k] = Step::fold(sums[k], sums[k + width]);
-  return sums[0];
-}
-
-/// The same of any number, in memory.
-template <class Step, class T>
-KILN_DEVICE T kiln_fold_in_place(T* sums, int count) {
-#pragma unroll 1
-  for (int width = 1; width < count; width *= 2)
-#pragma unroll 1
-    for (int k = 0; k + width < count; k += 2 * width) sums[k] = Step::fold(sums[k], sums[k + width]);
-  return sums[0];
-}
-
-/// Sums in memory, folded by the same tree; all threads of the block of threads call it, the first has
-/// the sum. `memory` has a place for each warp.
-template <class Step, class T>
-KILN_DEVICE T kiln_fold_all(const T* sums, kiln_i64 count, T* memory) {
-  constexpr int own = 8;
-  const int thread = (int)threadIdx.x, warps = (int)blockDim.x / 32;
-  kiln_tree<T, Step> tree;
-  tree.begin();
-#pragma unroll 1
-  for (kiln_i64 first = 0; first < count; first += own * (int)blockDim.x) {
-    const int here = count - first < own * (int)blockDim.x ? (int)(count - first) : own * (int)blockDim.x;
-    T few[own];
-#pragma unroll
-    for (int k = 0; k < own; ++k) few[k] = thread * own + k < here ? sums[first + thread * own + k] : Step::identity();
-    T sum = kiln_fold_pairs<own, Step>(few, here - thread * own);
-#pragma unroll 1
-    for (int by = 1; by < 32; by *= 2) {
-      const T next = kiln_shuffle_down(0xffffffffu, sum, by, 32);
-      if ((thread % 32 + by) < 32 && (thread + by) * own < here) sum = Step::fold(sum, next);
-    }
-    __syncthreads();
-    if (thread % 32 == 0) memory[thread / 32] = sum;
-    __syncthreads();
-    const int filled = (here + 32 * own - 1) / (32 * own);
-    if (thread == 0) tree.push(kiln_fold_in_place<Step>(memory, filled < warps ? filled : warps));
-  }
-  return thread == 0 ? tree.sum() : Step::identity();
-}
-
-/// `count` sums in memory, at most 32, `stride` apart, folded by the same tree by one thread.
-template <class Step, class T>
-KILN_DEVICE T kiln_fold_column(const T* sums, kiln_i64 stride, int count) {
-  constexpr int own = 8;
-  kiln_short_tree<T, Step, 3> tree;
-  tree.begin();
-#pragma unroll 1
-  for (int first = 0; first < count; first += own) {
-    T few[own];
-#pragma unroll
-    for (int k = 0; k < own; ++k) few[k] = first + k < count ? sums[(first + k) * stride] : Step::identity();
-    tree.push(kiln_fold_pairs<own, Step>(few, count - first));
-  }
-  return tree.sum();
-}
-
-/// Sums of blocks in memory, folded by one block of threads; `other` has room for half as many.
-template <class Step, class T>
-KILN_DEVICE T kiln_fold_blocks(T* sums, T* other, kiln_i64 count) {
-  while (count > 1) {
-    const kiln_i64 pairs = count / 2;
-    for (kiln_i64 k = threadIdx.x; k < pairs; k += blockDim.x) other[k] = Step::fold(sums[2 * k], sums[2 * k + 1]);
-    if (count % 2 != 0 && threadIdx.x == 0) other[pairs] = sums[count - 1];
-    __syncthreads();
-    T* const next = sums;
-    sums = other;
-    other = next;
-    count -= pairs;
-  }
-  return sums[0];
 }
 
 // ---- Elements that are updated --------------------------------------------------------------------------------------
@@ -816,5 +578,3 @@ static __device__ __noinline__ void kiln_fail(kiln_failure* failure, kiln_u32 la
     done = true;
   }
 }
-
-#define KILN_KERNEL extern "C" __global__ void

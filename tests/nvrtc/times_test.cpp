@@ -1,0 +1,95 @@
+// How long NVRTC takes for the benchmark's kernels: a table, where KILN_NVRTC_TIMES says how often each is compiled.
+// KILN_NVRTC_SOURCES names a folder that gets the text of each.
+#include "bench/kiln_kernels.h"
+#include "core/specialize.h"
+#include "cuda/compile.h"
+#include "cuda/plan.h"
+#include "cuda/symbols.h"
+#include "tests/support/prepared.h"
+
+#include <kiln/kiln.h>
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <string>
+#include <vector>
+
+namespace kiln {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+namespace kernels = bench::kernels;
+
+double milliseconds_to_compile(const std::string& source, on_cuda::Output output) {
+  const auto begin = Clock::now();
+  on_cuda::compile(source, 90, output);
+  return std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
+}
+
+// The median of so many compiles.
+double typical(const std::string& source, on_cuda::Output output, int times) {
+  std::vector<double> each;
+  for (int k = 0; k < times; ++k) each.push_back(milliseconds_to_compile(source, output));
+  std::sort(each.begin(), each.end());
+  return each[each.size() / 2];
+}
+
+void add_row(const char* name, const std::string& source, int times) {
+  std::printf("%-16s %8.1f %8.1f %8zu\n", name, typical(source, on_cuda::Output::cubin, times),
+              typical(source, on_cuda::Output::ptx, times), source.size());
+  std::fflush(stdout);
+  if (const char* const folder = std::getenv("KILN_NVRTC_SOURCES"))
+    std::ofstream(std::string(folder) + "/" + name + ".cu") << on_cuda::prelude << source;
+}
+
+template <class F, class... A>
+std::string source_of(const F& f, const A&... arguments) {
+  return on_cuda::make_plan(test::prepared(f, {.device = cuda()}, arguments...)->scheduled).source;
+}
+
+const auto softmax = jit([](Array a) {
+  Array out = empty({a.shape(0), a.shape(1)}, a.dtype());
+  for (Value i : prange(a.shape(0))) {
+    Array row = a(i, _);
+    Array e = exp(row - max(row));
+    out(i, _) = e / sum(e);
+  }
+  return out;
+});
+
+TEST(CompileTimes, OfTheBenchmarksKernels) {
+  const char* const asked = std::getenv("KILN_NVRTC_TIMES");
+  if (!asked) GTEST_SKIP() << "KILN_NVRTC_TIMES is not set";
+  if (!on_cuda::nvrtc().why_not.empty()) GTEST_SKIP() << on_cuda::nvrtc().why_not;
+  const int times = std::max(std::atoi(asked), 1);
+  const Array a = ones({1000}, f32), m = ones({100, 40}, f32);
+  const std::string nothing = "KILN_KERNEL nothing() {}\n";
+  std::printf("%-16s %8s %8s %8s\n", "ms", "cubin", "PTX", "bytes");
+  // What starts only once in a process is in the first compile.
+  std::printf("%-16s %8.1f\n", "first of all", milliseconds_to_compile(nothing, on_cuda::Output::cubin));
+  add_row("nothing", nothing, times);
+  add_row("add", source_of(kernels::add, a, a), times);
+  add_row("triad", source_of(kernels::triad, a, a, 3.0), times);
+  add_row("chain6", source_of(kernels::chain6, a, a, a, a), times);
+  add_row("tutorial", source_of(kernels::tutorial, m), times);
+  add_row("black_scholes", source_of(kernels::black_scholes, a, a, a, 0.1, 0.2), times);
+  add_row("mandelbrot", source_of(kernels::mandelbrot, -2.0, 1.0, -1.0, 1.0, m), times);
+  add_row("sum", source_of(kernels::sum, a), times);
+  add_row("dot", source_of(kernels::dot, a, a), times);
+  add_row("sum_axis0", source_of(kernels::sum_axis0, m), times);
+  add_row("sum_axis1", source_of(kernels::sum_axis1, m), times);
+  add_row("max", source_of(jit([](Array x) { return max(x); }), a), times);
+  add_row("argmin", source_of(jit([](Array x) { return argmin(x); }), a), times);
+  add_row("argmin_axis1", source_of(jit([](Array x) { return argmin(x, {.axis = 1}); }), m), times);
+  add_row("variance", source_of(jit([](Array x) { return variance(x, {.axis = 1}); }), m), times);
+  add_row("softmax", source_of(softmax, m), times);
+  add_row("nbody", source_of(kernels::accelerations, a, a, a, a, 0.1), times);
+}
+
+}  // namespace
+}  // namespace kiln
