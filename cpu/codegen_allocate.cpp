@@ -1,5 +1,6 @@
 // Memory of the arrays a function makes: the launch's, of each thread its own, or the stack's.
 #include "core/error_text.h"
+#include "core/not_compiled.h"
 #include "cpu/codegen.h"
 
 #include <algorithm>
@@ -91,11 +92,7 @@ void Generator::allocate_per_thread(ir::BlockId block) {
     if (s.kind != Kind::allocate || fits_on_stack(s.target)) continue;
     const Root& root = program_.roots[s.target];
     if (!std::all_of(root.extents, root.extents + root.rank, [&](ir::NodeId extent) { return is_known(extent); }))
-      refuse(text("a new ", root.dtype, " array of rank ", int{root.rank},
-                  " whose extents differ between the iterations of a prange is not compiled yet: make it as large as "
-                  "the largest "
-                  "and use a slice of it, or use range"),
-             s.location);
+      refuse(ir::extents_that_differ(root), s.location);
     // Rounded up, and so cut to what still can be.
     constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max() - (thread_alignment - 1);
     Value* bytes = builder_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, bytes_of(s.target), builder_.getInt64(most));

@@ -1,5 +1,5 @@
 // Updates of elements: plain, atomic, or in copies of the threads that are put together behind the loop.
-#include "core/error_text.h"
+#include "core/not_compiled.h"
 #include "cpu/codegen.h"
 
 #include <algorithm>
@@ -129,19 +129,11 @@ llvm::Value* Generator::update_element(const Statement& s, Value* address, Value
 
 // The parts of a c128 add apart; there is no exchange of both, and so nothing that was there.
 llvm::Value* Generator::update_parts(const Statement& s, Value* address, Value* number) {
-  const DType dtype = program_.roots[s.target].dtype;
-  if (s.op != Op::add)
-    refuse(text("'",
-                s.op == Op::multiply  ? "*="
-                : s.op == Op::minimum ? ".min"
-                                      : ".max",
-                "' of an element of ", dtype, " array of rank ", int{program_.roots[s.target].rank},
-                " at an index that iterations of a prange may share is not compiled: += and -= are, whose parts "
-                "add apart; or use range, or update real and imaginary parts in arrays of floats"),
-           s.location);
+  const ir::Root& root = program_.roots[s.target];
+  if (s.op != Op::add) refuse(ir::update_of_both_parts(root, s.op), s.location);
   for (unsigned which : {0u, 1u})
-    builder_.CreateAtomicRMW(llvm::AtomicRMWInst::BinOp::FAdd, part_addresses(dtype, address, which),
-                             part(number, which), alignment(dtype), relaxed);
+    builder_.CreateAtomicRMW(llvm::AtomicRMWInst::BinOp::FAdd, part_addresses(root.dtype, address, which),
+                             part(number, which), alignment(root.dtype), relaxed);
   return nullptr;
 }
 

@@ -1,4 +1,5 @@
 // Statements as CUDA C++, as one thread runs them.
+#include "core/not_compiled.h"
 #include "core/visit.h"
 #include "cuda/codegen.h"
 
@@ -168,11 +169,7 @@ void KernelWriter::update(const Statement& s) {
   if (alone) {
     call = text("kiln_update(", at, ", ", how, ")");
   } else if (dtype == c128) {
-    if (s.op != Op::add || wanted)
-      refuse(
-          "an update of a c128 element that iterations share, other than +=, is not compiled: 16 bytes are not "
-          "exchanged at once",
-          s.location);
+    if (s.op != Op::add || wanted) refuse(ir::update_of_both_parts(program_.roots[s.target], s.op), s.location);
     return by_one([&] { line(text("kiln_add_parts(", at, ", ", x, ");")); });
   } else if (s.op == Op::add && expected.empty() && !wanted && !dtype.is_complex() && dtype.size() >= 4) {
     call = text("kiln_atomic_add(", at, ", ", x, ")");
@@ -205,11 +202,8 @@ void KernelWriter::allocate(const Statement& s) {
     line(text(type, "* ", name, " = ", name, "_own;"));
   } else {
     for (int k = 0; k < root.rank; ++k)
-      if (!host_.has(root.extents[k]))
-        refuse(
-            "an array made inside a parallel loop has an extent that its iterations compute, which is not compiled for "
-            "a GPU: make it outside the loop",
-            s.location);
+      if (!host_.has(root.extents[k]) && plan_.node_slots[root.extents[k]] == none)
+        refuse(ir::extents_that_differ(root), s.location);
     const auto same = [&](const Kernel::Scratch& each) { return each.root == s.target; };
     if (std::none_of(kernel_.scratch.begin(), kernel_.scratch.end(), same))
       kernel_.scratch.push_back({s.target, in_team_});

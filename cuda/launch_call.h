@@ -6,6 +6,8 @@
 #include "core/stream.h"
 #include "cuda/launch.h"
 
+#include <kiln/error.h>
+
 #include <memory>
 #include <unordered_map>
 
@@ -90,6 +92,7 @@ class Launch {
   Flow loop(const Step& step);
   Flow while_loop(const Step& step);
   Flow allocate(const ir::Statement& s);
+  [[noreturn]] void refuse_memory(RootId root, const RuntimeError& why);
   Flow guard(const ir::Statement& s);
   void swap(const ir::Statement& s);
   Flow kernel(std::uint32_t which);

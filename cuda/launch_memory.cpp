@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
+#include <span>
 
 namespace kiln::on_cuda {
 
@@ -86,6 +87,17 @@ const Memory& Launch::memory(RootId root) {
   return memory;
 }
 
+// Why there is no memory for an array that the function makes, at the line that makes it.
+void Launch::refuse_memory(RootId id, const RuntimeError& why) {
+  const ir::Root& root = program_.roots[id];
+  std::int64_t extents[max_rank];
+  for (int k = 0; k < root.rank; ++k) extents[k] = integer(root.extents[k]);
+  const Location& line = program_.locations[root.location];
+  throw RuntimeError(text("a new ", root.dtype, " array of shape ", std::span<const std::int64_t>(extents, root.rank),
+                          ": ", why.what()),
+                     line.line() ? line : arguments_.where);
+}
+
 Flow Launch::allocate(const ir::Statement& s) {
   const ir::Root& root = program_.roots[s.target];
   Memory& m = memory_[s.target];
@@ -105,8 +117,12 @@ Flow Launch::allocate(const ir::Statement& s) {
     status_ = status_no_memory;
     return Flow::failed;
   }
-  m.address =
-      Storage::of(m.host, static_cast<std::size_t>(bytes))->use_on_device(device_, stream_, Storage::Use::overwrite);
+  Storage* const storage = Storage::of(m.host, static_cast<std::size_t>(bytes));
+  try {
+    m.address = storage->use_on_device(device_, stream_, Storage::Use::overwrite);
+  } catch (const RuntimeError& e) {
+    refuse_memory(s.target, e);
+  }
   m.capacity = bytes;
   m.origin = s.target;
   m.ready = true;

@@ -115,6 +115,25 @@ class Planner {
     return wanted;
   }
 
+  // The numbers of a parallel loop, and the extents of what its iterations make: the host gives them memory before it.
+  std::vector<NodeId> needs_of_parallel(const Statement& loop) {
+    std::vector<NodeId> wanted = needs(loop), extents;
+    std::set<NodeId> inside;
+    ir::for_each_statement(program_, loop.body, [&](const Statement& s) {
+      if (s.kind == Kind::evaluate) inside.insert(s.value);
+      if (s.kind == Kind::allocate) ir::for_each_use(program_, s, [&](NodeId id) { extents.push_back(id); });
+    });
+    const auto of_iteration = [&](NodeId id) {
+      return inside.contains(id) || (program_[id].op == Op::index && !host_.has(id));
+    };
+    for (const NodeId extent : extents) {
+      std::set<NodeId> leaves, seen;
+      collect(extent, leaves, seen);
+      if (std::none_of(seen.begin(), seen.end(), of_iteration)) wanted.push_back(extent);
+    }
+    return wanted;
+  }
+
   // The kernels that a host's loop needs for its reductions; none where it has none.
   std::uint32_t fold_on_device(const Statement& loop) {
     const std::size_t before = plan_.foldings.size();
@@ -142,7 +161,7 @@ class Planner {
       }
       Step step;
       step.statement = &s;
-      if (s.kind != Kind::while_) step.fetched = device_nodes(needs(s));
+      if (s.kind != Kind::while_) step.fetched = device_nodes(distributes(s) ? needs_of_parallel(s) : needs(s));
       flush(steps, region, step.fetched);
       switch (s.kind) {
         case Kind::allocate: step.kind = Step::Kind::allocate; break;

@@ -201,5 +201,34 @@ TEST(LocalArrays, LargeOnesRunOneAfterTheOther) {
   EXPECT_FALSE(runs_in_lanes(program.inspect("scheduled")));
 }
 
+// Of sizes that are read before the loop, from what the loop of the turn before has written.
+TEST(LocalArrays, SizesThatTheTurnBeforeLeft) {
+  static const auto program = jit([](Array sizes, Array out) {
+    Var longest = 1;
+    for (Value turn : range(4)) {
+      const Value first = sizes(0), more = longest;
+      for (Value i : prange(out.shape(0))) {
+        Array own = zeros({first + more}, i64);
+        for (Value k : prange(first + more)) own(k) = k * i;
+        out(i) += sum(own) + turn;
+        if_(i == 0, [&] { sizes(0) = sizes(0) + 3; });
+      }
+      longest += 2 * sizes(0);
+    }
+  });
+  const auto r = everywhere(program, [&](const auto& f) {
+    const Array out = zeros(40, i64);
+    f(Array{2, 7}, out);
+    return results(out);
+  });
+  std::int64_t turns = 0, size = 2, longest = 1;
+  for (int turn = 0; turn < 4; ++turn) {
+    turns += (size + longest) * (size + longest - 1) / 2;
+    size += 3;
+    longest += 2 * size;
+  }
+  for (std::int64_t i = 0; i < 40; ++i) EXPECT_EQ(std::int64_t(r[0](i)), turns * i + 6);
+}
+
 }  // namespace
 }  // namespace kiln::conformance

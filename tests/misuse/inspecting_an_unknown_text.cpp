@@ -1,8 +1,8 @@
-// Asking for a text that there is none of.
+// Asking for a text that there is none of: the GPU has one of this name.
 #include "tests/misuse/misuse.h"
 
 MISUSE(inspecting_an_unknown_text) {
-  const auto doubled = jit([](Array a) { return a * 2; });
+  const auto doubled = jit([](Array a) { return a * 2; }).on(cpu());
   doubled(zeros(3));
   const auto program = [&] {
     next_line_is_wrong();
