@@ -287,7 +287,7 @@ CUresult cuDevicePrimaryCtxGetState(CUdevice device, unsigned* flags, int* activ
 CUresult cuCtxSetCurrent(CUcontext handle) {
   Call call(Call::Needs::driver);
   if (call.result != CUDA_SUCCESS) return call.result;
-  std::vector<Context*>& stack = context_stack(call.driver);
+  ContextStack& stack = context_stack(call.driver);
   if (handle == nullptr) {
     if (!stack.empty()) stack.pop_back();
     return CUDA_SUCCESS;
@@ -312,14 +312,13 @@ CUresult cuCtxPushCurrent(CUcontext handle) {
   if (call.result != CUDA_SUCCESS) return call.result;
   Context* context = call.driver.context_of(handle);
   if (context == nullptr || context->retained == 0) return CUDA_ERROR_INVALID_CONTEXT;
-  context_stack(call.driver).push_back(context);
-  return CUDA_SUCCESS;
+  return context_stack(call.driver).push_back(context) ? CUDA_SUCCESS : CUDA_ERROR_OUT_OF_MEMORY;
 }
 
 CUresult cuCtxPopCurrent(CUcontext* handle) {
   Call call(Call::Needs::driver);
   if (call.result != CUDA_SUCCESS) return call.result;
-  std::vector<Context*>& stack = context_stack(call.driver);
+  ContextStack& stack = context_stack(call.driver);
   if (stack.empty()) return CUDA_ERROR_INVALID_CONTEXT;
   if (handle != nullptr) *handle = Driver::handle_of(stack.back());
   stack.pop_back();

@@ -137,18 +137,18 @@ LoadedModule::~LoadedModule() {
 
 // --- the current context of a thread ---
 
-std::vector<Context*>& context_stack(Driver& driver) {
-  thread_local std::vector<Context*> stack;
+ContextStack& context_stack(Driver& driver) {
+  thread_local ContextStack stack{};
   thread_local std::uint64_t epoch = 0;
   if (epoch != driver.epoch) {
-    stack.clear();
+    stack.size = 0;
     epoch = driver.epoch;
   }
   return stack;
 }
 
 Context* current_context(Driver& driver) {
-  const std::vector<Context*>& stack = context_stack(driver);
+  ContextStack& stack = context_stack(driver);
   return stack.empty() ? nullptr : stack.back();
 }
 

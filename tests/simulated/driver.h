@@ -192,7 +192,23 @@ extern thread_local bool inside_host_function;
 // --- the current context of a thread ---
 
 Context* current_context(Driver& driver);
-std::vector<Context*>& context_stack(Driver& driver);
+
+// Without a destructor: arrays that are alive to the end of the process call the driver behind the main thread's.
+struct ContextStack {
+  static constexpr std::size_t most = 256;
+  Context* entries[most];
+  std::size_t size;
+
+  bool empty() const { return size == 0; }
+  Context*& back() { return entries[size - 1]; }
+  void pop_back() { --size; }
+  bool push_back(Context* context) {
+    if (size == most) return false;
+    entries[size++] = context;
+    return true;
+  }
+};
+ContextStack& context_stack(Driver& driver);
 
 // --- streams (queue.cpp) ---
 
