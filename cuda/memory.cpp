@@ -33,7 +33,8 @@ std::string Device::no_memory(std::size_t bytes) {
 }
 
 std::uint64_t Device::allocate_for(Stream& stream, std::size_t bytes) {
-  if (bytes == 0) bytes = 1;
+  // Atomic updates of narrow elements exchange whole words of 4 bytes, that of the last elements, too.
+  bytes = std::max<std::size_t>((bytes + 3) & ~std::size_t{3}, 4);
   CUdeviceptr address = 0;
   CUresult result = driver().cuMemAllocAsync(&address, bytes, stream.get());
   if (result == CUDA_ERROR_OUT_OF_MEMORY) {
