@@ -169,7 +169,7 @@ void KernelWriter::update(const Statement& s) {
   if (alone) {
     call = text("kiln_update(", at, ", ", how, ")");
   } else if (dtype == c128) {
-    if (s.op != Op::add || wanted) refuse(ir::update_of_both_parts(program_.roots[s.target], s.op), s.location);
+    if (s.op != Op::add) refuse(ir::update_of_both_parts(program_.roots[s.target], s.op), s.location);
     return by_one([&] { line(text("kiln_add_parts(", at, ", ", x, ");")); });
   } else if (s.op == Op::add && expected.empty() && !wanted && !dtype.is_complex() && dtype.size() >= 4) {
     call = text("kiln_atomic_add(", at, ", ", x, ")");

@@ -64,8 +64,8 @@ std::string compile(const std::string& source, int architecture, Output output, 
   std::vector<const char*> options = {target.c_str(),           "--std=c++17",      "-fmad=false",
                                       "--prec-div=true",        "--prec-sqrt=true", "--ftz=false",
                                       "--diag-suppress=177,550"};
-  // Nothing of the runtime's API is declared, and a module's functions are compiled by several threads: the same code,
-  // sooner. Older ones do not know the options.
+  // Nothing of the runtime's API is declared, and a module's functions are compiled by several threads: argmin
+  // in 0.7 of the time on two cores (docs/performance.md). Older ones do not know the options.
   if (nvrtc().major >= 13) options.insert(options.end(), {"--minimal", "--split-compile=4"});
   if (report) options.push_back("--ptxas-options=-v");
   NvrtcProgram program(prelude + source);

@@ -171,11 +171,13 @@ void Launch::take_scratch(const Kernel& k, Shape& shape, KernelMemory& memory) {
   std::int64_t all = 0;
   for (const Kernel::Scratch& each : k.scratch) all += bytes_of_block(each);
   if (all > 0) shape.blocks = std::clamp<std::int64_t>(scratch_bytes / all, 1, shape.blocks);
-  for (const Kernel::Scratch& each : k.scratch) try {
+  for (const Kernel::Scratch& each : k.scratch) {
+    try {
       memory.scratch.push_back(memory.take(device_, stream_, bytes_of_block(each) * shape.blocks));
     } catch (const RuntimeError& e) {
       refuse_memory(each.root, e);
     }
+  }
 }
 
 void Launch::take_memory(const Kernel& k, Shape& shape, KernelMemory& memory) {

@@ -4,6 +4,7 @@
 #include "cuda/inspect.h"
 #include "cuda/plan.h"
 #include "cuda/symbols.h"
+#include "tests/nvrtc/softmax.h"
 #include "tests/support/prepared.h"
 
 #include <kiln/kiln.h>
@@ -51,16 +52,7 @@ TEST_F(WithNvrtc, Trace) {
 }
 
 TEST_F(WithNvrtc, LoopsInLoops) {
-  const auto softmax = [](Array a) {
-    Array out = empty({a.shape(0), a.shape(1)}, a.dtype());
-    for (Value i : prange(a.shape(0))) {
-      Array row = a(i, _);
-      Array e = exp(row - max(row));
-      out(i, _) = e / sum(e);
-    }
-    return out;
-  };
-  for (const DType dtype : {f16, f32, f64}) expect_compiles(softmax, ones({10, 10}, dtype));
+  for (const DType dtype : {f16, f32, f64}) expect_compiles(test::softmax, ones({10, 10}, dtype));
   expect_compiles([](Array a) { return variance(a, {.axis = 1}); }, ones({10, 10}, c64));
 }
 

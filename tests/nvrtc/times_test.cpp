@@ -5,6 +5,7 @@
 #include "cuda/compile.h"
 #include "cuda/plan.h"
 #include "cuda/symbols.h"
+#include "tests/nvrtc/softmax.h"
 #include "tests/support/prepared.h"
 
 #include <kiln/kiln.h>
@@ -52,16 +53,6 @@ std::string source_of(const F& f, const A&... arguments) {
   return on_cuda::make_plan(test::prepared(f, {.device = cuda()}, arguments...)->scheduled).source;
 }
 
-const auto softmax = jit([](Array a) {
-  Array out = empty({a.shape(0), a.shape(1)}, a.dtype());
-  for (Value i : prange(a.shape(0))) {
-    Array row = a(i, _);
-    Array e = exp(row - max(row));
-    out(i, _) = e / sum(e);
-  }
-  return out;
-});
-
 TEST(CompileTimes, OfTheBenchmarksKernels) {
   const char* const asked = std::getenv("KILN_NVRTC_TIMES");
   if (!asked) GTEST_SKIP() << "KILN_NVRTC_TIMES is not set";
@@ -87,7 +78,7 @@ TEST(CompileTimes, OfTheBenchmarksKernels) {
   add_row("argmin", source_of(jit([](Array x) { return argmin(x); }), a), times);
   add_row("argmin_axis1", source_of(jit([](Array x) { return argmin(x, {.axis = 1}); }), m), times);
   add_row("variance", source_of(jit([](Array x) { return variance(x, {.axis = 1}); }), m), times);
-  add_row("softmax", source_of(softmax, m), times);
+  add_row("softmax", source_of(jit(test::softmax), m), times);
   add_row("nbody", source_of(kernels::accelerations, a, a, a, a, 0.1), times);
 }
 
