@@ -75,7 +75,8 @@ class DeviceMemory {
   /// Where work goes that names no stream.
   virtual DeviceStream& default_stream() = 0;
   virtual DeviceStream& make_stream() = 0;
-  virtual DeviceStream& borrow_stream(void* handle) = 0;
+  /// Throws UsageError for what is not one stream.
+  virtual DeviceStream& borrow_stream(void* handle, const Location& where) = 0;
   /// Returns when all that Kiln queued is done.
   virtual void synchronize() = 0;
 
@@ -86,8 +87,12 @@ class DeviceMemory {
   virtual void deallocate(DeviceBuffer* buffer) noexcept = 0;
   /// What is queued on this stream from now on comes after what the use has to wait for.
   virtual void use(DeviceBuffer& buffer, bool writes, DeviceStream& stream) = 0;
+  /// Somebody else has used it in the order of that stream.
+  virtual void was_used(DeviceBuffer& buffer, DeviceStream& stream) = 0;
   /// `from` may change when it returns.
   virtual void copy_to_device(DeviceBuffer& to, const std::byte* from, DeviceStream& stream) = 0;
+  /// The same from another device of the same kind, which nothing has to wait for but what writes it there next.
+  virtual void copy_from_device(DeviceBuffer& to, DeviceMemory& other, DeviceBuffer& from, DeviceStream& stream) = 0;
   /// Returns when the bytes are there.
   virtual void copy_to_host(std::byte* to, DeviceBuffer& from) = 0;
 };
@@ -108,6 +113,8 @@ class Backend {
   /// The host's memory; the CPU's backend has it. Throws RuntimeError naming the size.
   virtual void* allocate(std::size_t bytes);
   virtual void deallocate(void* memory, std::size_t bytes) noexcept;
+  /// Gives back what is kept of freed memory, the host's or the device's own.
+  virtual void trim_memory() = 0;
   /// Memory of its own; null: it works in the host's.
   virtual DeviceMemory* memory() { return nullptr; }
   /// Bytes from which a launch's stores should bypass the cache.

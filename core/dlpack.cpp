@@ -82,8 +82,9 @@ Device device_of(const DLDevice& device, const Location& l) {
   }
 }
 
-void check_address(const char* operation, const void* data, DType dtype, bool empty, const Location& l) {
-  const std::size_t alignment = dtype.is_complex() ? dtype.size() / 2 : dtype.size();
+// A GPU loads and stores a complex number as a whole.
+void check_address(const char* operation, const void* data, DType dtype, Device device, bool empty, const Location& l) {
+  const std::size_t alignment = dtype.is_complex() && device.is_cpu() ? dtype.size() / 2 : dtype.size();
   if (!data && !empty)
     throw UsageError(text(operation, " of a null pointer: give the address of its first element"), l);
   if (reinterpret_cast<std::uintptr_t>(data) % alignment != 0)
@@ -115,6 +116,7 @@ void delete_tensor(void* tensor) {
 // What an exported tensor points to.
 struct Exported {
   Array array;
+  DeviceStream* stream = nullptr;  // of a GPU: in whose order it is used
   DLManagedTensor tensor{};
   std::int64_t extents[max_rank], strides[max_rank];
 
@@ -123,7 +125,7 @@ struct Exported {
 
 void delete_exported(DLManagedTensor* tensor) {
   auto* const exported = static_cast<Exported*>(tensor->manager_ctx);
-  Access::storage(exported->array)->leave_home();
+  Access::storage(exported->array)->leave_home(exported->stream);
   delete exported;
 }
 
@@ -137,7 +139,7 @@ Array from_dlpack(DLManagedTensor* tensor, Location l) {
   const Device device = device_of(t.device, l);
   auto* const first = static_cast<std::byte*>(t.data) + t.byte_offset;
   const bool empty = std::find(layout.extents, layout.extents + t.ndim, 0) != layout.extents + t.ndim;
-  check_address("from_dlpack", first, dtype, empty, l);
+  check_address("from_dlpack", first, dtype, device, empty, l);
   return array_over(first, dtype, t.ndim, layout, device, &delete_tensor, tensor, l);
 }
 
@@ -159,6 +161,7 @@ DLManagedTensor* to_dlpack(const ArrayOperand& a, Device device) {
     throw UsageError(text("to_dlpack of ", detail::described(a.array), " to ", memory ? memory->name() : "the CPU",
                           ", whose memory other code sees elsewhere; copy() it first"),
                      a.where);
+  exported->stream = stream;
   const Layout& layout = Access::layout(a.array);
   const std::uint64_t base = memory ? storage.address_on(*memory) : reinterpret_cast<std::uint64_t>(storage.data());
   const int rank = Access::rank(a.array);
@@ -189,7 +192,7 @@ Array borrow(void* data, DType dtype, std::span<const std::int64_t> extents, Dev
     layout.strides[k] = stride;
     stride *= extents[k];
   }
-  check_address("borrow", data, dtype, stride == 0, l);
+  check_address("borrow", data, dtype, device, stride == 0, l);
   return array_over(static_cast<std::byte*>(data), dtype, static_cast<int>(extents.size()), layout, device, nullptr,
                     nullptr, l);
 }

@@ -146,22 +146,22 @@ std::uint64_t Storage::address_on(const DeviceMemory& device) const noexcept {
   return replica(device)->buffer->address;
 }
 
-DeviceMemory* Storage::newest() const noexcept {
+Storage::Replica& Storage::newest_replica() const noexcept {
   const std::uint64_t valid = valid_;
-  if (valid & host) return nullptr;
   Replica* r = replicas_;
   while (!(valid & r->bit())) r = r->next;
-  return &r->device;
+  return *r;
 }
+
+DeviceMemory* Storage::newest() const noexcept { return valid_ & host ? nullptr : &newest_replica().device; }
 
 bool Storage::at_home_on_other(const DeviceMemory& device) const noexcept {
   return home_ == Home::device && newest() != &device;
 }
 
 void Storage::copy_newest_to_host() {
-  Replica* r = replicas_;
-  while (!(valid_ & r->bit())) r = r->next;
-  r->device.copy_to_host(data_, *r->buffer);
+  const Replica& r = newest_replica();
+  r.device.copy_to_host(data_, *r.buffer);
   count_transfer(false, bytes_);
 }
 
@@ -175,13 +175,14 @@ std::uint64_t Storage::use_on_device(DeviceMemory& device, DeviceStream& stream,
   const Moving moving(moving_);
   Replica& r = replica_for(device, stream);
   const bool copies = copies_to_device(device, use);
-  if (copies && copies_to_host(use)) {  // from one device to another by way of the host
-    copy_newest_to_host();
-    if (home_ == Home::anywhere) valid_ |= host;
-  }
   device.use(*r.buffer, copies || use != Use::read, stream);
   if (copies) {
-    device.copy_to_device(*r.buffer, data_, stream);
+    if (valid_ & host) {
+      device.copy_to_device(*r.buffer, data_, stream);
+    } else {
+      const Replica& from = newest_replica();
+      device.copy_from_device(*r.buffer, from.device, *from.buffer, stream);
+    }
     count_transfer(true, bytes_);
   }
   if (home_ == Home::anywhere) valid_ = use == Use::read ? valid_ | r.bit() : r.bit();
@@ -205,7 +206,12 @@ bool Storage::stay_home(DeviceMemory* device, DeviceStream* stream) {
   return true;
 }
 
-void Storage::leave_home() noexcept {
+void Storage::leave_home(DeviceStream* stream) noexcept {
+  if (stream) {  // whoever writes or frees the memory next does it after the other's use
+    const Moving moving(moving_);
+    const Replica& r = newest_replica();
+    r.device.was_used(*r.buffer, *stream);
+  }
   if (--exports_ == 0 && inside_) home_ = Home::anywhere;
 }
 

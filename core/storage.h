@@ -55,7 +55,8 @@ class Storage {
   /// Somebody else sees the bytes on the host (null), or on that device, until as many calls of leave_home(). False if
   /// their home is elsewhere.
   bool stay_home(DeviceMemory* device, DeviceStream* stream);
-  void leave_home() noexcept;
+  /// `stream`: that of stay_home().
+  void leave_home(DeviceStream* stream) noexcept;
   /// Where the bytes are on a device that has them.
   std::uint64_t address_on(const DeviceMemory& device) const noexcept;
   /// The device that alone has the newest bytes; null: the host has them.
@@ -76,6 +77,7 @@ class Storage {
 
   Storage(std::byte* data, std::size_t bytes, bool inside) : data_(data), bytes_(bytes), inside_(inside) {}
   Replica* replica(const DeviceMemory& device) const noexcept;
+  Replica& newest_replica() const noexcept;
   Replica& replica_for(DeviceMemory& device, DeviceStream& stream);
   void copy_newest_to_host();
   void drop_replicas() noexcept;

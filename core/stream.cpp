@@ -61,7 +61,7 @@ Stream::Stream(Device device, Location l) {
 
 Stream Stream::borrow(void* handle, Device device, Location l) {
   DeviceMemory& memory = memory_of(device, l);
-  return Stream(new StreamState{1, cuda(memory.number()), memory, memory.borrow_stream(handle)});
+  return Stream(new StreamState{1, cuda(memory.number()), memory, memory.borrow_stream(handle, l)});
 }
 
 Stream::Stream(const Stream& other) : state_(other.state_) { ++state_->references; }
@@ -97,6 +97,11 @@ StreamScope::~StreamScope() { innermost_scope = outer_; }
 void synchronize(Device device, Location l) {
   if (!device.said()) device = default_device();
   if (DeviceMemory* const memory = detail::backend_of(device, l).memory()) memory->synchronize();
+}
+
+void trim_memory(Device device, Location l) {
+  if (!device.said()) device = default_device();
+  detail::backend_of(device, l).trim_memory();
 }
 
 }  // namespace kiln

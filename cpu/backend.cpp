@@ -107,6 +107,7 @@ class CpuBackend final : public Backend {
 
   void* allocate(std::size_t bytes) override { return on_cpu::allocate(bytes); }
   void deallocate(void* memory, std::size_t bytes) noexcept override { on_cpu::deallocate(memory, bytes); }
+  void trim_memory() override { on_cpu::trim(); }
   // Half of the last-level cache: below it a reader finds the stores still cached (0.6 to 0.9 of the speed with
   // streaming stores), above it they gain 1.2 to 1.5 times.
   std::size_t streaming_bytes() const override { return host_target().last_level_cache_bytes / 2; }

@@ -27,7 +27,12 @@ class CudaExecutable final : public Executable {
     loaded_.device = &device;
     device.check_alive();
     const Device::Current current(device);
-    device.check(driver().cuModuleLoadData(&module_, cubin.data()), "load compiled code");
+    CUresult result = driver().cuModuleLoadData(&module_, cubin.data());
+    if (result == CUDA_ERROR_OUT_OF_MEMORY) {
+      device.trim();
+      result = driver().cuModuleLoadData(&module_, cubin.data());
+    }
+    device.check(result, "load compiled code");
     const auto function = [&](const std::string& name) {
       CUfunction found = nullptr;
       device.check(driver().cuModuleGetFunction(&found, module_, name.c_str()), "find a kernel");
@@ -74,6 +79,7 @@ class CudaBackend final : public Backend {
   std::int64_t memory_bytes() const override { return device_.memory_bytes(); }
   bool is_lost() const override { return device_.is_lost(); }
   DeviceMemory* memory() override { return &device_; }
+  void trim_memory() override { device_.trim(); }
   std::size_t streaming_bytes() const override { return ~std::size_t{0}; }
 
   std::unique_ptr<Executable> compile(const ir::Program& scheduled, const CompileOptions&) override {

@@ -29,10 +29,17 @@ bool loses_device(CUresult result) {
     case CUDA_ERROR_CONTEXT_IS_DESTROYED:
     case CUDA_ERROR_DEINITIALIZED:
     case CUDA_ERROR_DEVICE_UNAVAILABLE:
+    case CUDA_ERROR_NVLINK_UNCORRECTABLE:
     case CUDA_ERROR_ASSERT: return true;
-    default: return false;
+    default: break;
   }
+  // Of newer versions of cuda.h than Kiln needs: CONTAINED, TENSOR_MEMORY_LEAK, MPS_CLIENT_TERMINATED, EXTERNAL_DEVICE.
+  const int number = static_cast<int>(result);
+  return number == 226 || number == 721 || number == 810 || number == 911;
 }
+
+// Warps' threads go on independently from 7.0 on, which a kernel's lock needs.
+constexpr int least_architecture = 70;
 
 }  // namespace
 
@@ -64,13 +71,25 @@ Device::Device(int index) : index_(index), name_(text("cuda:", index)) {
   architecture_ = 10 * attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR) +
                   attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR);
   multiprocessors_ = attribute(CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
+  if (architecture_ < least_architecture)
+    throw RuntimeError(text(product_, " is of compute capability ", architecture_ / 10, ".", architecture_ % 10,
+                            "; Kiln needs ", least_architecture / 10, ".0 or newer"));
+  if (attribute(CU_DEVICE_ATTRIBUTE_MEMORY_POOLS_SUPPORTED) == 0)
+    throw RuntimeError(text(product_,
+                            " has no memory pools here (as some virtual GPUs have none), from which Kiln's memory "
+                            "there is"));
   std::size_t bytes = 0;
   check(driver().cuDeviceTotalMem(&bytes, device), "ask for the GPU's memory");
   memory_bytes_ = static_cast<std::int64_t>(bytes);
   check(driver().cuDevicePrimaryCtxRetain(&context_, device), "make a context");
   const Current current(*this);
-  default_stream_ = &streams_.emplace_back(*this, nullptr);
-  check(driver().cuDeviceGetDefaultMemPool(&pool_, device), "find the memory pool");
+  default_stream_ = &streams_.emplace_back(*this, Stream::Kind::of_device);
+  legacy_stream_ = &streams_.emplace_back(*this, Stream::Kind::legacy);
+  // A pool of its own: what it keeps other code's allocations cannot have.
+  CUmemPoolProps properties{};
+  properties.allocType = CU_MEM_ALLOCATION_TYPE_PINNED;
+  properties.location = {CU_MEM_LOCATION_TYPE_DEVICE, index};
+  check(driver().cuMemPoolCreate(&pool_, &properties), "make a memory pool");
   cuuint64_t keep = ~cuuint64_t{0};  // until it is trimmed
   check(driver().cuMemPoolSetAttribute(pool_, CU_MEMPOOL_ATTR_RELEASE_THRESHOLD, &keep), "set up the memory pool");
 }
@@ -98,7 +117,8 @@ void Device::lose(const std::string& why) {
 void Device::check(CUresult result, const char* what, Stream* stream) {
   if (result == CUDA_SUCCESS) return;
   check_alive();
-  std::string message = text("cannot ", what, ": ", describe(result));
+  std::string message = text("cannot ", what, ": ", describe(result),
+                             result == CUDA_ERROR_NOT_INITIALIZED ? " (after fork() a child has no GPU)" : "");
   if (!loses_device(result)) throw RuntimeError(message);
   const std::string suspects = stream ? stream->suspects() : std::string();
   lose(
@@ -112,33 +132,46 @@ DeviceStream& Device::make_stream() {
   check_alive();
   const Current current(*this);
   const std::lock_guard lock(mutex_);
-  if (free_streams_.empty()) return streams_.emplace_back(*this, nullptr);
+  if (free_streams_.empty()) return streams_.emplace_back(*this, Stream::Kind::own);
   Stream& again = *free_streams_.back();
   free_streams_.pop_back();
   again.reuse();
   return again;
 }
 
-DeviceStream& Device::borrow_stream(void* handle) {
+DeviceStream& Device::borrow_stream(void* handle, const Location& where) {
   check_alive();
+  const auto stream = static_cast<CUstream>(handle);
+  if (stream == nullptr || stream == CU_STREAM_LEGACY) return *legacy_stream_;
+  if (stream == CU_STREAM_PER_THREAD)
+    throw UsageError("CUDA's default stream per thread is another one on each thread: borrow one that was made", where);
   const std::lock_guard lock(mutex_);
-  return streams_.emplace_back(*this, static_cast<CUstream>(handle));
+  for (Stream& each : streams_) {
+    if (!each.is_over()) continue;
+    each.reuse(stream);
+    return each;
+  }
+  return streams_.emplace_back(*this, Stream::Kind::borrowed, stream);
 }
 
 void Device::retired(Stream& stream) noexcept {
-  if (stream.is_borrowed()) return;  // its event is what is left of it
+  if (stream.kind() != Stream::Kind::own) return;  // a borrowed one's event is what is left of it
   const std::lock_guard lock(mutex_);
   free_streams_.push_back(&stream);
 }
 
+std::vector<Stream*> Device::streams() {
+  std::vector<Stream*> all;
+  const std::lock_guard lock(mutex_);
+  for (Stream& each : streams_) all.push_back(&each);
+  return all;
+}
+
+// Of the legacy stream only where it was borrowed: other code's work is nobody's business.
 void Device::synchronize() {
   check_alive();
-  std::vector<Stream*> all;
-  {
-    const std::lock_guard lock(mutex_);
-    for (Stream& each : streams_) all.push_back(&each);
-  }
-  for (Stream* const each : all) each->synchronize();
+  for (Stream* const each : streams())
+    if (each != legacy_stream_ || each->launches() != 0) each->synchronize();
 }
 
 }  // namespace kiln::on_cuda

@@ -130,6 +130,7 @@ std::int32_t Launch::run() {
 
 std::int32_t launch(const Loaded& loaded, Frame& frame, const LaunchArguments& arguments, LaunchReport* report) {
   loaded.device->check_alive();
+  static_cast<Stream&>(detail::current_stream_of(*loaded.device)).refuse_capture(arguments.where);
   Launch launch(loaded, frame, arguments);
   const std::int32_t status = launch.run();
   if (report) {

@@ -26,9 +26,12 @@ enum class Flow { next, leave, turn, failed };
 class DeviceBlock {
  public:
   DeviceBlock(Device& device, Stream& stream, std::size_t bytes)
-      : device_(device), stream_(stream), address_(bytes == 0 ? 0 : device.allocate_for(stream, bytes)) {}
+      : device_(device),
+        stream_(stream),
+        bytes_(bytes),
+        address_(bytes == 0 ? 0 : device.allocate_for(stream, bytes)) {}
   ~DeviceBlock() {
-    if (address_ != 0) device_.deallocate_for(stream_, address_);
+    if (address_ != 0) device_.deallocate_for(stream_, address_, bytes_);
   }
   DeviceBlock(const DeviceBlock&) = delete;
   std::uint64_t address() const { return address_; }
@@ -36,6 +39,7 @@ class DeviceBlock {
  private:
   Device& device_;
   Stream& stream_;
+  std::size_t bytes_;
   std::uint64_t address_;
 };
 
@@ -43,7 +47,7 @@ class DeviceBlock {
 struct Memory {
   std::uint64_t address = 0;
   std::byte* host = nullptr;
-  std::int64_t extents[max_rank] = {}, strides[max_rank] = {};
+  std::int64_t extents[max_rank], strides[max_rank];  // of the axes there are
   std::int64_t capacity = 0;
   RootId origin = none;
   bool ready = false;

@@ -83,9 +83,16 @@ std::uint64_t Launch::word(const Word& w, const Kernel& kernel, const KernelMemo
 }
 
 void Launch::start(CUfunction function, std::int64_t blocks, unsigned threads, void** parameters) {
-  device_.check(driver().cuLaunchKernel(function, static_cast<unsigned>(blocks), 1, 1, threads, 1, 1, 0, stream_.get(),
-                                        parameters, nullptr),
-                "launch a kernel", &stream_);
+  const auto started = [&] {
+    return driver().cuLaunchKernel(function, static_cast<unsigned>(blocks), 1, 1, threads, 1, 1, 0, stream_.get(),
+                                   parameters, nullptr);
+  };
+  CUresult result = started();
+  if (result == CUDA_ERROR_OUT_OF_MEMORY) {  // what its threads have in local memory
+    device_.trim();
+    result = started();
+  }
+  device_.check(result, "launch a kernel", &stream_);
   stream_.launched(arguments_.where);
   if (config().synchronize) stream_.synchronize();
 }

@@ -1,4 +1,5 @@
 // A GPU's memory: from the driver's stream-ordered pool; who uses it, in which order; copies.
+#include "core/config.h"
 #include "core/error_text.h"
 #include "cuda/device.h"
 
@@ -8,6 +9,13 @@
 #include <memory>
 
 namespace kiln::on_cuda {
+
+namespace {
+
+// Atomic updates of narrow elements exchange whole words of 4 bytes, that of the last elements, too.
+std::size_t whole_words(std::size_t bytes) { return std::max<std::size_t>((bytes + 3) & ~std::size_t{3}, 4); }
+
+}  // namespace
 
 // ---- From the pool --------------------------------------------------------------------------------------------------
 
@@ -32,24 +40,54 @@ std::string Device::no_memory(std::size_t bytes) {
   return out + "; work on fewer elements at a time, or free arrays";
 }
 
-std::uint64_t Device::allocate_for(Stream& stream, std::size_t bytes) {
-  // Atomic updates of narrow elements exchange whole words of 4 bytes, that of the last elements, too.
-  bytes = std::max<std::size_t>((bytes + 3) & ~std::size_t{3}, 4);
-  CUdeviceptr address = 0;
-  CUresult result = driver().cuMemAllocAsync(&address, bytes, stream.get());
-  if (result == CUDA_ERROR_OUT_OF_MEMORY) {
-    // What was freed and kept may be in pieces of other sizes, or not yet free on this stream.
-    synchronize();
-    check(driver().cuMemPoolTrimTo(pool_, 0), "trim the memory pool");
-    result = driver().cuMemAllocAsync(&address, bytes, stream.get());
+// 0: the driver has none.
+std::uint64_t Stream::allocate(std::size_t bytes) {
+  {
+    const std::lock_guard lock(kept_mutex_);
+    if (const std::uint64_t kept = kept_.take(bytes)) return kept;
   }
-  if (result == CUDA_ERROR_OUT_OF_MEMORY) throw RuntimeError(no_memory(bytes));
-  check(result, "allocate memory on the GPU", &stream);
+  CUdeviceptr address = 0;
+  const CUresult result = driver().cuMemAllocFromPoolAsync(&address, bytes, device_.pool(), handle_);
+  if (result == CUDA_ERROR_OUT_OF_MEMORY) return 0;
+  device_.check(result, "allocate memory on the GPU", this);
   return address;
 }
 
-void Device::deallocate_for(Stream& stream, std::uint64_t address) noexcept {
-  driver().cuMemFreeAsync(address, stream.get());
+void Stream::deallocate(std::uint64_t address, std::size_t bytes) noexcept {
+  std::vector<KeptBlocks::Block> gone;
+  {
+    const std::lock_guard lock(kept_mutex_);
+    const std::size_t most = is_gone() ? 0 : config().gpu_kept_bytes;  // the driver frees nothing on a gone stream
+    if (!kept_.keep({address, bytes}, most, gone)) gone = {{address, bytes}};
+  }
+  for (const KeptBlocks::Block& block : gone) driver().cuMemFreeAsync(block.address, handle_);
+}
+
+void Stream::give_back() noexcept {
+  std::vector<KeptBlocks::Block> gone;
+  {
+    const std::lock_guard lock(kept_mutex_);
+    gone = kept_.take_all();
+  }
+  for (const KeptBlocks::Block& block : gone) driver().cuMemFreeAsync(block.address, handle_);
+}
+
+void Device::trim() {
+  const Current current(*this);
+  for (Stream* const each : streams()) each->give_back();
+  synchronize();
+  check(driver().cuMemPoolTrimTo(pool_, 0), "trim the memory pool");
+}
+
+std::uint64_t Device::allocate_for(Stream& stream, std::size_t bytes) {
+  if (const std::uint64_t address = stream.allocate(whole_words(bytes))) return address;
+  trim();  // what was freed and kept may be in pieces of other sizes, or not yet free on this stream
+  if (const std::uint64_t address = stream.allocate(whole_words(bytes))) return address;
+  throw RuntimeError(no_memory(bytes));
+}
+
+void Device::deallocate_for(Stream& stream, std::uint64_t address, std::size_t bytes) noexcept {
+  stream.deallocate(address, whole_words(bytes));
 }
 
 DeviceBuffer* Device::allocate(std::size_t bytes, DeviceStream& stream) {
@@ -67,17 +105,18 @@ DeviceBuffer* Device::allocate(std::size_t bytes, DeviceStream& stream) {
 
 DeviceBuffer* Device::borrow(std::uint64_t address, std::size_t bytes, DeviceStream& stream) {
   check_alive();
-  auto* const buffer = new Buffer;
-  buffer->borrowed = true;
-  buffer->writer = &static_cast<Stream&>(stream);
+  auto buffer = std::make_unique<Buffer>();
+  buffer->home = buffer->writer = &static_cast<Stream&>(stream);
+  // Work that other code has queued on no stream in particular, the copy that filled the memory above all.
+  if (buffer->home->kind() == Stream::Kind::own) buffer->home->wait_for(*legacy_stream_);
   buffer->address = address;
   buffer->bytes = bytes;
-  return buffer;
+  return buffer.release();
 }
 
 void Device::deallocate(DeviceBuffer* freed) noexcept {
   const std::unique_ptr<Buffer> buffer(static_cast<Buffer*>(freed));
-  if (buffer->borrowed) return;
+  if (buffer->home) return give_back_borrowed(*buffer);
   {
     const std::lock_guard lock(mutex_);
     (buffer->previous ? buffer->previous->next : buffers_) = buffer->next;
@@ -90,10 +129,27 @@ void Device::deallocate(DeviceBuffer* freed) noexcept {
     Stream& stream = buffer->writer->is_gone() ? *default_stream_ : *buffer->writer;
     stream.wait_for(*buffer->writer);
     for (Stream* const reader : buffer->readers) stream.wait_for(*reader);
-    deallocate_for(stream, buffer->address);
+    deallocate_for(stream, buffer->address, buffer->bytes);
   } catch (const Error&) {
     // The device is lost, and the memory with it.
   }
+}
+
+// Its owner, who may use or free it now, is in the order of its home stream; where that is nobody's but Kiln's, or
+// gone, the host waits.
+void Device::give_back_borrowed(Buffer& buffer) try {
+  if (is_lost()) return;
+  Stream& home = *buffer.home;
+  const bool waits = home.is_gone() || home.kind() == Stream::Kind::own;
+  buffer.readers.push_back(buffer.writer);
+  for (Stream* const each : buffer.readers) {
+    if (waits)
+      each->synchronize();
+    else
+      home.wait_for(*each);
+  }
+} catch (const Error&) {
+  // The device is lost, and the memory with it.
 }
 
 // ---- Order ----------------------------------------------------------------------------------------------------------
@@ -102,17 +158,25 @@ void Device::use(DeviceBuffer& used, bool writes, DeviceStream& on) {
   auto& buffer = static_cast<Buffer&>(used);
   auto& stream = static_cast<Stream&>(on);
   const bool has_read = std::find(buffer.readers.begin(), buffer.readers.end(), &stream) != buffer.readers.end();
+  if (buffer.home && buffer.home != &stream) stream.wait_for(*buffer.home);  // its owner may have written it again
   if (buffer.writer == &stream && buffer.readers.empty()) return;
-  const Current current(*this);
   // The writer's stream may have read it again since this one waited.
   if (!has_read || writes) stream.wait_for(*buffer.writer);
   if (!writes) {
-    if (!has_read && buffer.writer != &stream) buffer.readers.push_back(&stream);
+    was_used(buffer, stream);
     return;
   }
   for (Stream* const reader : buffer.readers) stream.wait_for(*reader);
   buffer.readers.clear();
   buffer.writer = &stream;
+}
+
+void Device::was_used(DeviceBuffer& used, DeviceStream& on) {
+  auto& buffer = static_cast<Buffer&>(used);
+  auto* const stream = &static_cast<Stream&>(on);
+  if (buffer.writer == stream) return;
+  if (std::find(buffer.readers.begin(), buffer.readers.end(), stream) == buffer.readers.end())
+    buffer.readers.push_back(stream);
 }
 
 // ---- Copies ---------------------------------------------------------------------------------------------------------
@@ -123,11 +187,28 @@ void Device::copy_to_device(DeviceBuffer& to, const std::byte* from, DeviceStrea
   staging_.to_device(to.address, from, to.bytes, static_cast<Stream&>(stream));
 }
 
-// On the stream that wrote it: nothing has to wait for anything but the host.
-void Device::copy_to_host(std::byte* to, DeviceBuffer& from) {
+// The driver goes by way of the host where the two cannot reach each other.
+void Device::copy_from_device(DeviceBuffer& to, DeviceMemory& other, DeviceBuffer& from, DeviceStream& on) {
+  check_alive();
+  auto& source = static_cast<Device&>(other);
+  auto& stream = static_cast<Stream&>(on);
+  source.check_alive();
+  source.use(from, false, stream);
+  const Current current(*this);
+  check(driver().cuMemcpyPeerAsync(to.address, context_, from.address, source.context_, to.bytes, stream.get()),
+        "copy from another GPU", &stream);
+}
+
+// On the stream that wrote it, or its owner's: nothing has to wait for anything but the host.
+void Device::copy_to_host(std::byte* to, DeviceBuffer& copied) {
   check_alive();
   const Current current(*this);
-  Stream* stream = static_cast<Buffer&>(from).writer;
+  auto& from = static_cast<Buffer&>(copied);
+  Stream* stream = from.writer;
+  if (from.home && from.home != stream && !from.home->is_gone()) {
+    from.home->wait_for(*stream);
+    stream = from.home;
+  }
   if (stream->is_gone()) {
     default_stream_->wait_for(*stream);
     stream = default_stream_;

@@ -562,16 +562,22 @@ KILN_DEVICE bool kiln_skips(const kiln_failure* failure, kiln_u32 launch) {
 
 static __device__ __noinline__ void kiln_fail(kiln_failure* failure, kiln_u32 launch, kiln_i64 position, kiln_i64 inner,
                                               kiln_i32 status, const kiln_i64* values, int count) {
+  volatile kiln_failure* const told = failure;
+  // Of millions that fail only those that come before what is told need the lock. It is told once status is set.
+  if (told->status != 0) {
+    __threadfence();
+    if (told->position < position) return;
+  }
   for (bool done = false; !done;) {
     if (atomicCAS(&failure->lock, 0u, 1u) != 0) continue;
     __threadfence();
-    volatile kiln_failure* const told = failure;
     if (told->status == 0 || position < told->position || (position == told->position && inner < told->inner)) {
       told->launch = launch;
       told->position = position;
       told->inner = inner;
-      told->status = status;
       for (int k = 0; k < count; ++k) told->values[k] = values[k];
+      __threadfence();
+      told->status = status;
     }
     __threadfence();
     atomicExch(&failure->lock, 0u);

@@ -55,9 +55,11 @@ bool Staging::take(Chunk& chunk, bool waits) {
       if (make(chunk)) return true;
       lock.lock();
       --made_;
+      freed_.notify_all();  // who waits for a chunk may be waiting for this one
     }
     if (free_.empty() && (!waits || made_ == 0)) return false;
-    freed_.wait(lock, [&] { return !free_.empty(); });
+    freed_.wait(lock, [&] { return !free_.empty() || made_ == 0; });
+    if (free_.empty()) return false;
     chunk = free_.front();
     free_.pop_front();
   }

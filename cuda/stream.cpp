@@ -10,16 +10,44 @@
 
 namespace kiln::on_cuda {
 
-Stream::Stream(Device& device, CUstream borrowed) : device_(device), handle_(borrowed), borrowed_(borrowed != nullptr) {
-  if (!borrowed_) device.check(driver().cuStreamCreate(&handle_, CU_STREAM_NON_BLOCKING), "make a stream");
+Stream::Stream(Device& device, Kind kind, CUstream handle) : device_(device), handle_(handle), kind_(kind) {
+  if (kind == Kind::legacy) handle_ = CU_STREAM_LEGACY;
+  if (kind != Kind::own && kind != Kind::of_device) return;
+  const unsigned flags = kind == Kind::own ? CU_STREAM_NON_BLOCKING : CU_STREAM_DEFAULT;
+  device.check(driver().cuStreamCreate(&handle_, flags), "make a stream");
 }
 
 void Stream::synchronize() {
   const Device::Current current(device_);
-  if (is_gone()) return;
   const std::uint64_t before = launches();
-  device_.check(driver().cuStreamSynchronize(handle_), "wait for the GPU", this);
+  if (is_gone()) {
+    const std::lock_guard lock(mutex_);
+    if (event_) device_.check(driver().cuEventSynchronize(event_), "wait for the GPU", this);
+  } else {
+    device_.check(driver().cuStreamSynchronize(handle_), "wait for the GPU", this);
+  }
   went_well(before);
+}
+
+bool Stream::is_over() {
+  const Device::Current current(device_);
+  const std::lock_guard lock(mutex_);
+  return is_gone() && (!event_ || driver().cuEventQuery(event_) == CUDA_SUCCESS);
+}
+
+void Stream::reuse(CUstream handle) {
+  if (handle) handle_ = handle;
+  retired_ = false;
+}
+
+void Stream::refuse_capture(const Location& where) const {
+  if (kind_ != Kind::borrowed) return;
+  const Device::Current current(device_);
+  CUstreamCaptureStatus status = CU_STREAM_CAPTURE_STATUS_NONE;
+  device_.check(driver().cuStreamIsCapturing(handle_, &status), "ask for a stream's state");
+  if (status != CU_STREAM_CAPTURE_STATUS_NONE)
+    throw UsageError("a call on a stream that is being captured into a CUDA graph: call before or after the capture",
+                     where);
 }
 
 bool Stream::idle() {
@@ -32,12 +60,15 @@ bool Stream::idle() {
 
 // The user's stream may be destroyed now: whoever waits for it later waits for this event.
 void Stream::retire() noexcept {
+  if (kind_ == Kind::legacy) return;
   try {
     const std::lock_guard lock(mutex_);
     const Device::Current current(device_);
-    if (borrowed_) {
+    if (kind_ == Kind::borrowed) {
       if (!event_) device_.check(driver().cuEventCreate(&event_, CU_EVENT_DISABLE_TIMING), "make an event");
       device_.check(driver().cuEventRecord(event_, handle_), "record an event");
+      retired_ = true;
+      give_back();
     }
   } catch (const Error&) {
     // The device is lost: nobody waits for it any more.
@@ -49,8 +80,13 @@ void Stream::retire() noexcept {
 void Stream::wait_for(Stream& other) {
   if (this == &other) return;
   const std::lock_guard lock(other.mutex_);
-  if (!other.event_) device_.check(driver().cuEventCreate(&other.event_, CU_EVENT_DISABLE_TIMING), "make an event");
-  if (!other.is_gone()) device_.check(driver().cuEventRecord(other.event_, other.handle_), "record an event", &other);
+  {
+    Device& device = other.device_;
+    const Device::Current current(device);
+    if (!other.event_) device.check(driver().cuEventCreate(&other.event_, CU_EVENT_DISABLE_TIMING), "make an event");
+    if (!other.is_gone()) device.check(driver().cuEventRecord(other.event_, other.handle_), "record an event", &other);
+  }
+  const Device::Current current(device_);
   device_.check(driver().cuStreamWaitEvent(handle_, other.event_, 0), "let a stream wait", this);
 }
 

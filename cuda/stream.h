@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/backend.h"
+#include "cuda/kept_blocks.h"
 #include "cuda/symbols.h"
 
 #include <kiln/location.h>
@@ -17,8 +18,14 @@ class Device;
 
 class Stream final : public DeviceStream {
  public:
-  /// A new one, or the user's `borrowed`. Needs the device's context to be current.
-  Stream(Device& device, CUstream borrowed);
+  enum class Kind : std::uint8_t {
+    own,        // ordered with nothing but by events
+    of_device,  // where calls go that name no stream: the legacy default stream and it wait for each other
+    legacy,     // CUDA's own default stream, which other code's work is on that names none
+    borrowed,   // the user's
+  };
+  /// `handle`: of the user's. The others are made; the device's context is current then.
+  Stream(Device& device, Kind kind, CUstream handle = nullptr);
 
   void* handle() const override { return handle_; }
   void synchronize() override;
@@ -26,14 +33,24 @@ class Stream final : public DeviceStream {
   void retire() noexcept override;
 
   CUstream get() const { return handle_; }
-  bool is_borrowed() const { return borrowed_; }
+  Kind kind() const { return kind_; }
   /// The user may have destroyed it.
-  bool is_gone() const { return borrowed_ && retired_; }
-  /// For another user, once it is retired.
-  void reuse() { retired_ = false; }
+  bool is_gone() const { return kind_ == Kind::borrowed && retired_; }
+  /// Whether nothing that was queued on a stream that is gone is still to be done.
+  bool is_over();
+  /// For another user, once it is retired; `handle` is a user's stream in place of one that is gone and over.
+  void reuse(CUstream handle = nullptr);
+  /// Throws UsageError where what the user's stream is given goes into a graph.
+  void refuse_capture(const Location& where) const;
 
-  /// What is queued here from now on comes after what the other has queued so far. Needs the context to be current.
+  /// What is queued here from now on comes after what the other has queued so far; it may be another GPU's.
   void wait_for(Stream& other);
+
+  // Memory for work on this stream. The context is current.
+  std::uint64_t allocate(std::size_t bytes);
+  void deallocate(std::uint64_t address, std::size_t bytes) noexcept;
+  /// What is kept for the next allocation goes back to the driver.
+  void give_back() noexcept;
 
   /// Notes a launch, for an error that comes up later: the line that it belongs to.
   void launched(const Location& where) noexcept;
@@ -48,13 +65,15 @@ class Stream final : public DeviceStream {
 
   Device& device_;
   CUstream handle_ = nullptr;
-  bool borrowed_;
+  Kind kind_;
   std::mutex mutex_;         // of the event
   CUevent event_ = nullptr;  // of the last time that another stream waited
   std::atomic<bool> retired_{false};
   mutable std::mutex launches_mutex_;
   std::array<Location, remembered> launches_{};
   std::uint64_t count_ = 0, well_ = 0;
+  std::mutex kept_mutex_;
+  KeptBlocks kept_;
 };
 
 }  // namespace kiln::on_cuda

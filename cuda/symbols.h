@@ -12,12 +12,13 @@ namespace kiln::on_cuda {
 #define KILN_DRIVER_FUNCTIONS(f)                                                                                      \
   f(cuInit) f(cuDriverGetVersion) f(cuDeviceGetCount) f(cuDeviceGet) f(cuDeviceGetName) f(cuDeviceTotalMem)           \
   f(cuDeviceGetAttribute) f(cuDevicePrimaryCtxRetain) f(cuCtxPushCurrent) f(cuCtxPopCurrent) f(cuStreamCreate)        \
-  f(cuStreamQuery) f(cuStreamWaitEvent) f(cuEventCreate) f(cuEventRecord) f(cuEventQuery) f(cuEventSynchronize)         \
+  f(cuStreamQuery) f(cuStreamWaitEvent) f(cuEventCreate) f(cuEventRecord) f(cuEventQuery) f(cuEventSynchronize)       \
   f(cuMemHostAlloc) f(cuMemFreeHost)                                                                                  \
-  f(cuStreamSynchronize) f(cuMemAllocAsync) f(cuMemFreeAsync) f(cuMemcpyHtoDAsync) f(cuMemcpyDtoHAsync)               \
-  f(cuMemsetD8Async) f(cuModuleLoadData) f(cuModuleUnload) f(cuModuleGetFunction) f(cuLaunchKernel)                   \
-  f(cuFuncGetAttribute) f(cuGetErrorName) f(cuGetErrorString) f(cuDeviceGetDefaultMemPool) f(cuMemPoolSetAttribute)   \
-  f(cuMemPoolTrimTo) f(cuMemGetInfo) f(cuOccupancyMaxActiveBlocksPerMultiprocessor)
+  f(cuStreamSynchronize) f(cuMemAllocFromPoolAsync) f(cuMemFreeAsync) f(cuMemcpyHtoDAsync) f(cuMemcpyDtoHAsync)       \
+  f(cuMemcpyPeerAsync) f(cuMemsetD8Async) f(cuModuleLoadData) f(cuModuleUnload) f(cuModuleGetFunction)                \
+  f(cuLaunchKernel) f(cuFuncGetAttribute) f(cuGetErrorName) f(cuGetErrorString) f(cuMemPoolCreate)                    \
+  f(cuStreamIsCapturing)                                                                                              \
+  f(cuMemPoolSetAttribute) f(cuMemPoolTrimTo) f(cuMemGetInfo) f(cuOccupancyMaxActiveBlocksPerMultiprocessor)
 #define KILN_NVRTC_FUNCTIONS(f)                                                                                       \
   f(nvrtcVersion) f(nvrtcGetErrorString) f(nvrtcGetNumSupportedArchs) f(nvrtcGetSupportedArchs) f(nvrtcCreateProgram) \
   f(nvrtcDestroyProgram) f(nvrtcCompileProgram) f(nvrtcGetCUBINSize) f(nvrtcGetCUBIN) f(nvrtcGetPTXSize)              \

@@ -73,6 +73,18 @@ TEST_F(Absent, NoDevice) {
                      test::control<decltype(kiln_simulated_set_init_result)>("kiln_simulated_set_init_result")(100););
 }
 
+TEST_F(Absent, ATooOldGpu) {
+  KILN_EXPECT_ABSENT(
+      "Simulated GPU is of compute capability 6.1; Kiln needs 7.0 or newer",
+      test::control<decltype(kiln_simulated_set_compute_capability)>("kiln_simulated_set_compute_capability")(6, 1););
+}
+
+TEST_F(Absent, NoMemoryPools) {
+  KILN_EXPECT_ABSENT(
+      "Simulated GPU has no memory pools here (as some virtual GPUs have none), from which Kiln's memory there is",
+      test::control<decltype(kiln_simulated_set_pools)>("kiln_simulated_set_pools")(0););
+}
+
 TEST_F(Absent, NoNvrtc) {
   KILN_EXPECT_ABSENT(
       "NVRTC, which compiles for GPUs, is not found (/nowhere/libnvrtc.so); install the CUDA toolkit's NVRTC and put "

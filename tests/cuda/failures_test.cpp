@@ -38,14 +38,15 @@ class Failures : public testing::Test {
   static int at_every_call(kiln_simulated_fault fault, unsigned long long (*calls)(const kiln_simulated_counts&),
                            Run&& run) {
     run();  // compiles, and makes what stays
-    const auto begin = counts();
-    const std::vector<double> wanted = run();
+    trim_memory(cuda());
     const auto before = counts();
-    const unsigned long long made = calls(before) - calls(begin);
+    const std::vector<double> wanted = run();
+    const unsigned long long made = calls(counts()) - calls(before);
     EXPECT_GT(made, 0u);
     int errors = 0;
     for (unsigned long long k = 1; k <= made; ++k) {
       SCOPED_TRACE("the call that fails is number " + std::to_string(k) + " of " + std::to_string(made));
+      trim_memory(cuda());
       fail(fault, k);
       try {
         EXPECT_EQ(run(), wanted);
@@ -56,6 +57,7 @@ class Failures : public testing::Test {
       }
       fail(fault, 0);
       EXPECT_EQ(run(), wanted) << "after the failure";
+      trim_memory(cuda());
       EXPECT_EQ(counts().live_bytes, before.live_bytes);
       EXPECT_EQ(counts().live_allocations, before.live_allocations);
       if (testing::Test::HasFailure()) break;

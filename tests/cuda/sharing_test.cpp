@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace kiln {
@@ -217,6 +218,118 @@ TEST_F(OnTheDevice, ATensorIsUsedInPlace) {
   EXPECT_EQ(foreign.deleted, 1);
   EXPECT_EQ(read()[6], 7);
   EXPECT_EQ(read()[7], 7);
+}
+
+// Work of others on CUDA's default stream and calls that name no stream come one after the other.
+TEST_F(OnTheDevice, TheDefaultStreamOfCudaIsWaitedFor) {
+  auto* const fill = test::driver_function<decltype(cuMemsetD8Async)>("cuMemsetD8Async");
+  const Array a = borrow(pointer(), f64, {100}, cuda());
+  for (const double expected : {1.0, 2.0, 3.0}) {
+    ASSERT_EQ(fill(memory, 0, 800, nullptr), 0);
+    Array b;
+    for (int k = 0; k < expected; ++k) {
+      b = add_one.on(cuda())(a);
+      increment.on(cuda())(a);
+    }
+    EXPECT_EQ(b(99).as_double(), expected);
+    std::vector<double> numbers(100);  // without a wait for Kiln's stream
+    ASSERT_EQ(test::driver_function<decltype(cuMemcpyDtoH)>("cuMemcpyDtoH_v2")(numbers.data(), memory, 800), 0);
+    EXPECT_EQ(numbers[42], expected);
+  }
+}
+
+TEST_F(OnTheDevice, CudasDefaultStreamCanBeBorrowed) {
+  auto* const fill = test::driver_function<decltype(cuMemsetD8Async)>("cuMemsetD8Async");
+  std::thread([] { EXPECT_NO_THROW(Stream::borrow(nullptr)); }).join();  // without a context
+  for (void* const handle : {static_cast<void*>(nullptr), reinterpret_cast<void*>(CU_STREAM_LEGACY)}) {
+    const Stream theirs = Stream::borrow(handle);
+    with_stream(theirs, [&] {
+      const Array a = borrow(pointer(), f64, {100}, cuda());
+      ASSERT_EQ(fill(memory, 0, 800, nullptr), 0);
+      EXPECT_EQ(add_one.on(cuda())(a)(3).as_double(), 1);
+    });
+    theirs.synchronize();
+  }
+  EXPECT_TRUE(Stream::borrow(nullptr) == Stream::borrow(reinterpret_cast<void*>(CU_STREAM_LEGACY)));
+  EXPECT_TRUE(has(error_of([] { Stream::borrow(reinterpret_cast<void*>(CU_STREAM_PER_THREAD)); }), "on each thread"));
+}
+
+// What filled the memory may still be on its way when it is borrowed on a stream that waits for nobody.
+TEST_F(OnTheDevice, WhatFilledTheMemoryIsWaitedFor) {
+  auto* const fill = test::driver_function<decltype(cuMemsetD8Async)>("cuMemsetD8Async");
+  const Stream stream;
+  ASSERT_EQ(fill(memory, 0, 800, nullptr), 0);
+  with_stream(stream, [&] {
+    const Array a = borrow(pointer(), f64, {100}, cuda());
+    EXPECT_EQ(add_one.on(cuda())(a)(3).as_double(), 1);
+  });
+}
+
+// The owner of a tensor's memory may write it, or give it to others, when its deleter is called: kernels that still
+// read it are waited for, by the stream whose order the owner is in, or by the host.
+TEST_F(OnTheDevice, TheDeleterComesAfterTheKernels) {
+  static CUdeviceptr freed;
+  freed = memory;
+  const Stream own, other, theirs;
+  const auto deleter = [](DLManagedTensor*) {
+    test::driver_function<decltype(cuMemsetD8Async)>("cuMemsetD8Async")(freed, 0xff, 800, nullptr);
+  };
+  for (int k = 0; k < 4; ++k) {
+    write(std::vector<double>(100, 5.0));
+    Foreign foreign(pointer(), {kDLCUDA, 0}, float64, {100});
+    foreign.tensor.deleter = deleter;
+    Array b, c;
+    const auto use = [&] {
+      const Array a = from_dlpack(&foreign.tensor);
+      b = add_one.on(cuda())(a);
+      with_stream(k == 1 ? theirs : other, [&] { c = add_one.on(cuda())(a); });
+    };
+    if (k == 0) use();
+    if (k == 1) with_stream(own, use);
+    if (k == 2) with_stream(Stream::borrow(nullptr), use);
+    if (k == 3) {  // on a stream that is gone by then
+      Array a;
+      with_stream(Stream::borrow(theirs.handle()), [&] {
+        a = from_dlpack(&foreign.tensor);
+        b = add_one.on(cuda())(a);
+      });
+      c = add_one.on(cuda())(a);
+    }
+    EXPECT_EQ(b(99).as_double(), 6) << k;
+    EXPECT_EQ(c(99).as_double(), 6) << k;
+  }
+}
+
+// Kiln writes or frees the memory of a tensor that went out after what the other library did with it.
+TEST_F(OnTheDevice, WhatWentOutComesBackInOrder) {
+  auto* const copy = test::driver_function<decltype(cuMemcpyDtoDAsync)>("cuMemcpyDtoDAsync_v2");
+  const Stream own, theirs;
+  for (int k = 0; k < 3; ++k) {
+    write(std::vector<double>(100, 5.0));
+    {
+      Array a = with_stream(own, [] { return add_one.on(cuda())(ones({100})); });
+      const Stream named = k == 0 ? Stream::borrow(nullptr) : k == 1 ? theirs : current_stream();
+      DLManagedTensor* const tensor = with_stream(named, [&] { return to_dlpack(a); });
+      const auto data = reinterpret_cast<CUdeviceptr>(tensor->dl_tensor.data);
+      ASSERT_EQ(copy(memory, data, 800, k == 1 ? static_cast<CUstream>(theirs.handle()) : nullptr), 0);
+      tensor->deleter(tensor);
+      with_stream(own, [&] { increment.on(cuda())(a); });
+      a = Array();
+      with_stream(own, [] { increment.on(cuda())(add_one.on(cuda())(ones({100}))); });
+    }
+    theirs.synchronize();
+    EXPECT_EQ(read()[7], 2) << k;
+  }
+}
+
+TEST_F(OnTheDevice, ComplexNumbersAreAlignedAsAWhole) {
+  void* const odd = reinterpret_cast<void*>(memory + 4);
+  EXPECT_TRUE(has(error_of([&] { borrow(odd, c64, {2}, cuda()); }), "no multiple of 8"));
+  EXPECT_TRUE(
+      has(error_of([&] { borrow(reinterpret_cast<void*>(memory + 8), c128, {2}, cuda()); }), "no multiple of 16"));
+  std::vector<float> numbers(5, 1.0f);
+  const Array a = borrow(numbers.data() + 1, c64, {2});
+  EXPECT_NO_THROW(add_one.on(cuda())(a));
 }
 
 TEST_F(OnTheDevice, OverlappingMemoryIsNotWritten) {

@@ -202,13 +202,57 @@ TEST(Streams, ManyThreadsEachWithItsOwn) {
   for (std::thread& t : threads) t.join();
 }
 
+TEST(Streams, WhatIsLeftOfBorrowedOnesIsUsedAgain) {
+  KILN_NEEDS_SIMULATED_DRIVER();
+  const Stream theirs;
+  const Array a = ones({100});
+  unsigned long long events = 0;
+  for (int k = 0; k < 50; ++k) {
+    const Stream borrowed = Stream::borrow(theirs.handle());
+    const Array b = with_stream(borrowed, [&] { return add_one.on(cuda())(a); });
+    EXPECT_EQ(b(3).as_double(), 2);
+    if (k == 10) events = counts().live_events;
+  }
+  EXPECT_LE(counts().live_events, events + 1);
+}
+
+// Work on a stream that is gone is among all the work there is.
+TEST(Streams, OneThatIsGoneIsWaitedFor) {
+  KILN_NEEDS_SIMULATED_DRIVER();
+  const Array a = ones({100});
+  prefetch(a, cuda());
+  const Stream theirs;
+  with_stream(Stream::borrow(theirs.handle()), [&] { add_one.on(cuda())(a); });
+  synchronize(cuda());
+  EXPECT_TRUE(theirs.idle());
+}
+
+TEST(Streams, ACallIsNotCaptured) {
+  KILN_NEEDS_SIMULATED_DRIVER();
+  auto* const capture = test::control<decltype(kiln_simulated_set_capturing)>("kiln_simulated_set_capturing");
+  const Stream theirs;
+  const Array a = ones({100});
+  with_stream(Stream::borrow(theirs.handle()), [&] {
+    capture(theirs.handle());
+    try {
+      add_one.on(cuda())(a);
+      ADD_FAILURE();
+    } catch (const UsageError& e) {
+      EXPECT_NE(std::string(e.what()).find("captured into a CUDA graph"), std::string::npos) << e.what();
+      EXPECT_NE(e.line(), 0u);
+    }
+    capture(nullptr);
+    EXPECT_EQ(add_one.on(cuda())(a)(0).as_double(), 2);
+  });
+}
+
 TEST(Streams, SeveralGpus) {
   if (devices().size() < 3) GTEST_SKIP() << "needs two GPUs";
   const Array a = add_one.on(cuda(0))(ones({100}));
   EXPECT_STREQ(last_call().device, "cuda:0");
   const Array b = add_one.on(cuda(1))(a);
   EXPECT_STREQ(last_call().device, "cuda:1");
-  EXPECT_EQ(last_call().copies_to_host, 1);
+  EXPECT_EQ(last_call().copies_to_host, 0);
   EXPECT_EQ(last_call().copies_to_device, 1);
   add_one.on(cuda(0))(a);  // still valid there
   EXPECT_EQ(last_call().copies_to_device, 0);
@@ -224,6 +268,32 @@ TEST(Streams, SeveralGpus) {
     EXPECT_EQ(add_one.on(cuda(0))(b)(0).as_double(), 4);
     EXPECT_EQ(add_one.on(cuda(1))(b)(0).as_double(), 4);
   });
+}
+
+// A copy between GPUs waits for what writes its source, and what writes the source next, or frees it, for the copy.
+TEST(Streams, OfSeveralGpusInOrder) {
+  if (devices().size() < 3) GTEST_SKIP() << "needs two GPUs";
+  for (int k = 0; k < 10; ++k) {
+    Array a = ones({5000});
+    increment.on(cuda(0))(a);
+    const Array b = add_one.on(cuda(1))(a);
+    increment.on(cuda(0))(a);
+    Array c = add_one.on(cuda(0))(a);
+    const Array d = add_one.on(cuda(1))(c);
+    c = Array();
+    a = add_one.on(cuda(1))(add_one.on(cuda(0))(a));
+    EXPECT_EQ(b(4999).as_double(), 3);
+    EXPECT_EQ(d(0).as_double(), 5);
+    EXPECT_EQ(a(7).as_double(), 5);
+  }
+  if (!test::is_simulated()) return;
+  const Array a = add_one.on(cuda(0))(ones({1000}));
+  const kiln_simulated_counts before = counts();
+  const Array b = add_one.on(cuda(1))(a);
+  EXPECT_EQ(counts().copies_on_device, before.copies_on_device + 1);
+  EXPECT_EQ(counts().synchronizations, before.synchronizations);
+  EXPECT_EQ(counts().bytes_to_host, before.bytes_to_host);
+  EXPECT_EQ(b(0).as_double(), 3);
 }
 
 }  // namespace

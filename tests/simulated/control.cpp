@@ -55,6 +55,16 @@ void kiln_simulated_set_driver_version(int version) {
   driver().settings.driver_version = version;
 }
 
+void kiln_simulated_set_pools(int supported) {
+  const Lock lock(driver().mutex);
+  driver().settings.pools = supported != 0;
+}
+
+void kiln_simulated_set_capturing(void* stream) {
+  const Lock lock(driver().mutex);
+  driver().settings.captures = static_cast<CUstream>(stream);
+}
+
 void kiln_simulated_set_compute_capability(int major, int minor) {
   const Lock lock(driver().mutex);
   driver().settings.major = major;

@@ -70,6 +70,7 @@ void kiln_simulated_lose_device(int device, int result);
 void kiln_simulated_set_devices(int count);
 void kiln_simulated_set_driver_version(int version); /* 13000 for 13.0 */
 void kiln_simulated_set_compute_capability(int major, int minor);
+void kiln_simulated_set_pools(int supported); /* whether there are memory pools */
 /* What cuInit answers; 0 for success, 100 (CUDA_ERROR_NO_DEVICE) on a machine whose driver finds none. */
 void kiln_simulated_set_init_result(int result);
 
@@ -77,6 +78,8 @@ void kiln_simulated_set_init_result(int result);
 void kiln_simulated_set_memory(size_t bytes); /* of each device */
 void kiln_simulated_set_order(enum kiln_simulated_order order);
 void kiln_simulated_set_streams(enum kiln_simulated_streams streams);
+/* This CUstream says that it is being captured; null: none does. */
+void kiln_simulated_set_capturing(void* stream);
 /* Whether device memory is without access except while the device uses it. */
 void kiln_simulated_set_protection(int on);
 

@@ -126,6 +126,8 @@ struct Settings {
   bool protection = true;
   bool verbose = false;  // diagnoses go to the standard error too
   CUresult init_result = CUDA_SUCCESS;
+  bool pools = true;
+  CUstream captures = nullptr;  // says that it captures, and goes on as before
 
   static Settings of_environment();
 };

@@ -78,6 +78,14 @@ CUresult run_copy(Driver& driver, Context& context, Range destination, Range sou
   return break_context(context, CUDA_ERROR_ILLEGAL_ADDRESS, "a copy of " + diagnosis);
 }
 
+bool lies_in(CUdeviceptr address, CUcontext handle) {
+  Driver& driver = kiln::simulated::driver();
+  const Lock lock(driver.mutex);
+  const Context* const context = driver.context_of(handle);
+  const Allocation* const allocation = driver.memory.find(address);
+  return context != nullptr && allocation != nullptr && allocation->device == context->device;
+}
+
 CUresult check_range(Driver& driver, Range range, std::size_t bytes) {
   if (range.address == 0) return CUDA_ERROR_INVALID_VALUE;
   return !range.on_device || driver.memory.contains(range.address, bytes) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
@@ -361,6 +369,11 @@ CUresult cuMemcpyDtoHAsync(void* to, CUdeviceptr from, std::size_t bytes, CUstre
 CUresult cuMemcpyDtoDAsync(CUdeviceptr to, CUdeviceptr from, std::size_t bytes, CUstream stream) {
   return copy(device(to), device(from), bytes, stream, true);
 }
+CUresult cuMemcpyPeerAsync(CUdeviceptr to, CUcontext to_context, CUdeviceptr from, CUcontext from_context,
+                           std::size_t bytes, CUstream stream) {
+  if (!lies_in(to, to_context) || !lies_in(from, from_context)) return CUDA_ERROR_INVALID_VALUE;
+  return copy(device(to), device(from), bytes, stream, true);
+}
 CUresult cuMemcpyHtoD(CUdeviceptr to, const void* from, std::size_t bytes) {
   return copy(device(to), host(from), bytes, nullptr, false);
 }
@@ -386,6 +399,23 @@ CUresult cuDeviceGetDefaultMemPool(CUmemoryPool* pool, CUdevice ordinal) {
   if (ordinal < 0 || ordinal >= call.driver.settings.devices) return CUDA_ERROR_INVALID_DEVICE;
   *pool = pool_of(call.driver, ordinal);
   return CUDA_SUCCESS;
+}
+
+// The simulation has one pool on each device.
+CUresult cuMemPoolCreate(CUmemoryPool* pool, const CUmemPoolProps* properties) {
+  if (properties == nullptr || properties->allocType != CU_MEM_ALLOCATION_TYPE_PINNED ||
+      properties->location.type != CU_MEM_LOCATION_TYPE_DEVICE)
+    return CUDA_ERROR_INVALID_VALUE;
+  return cuDeviceGetDefaultMemPool(pool, properties->location.id);
+}
+
+CUresult cuMemAllocFromPoolAsync(CUdeviceptr* address, std::size_t bytes, CUmemoryPool pool, CUstream stream) {
+  {
+    Call call(Call::Needs::context);
+    if (call.result != CUDA_SUCCESS) return call.result;
+    if (context_of(call.driver, pool) != call.context) return CUDA_ERROR_INVALID_VALUE;
+  }
+  return cuMemAllocAsync(address, bytes, stream);
 }
 
 CUresult cuMemPoolSetAttribute(CUmemoryPool pool, CUmemPool_attribute attribute, void* value) {

@@ -75,6 +75,16 @@ CUresult cuStreamQuery(CUstream handle) {
   return call.context->sticky != CUDA_SUCCESS ? call.context->sticky : CUDA_ERROR_NOT_READY;
 }
 
+CUresult cuStreamIsCapturing(CUstream handle, CUstreamCaptureStatus* status) {
+  Call call(Call::Needs::context);
+  if (call.result != CUDA_SUCCESS) return call.result;
+  if (!stream_of(call, handle)) return CUDA_ERROR_INVALID_HANDLE;
+  if (status == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  const bool captures = call.driver.settings.captures != nullptr && call.driver.settings.captures == handle;
+  *status = captures ? CU_STREAM_CAPTURE_STATUS_ACTIVE : CU_STREAM_CAPTURE_STATUS_NONE;
+  return CUDA_SUCCESS;
+}
+
 CUresult cuStreamWaitEvent(CUstream handle, CUevent event_handle, unsigned flags) {
   Call call(Call::Needs::context);
   if (call.result != CUDA_SUCCESS) return call.result;

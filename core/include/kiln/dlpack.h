@@ -13,9 +13,10 @@ namespace kiln {
 
 /// An array over the tensor's memory, which is not copied; the tensor's deleter is called when the last array over it
 /// is gone. Tensors of CPU memory, pinned or not, and of CUDA memory, managed or not; every dtype that Kiln has, one
-/// lane. On a GPU: what was queued by others on the calling thread's current stream comes before what Kiln does with
-/// it. Throws UsageError for what Kiln has no array for, RuntimeError where the GPU is not there; the tensor is then
-/// still the caller's.
+/// lane. On a GPU others use the memory in the order of the calling thread's current stream, or of CUDA's default
+/// stream where none was made current: what they queue there comes before what Kiln does with it later, and what Kiln
+/// has done on that stream before what they queue later. Throws UsageError for what Kiln has no array for, RuntimeError
+/// where the GPU is not there; the tensor is then still the caller's.
 ///
 /// Memory shared so has its home where the tensor is. Written there it is as any array; what other code wrote is seen
 /// by every later use. Calls on a GPU copy memory of the host's there each time, and, where they write it, back before
@@ -23,8 +24,9 @@ namespace kiln {
 KILN_API Array from_dlpack(DLManagedTensor* tensor, Location l = Location::current());
 
 /// The array as a tensor for other libraries, not copied: on `device`, or where its elements are now. The caller owns
-/// it: one call of its deleter. Until then the array's memory has its home there (from_dlpack()). On a GPU: what the
-/// other library queues must come after what is on the calling thread's current stream. Throws UsageError for read-only
+/// it: one call of its deleter. Until then the array's memory has its home there (from_dlpack()). On a GPU the other
+/// library uses it in the order of the calling thread's current stream, or of CUDA's default stream where none was made
+/// current. Throws UsageError for read-only
 /// arrays, symbols of a trace, and memory whose home is elsewhere.
 KILN_API DLManagedTensor* to_dlpack(const ArrayOperand& a, Device device = {});
 

@@ -16,7 +16,8 @@ class KILN_API Stream {
   /// A new stream. Throws RuntimeError where the GPU is not there, UsageError for the CPU.
   explicit Stream(Device device = cuda(), Location l = Location::current());
   /// The program's own stream, a CUstream or cudaStream_t of that GPU's primary context, which must live until the last
-  /// copy of this handle is gone. What is queued on it by others is ordered with Kiln's work by the stream itself.
+  /// copy of this handle is gone; null is CUDA's default stream. What is queued on it by others is ordered with Kiln's
+  /// work by the stream itself. Throws UsageError for CUDA's default stream per thread, which is no single stream.
   static Stream borrow(void* handle, Device device = cuda(), Location l = Location::current());
   Stream(const Stream& other);
   Stream& operator=(const Stream& other);
@@ -42,7 +43,7 @@ class KILN_API Stream {
 };
 
 /// The stream that calls of this thread on that GPU go to: the innermost scope's, else the GPU's own, which all threads
-/// share.
+/// share; CUDA's default stream and it wait for each other.
 KILN_API Stream current_stream(Device device = cuda(), Location l = Location::current());
 
 /// While it lives, calls of this thread on the stream's GPU go to the stream. Scopes end in the order of a stack.
@@ -69,5 +70,9 @@ decltype(auto) with_stream(const Stream& stream, F&& f) {
 /// Returns when all work that Kiln queued on the device is done (nothing is ever left on the CPU); throws RuntimeError
 /// for what went wrong in it. Reading an array waits for what it needs by itself.
 KILN_API void synchronize(Device device = {}, Location l = Location::current());
+
+/// Gives what Kiln keeps of freed memory for the next allocations back to the system, or to the GPU's driver after
+/// waiting for what is queued there. By itself that happens where there would be no memory otherwise.
+KILN_API void trim_memory(Device device = {}, Location l = Location::current());
 
 }  // namespace kiln
