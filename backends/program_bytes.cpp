@@ -73,6 +73,7 @@ void add_loop(Bytes& b, const ir::Loop& l) {
   b.add(l.streaming);
   b.add(l.if_large);
   b.add(l.memory_bound);
+  b.add(l.short_rows);
   b.add(l.segment);
   b.add(l.dimensions.size());
   for (const ir::LoopDimension& d : l.dimensions) {

@@ -82,6 +82,8 @@ bool holds(const Fact& f, const CallArguments& arguments, const ir::Program& pro
       return a.first < b.last && b.first < a.last;
     }
     case Fact::Kind::large: return total_bytes(arguments) >= f.bytes;
+    case Fact::Kind::extent_at_most:
+      return Access::layout(array(f.argument)).extents[f.axis] <= static_cast<std::int64_t>(f.bytes);
     case Fact::Kind::condition:
     case Fact::Kind::fits: {
       std::int64_t value = 0;
@@ -102,6 +104,8 @@ std::string describe(const Fact& f) {
     case Fact::Kind::overlap:
       return text("arrays ", array, " and ", axis, f.answer ? " share memory" : " share no memory");
     case Fact::Kind::large: return text("the arrays hold ", f.answer ? "at least " : "less than ", f.bytes, " bytes");
+    case Fact::Kind::extent_at_most:
+      return text("array ", array, f.answer ? " has at most " : " has more than ", f.bytes, " elements on axis ", axis);
     case Fact::Kind::fits: return f.answer ? "a number fits its dtype" : "a number does not fit its dtype";
     case Fact::Kind::condition: return f.answer ? "a slice lies inside its axis" : "a slice reaches beyond its axis";
   }
@@ -141,6 +145,13 @@ bool Facts::overlap(int a, int b) {
                          nullptr);
 }
 bool Facts::large(std::size_t bytes) { return !generic_ && ask({.kind = Fact::Kind::large, .bytes = bytes}, nullptr); }
+bool Facts::extent_at_most(int argument, int axis, std::size_t most) {
+  return !generic_ && ask({.kind = Fact::Kind::extent_at_most,
+                           .argument = static_cast<std::uint8_t>(argument),
+                           .axis = static_cast<std::uint8_t>(axis),
+                           .bytes = most},
+                          nullptr);
+}
 bool Facts::fits(const ir::Program& program, ir::NodeId node) {
   return ask({.kind = Fact::Kind::fits, .node = node}, &program);
 }

@@ -16,13 +16,14 @@ namespace kiln::detail {
 /// One question and the answer that held when the specialization was made.
 struct Fact {
   enum class Kind : std::uint8_t {
-    extent_is_one,  // of axis `axis` of array `argument`
-    unit_stride,    // the stride of that axis is 1
-    contiguous,     // C order, no gaps
-    overlap,        // arrays `argument` and `axis` share memory
-    large,          // all arrays together are `bytes` long or longer
-    condition,      // node `node` of the Program, on extents and integer scalars
-    fits,           // the same: a number is one of the dtype it is used in
+    extent_is_one,   // of axis `axis` of array `argument`
+    unit_stride,     // the stride of that axis is 1
+    contiguous,      // C order, no gaps
+    overlap,         // arrays `argument` and `axis` share memory
+    large,           // all arrays together are `bytes` long or longer
+    extent_at_most,  // the extent of that axis is `bytes`, a number, or less
+    condition,       // node `node` of the Program, on extents and integer scalars
+    fits,            // the same: a number is one of the dtype it is used in
   };
   Kind kind;
   std::uint8_t argument = 0, axis = 0;
@@ -55,6 +56,7 @@ class Facts {
   bool contiguous(int argument);
   bool overlap(int a, int b);
   bool large(std::size_t bytes);
+  bool extent_at_most(int argument, int axis, std::size_t most);
   /// Asks for a condition; `known` is false if it is not one on extents and integer scalars.
   bool condition(const ir::Program& program, ir::NodeId node, bool& known);
 

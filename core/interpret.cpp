@@ -29,7 +29,7 @@ class Reduction {
         result_(dtype),
         dtype_(accumulator_dtype(dtype)),
         identity_(identity(op, dtype_)) {
-    const std::int64_t lanes = dtype.size() < 4 ? 64 : 256 / static_cast<std::int64_t>(dtype.size());
+    const std::int64_t lanes = lanes_of(dtype);
     // The narrow order is the wide one with a single lane and blocks as long as a segment.
     lanes_.resize(static_cast<std::size_t>(loop.parallel ? lanes : 1));
     block_ = loop.parallel ? 32 * lanes : loop.segment;

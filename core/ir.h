@@ -87,6 +87,7 @@ struct Loop {
   std::uint8_t vectors = 1;     // lanes: vectors in flight, on a device with registers for them
   bool streaming = false;       // stores bypass the cache
   bool if_large = false;        // they do in runs that write more than it holds
+  bool short_rows = false;      // rows, on a GPU: of no more elements than the order has lanes
   bool memory_bound = false;    // streaming from few arrays, calling nothing: short vectors keep up
   std::uint16_t segment = 256;  // sequential: reductions fold in segments of so many iterations, then pairwise
   std::vector<LoopDimension> dimensions;

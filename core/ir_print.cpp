@@ -286,7 +286,7 @@ class Printer {
     const auto add = [&](const std::string& what) { out += (out.empty() ? "  [" : ", ") + what; };
     if (loop.role == Role::lanes) add("lanes");
     if (loop.role == Role::outer) add("outer");
-    if (loop.role == Role::rows) add("rows");
+    if (loop.role == Role::rows) add(loop.short_rows ? "short rows" : "rows");
     if (loop.role == Role::columns) add("columns");
     if (loop.distribute) add("distribute");
     if (loop.vectors != 1) add(text("vectors ", static_cast<int>(loop.vectors)));

@@ -74,6 +74,8 @@ constexpr DType part_dtype(DType dtype) { return dtype == c64 ? f32 : dtype == c
 constexpr DType complex_dtype(DType dtype) { return dtype == f64 || dtype == c128 ? c128 : c64; }
 /// The dtype in which a reduction into `dtype` folds.
 constexpr DType accumulator_dtype(DType dtype) { return dtype == f16 || dtype == bf16 ? f32 : dtype; }
+/// Accumulators side by side of a reduction into `dtype` in the wide order; a block is 32 rows of them.
+constexpr int lanes_of(DType dtype) { return dtype.size() < 4 ? 64 : 256 / static_cast<int>(dtype.size()); }
 /// The dtype of the result of an operation whose operands have been converted to `operand`.
 DType result_dtype(Op op, DType operand);
 

@@ -41,7 +41,7 @@ struct Around {
 class Scheduler {
  public:
   Scheduler(Program& program, const ScheduleOptions& options)
-      : program_(program), builder_(program), memory_(program), layouts_(program, options) {
+      : program_(program), options_(options), builder_(program), memory_(program), layouts_(program, options) {
     for (const Block& block : program.blocks)
       for (const Statement& s : block.statements)
         if (s.kind == Kind::evaluate && program[s.value].op == Op::load)
@@ -81,6 +81,7 @@ class Scheduler {
     chosen.role = is_outer ? Role::outer : Role::lanes;
     chosen.distribute = !around.parallel;
     if (chosen.distribute && reduces_rows(s)) chosen.role = Role::rows;
+    if (options_.extent_at_most) ask_of_loops_inside(s);
     if (is_outer) return;
     Nest nest(builder_, s);
     const Stores stores = ask_strides(nest);
@@ -286,6 +287,28 @@ class Scheduler {
     return reread ? Stores::reread : Stores::in_vectors;
   }
 
+  /// On a GPU a thread may load what neighbouring turns of a loop of its own need at once, and rows are another
+  /// kernel's that have no more elements than the order has lanes.
+  void ask_of_loops_inside(Statement& s) {
+    for (Statement& each : program_.blocks[s.body].statements) {
+      if (each.kind != Kind::loop) continue;
+      Nest nest(builder_, each);
+      ask_strides(nest);
+    }
+    Loop& l = program_.loops[s.target];
+    if (l.role != Role::rows) return;
+    const Statement& row = *only_reduction(s);
+    std::size_t most = 0;
+    for (const Statement& each : program_.blocks[row.body].statements)
+      if (each.kind == Kind::reduce)
+        most = static_cast<std::size_t>(lanes_of(program_.variables[each.target].type.dtype));
+    const LoopDimension d = program_.loops[row.target].dimensions[0];
+    const Node& end = program_[d.end];
+    if (end.op != Op::extent || program_.roots[end.id].kind != Root::Kind::parameter) return;
+    if (!program_.is_constant(d.begin) || program_[d.begin].number.i != 0) return;
+    l.short_rows = options_.extent_at_most(options_.context, end.id, static_cast<int>(end.axis), most);
+  }
+
   /// Whether a nest stores only into arrays it does not load, and into as many elements as it has iterations. Where
   /// that is more than the cache holds, whoever reads them next would have to fetch them anyway.
   bool fills_arrays(Nest& nest) {
@@ -352,6 +375,7 @@ class Scheduler {
   }
 
   Program& program_;
+  const ScheduleOptions& options_;
   Builder builder_;
   Memory memory_;
   Layouts layouts_;

@@ -15,6 +15,9 @@ struct ScheduleOptions {
   bool (*unit_stride)(void* context, RootId root, int axis) = nullptr;
   /// Whether the call's arrays are so large that results should bypass the cache.
   bool (*large)(void* context) = nullptr;
+  /// For a GPU, whose threads have an iteration each; null for a CPU: whether an axis of a parameter root has at most
+  /// so many elements.
+  bool (*extent_at_most)(void* context, RootId root, int axis, std::size_t most) = nullptr;
 };
 
 /// Sets the schedule of all loops, merges dimensions that are contiguous everywhere, moves the dimension with unit

@@ -110,7 +110,7 @@ struct ScheduleFacts {
   std::size_t streaming_bytes;
 };
 
-void schedule(ir::Program& program, Facts& facts) {
+void schedule(ir::Program& program, Facts& facts, bool for_cpu) {
   ScheduleFacts context{facts, program, cpu_backend().streaming_bytes()};
   ir::ScheduleOptions options;
   options.context = &context;
@@ -126,6 +126,11 @@ void schedule(ir::Program& program, Facts& facts) {
     auto& f = *static_cast<ScheduleFacts*>(c);
     return f.facts.large(f.streaming_bytes);
   };
+  if (!for_cpu)
+    options.extent_at_most = [](void* c, ir::RootId root, int axis, std::size_t most) {
+      auto& f = *static_cast<ScheduleFacts*>(c);
+      return f.facts.extent_at_most(static_cast<int>(f.program.roots[root].argument), axis, most);
+    };
   ir::schedule(program, options);
 }
 
@@ -139,7 +144,7 @@ void run_passes(ir::Program& program, Facts& facts, bool for_cpu) {
   check(program, "sink");
   ir::fuse(program);
   check(program, "fuse");
-  schedule(program, facts);
+  schedule(program, facts, for_cpu);
   check(program, "schedule");
   if (for_cpu) {
     ir::jam(program);  // which fills a core's registers

@@ -144,7 +144,7 @@ void Generator::find_reductions(BlockId block, ir::LoopId loop, std::vector<Redu
       r.variable = s.target;
       r.op = s.op;
       r.dtype = ir::accumulator_dtype(program_.variables[s.target].type.dtype);
-      r.lanes = r.dtype.size() >= 4 ? static_cast<int>(256 / r.dtype.size()) : 64;
+      r.lanes = ir::lanes_of(r.dtype);
       found.push_back(r);
     }
     if (s.body != none) find_reductions(s.body, loop, found);

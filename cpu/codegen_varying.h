@@ -2,18 +2,13 @@
 #pragma once
 
 #include "core/ir.h"
+#include "core/ir_ranges.h"
 
 #include <cstdint>
 #include <optional>
 #include <vector>
 
 namespace kiln::on_cpu {
-
-// The values of an integer node, both ends included; unknown ends are the ends of i64.
-struct Interval {
-  std::int64_t low = INT64_MIN, high = INT64_MAX;
-  bool fits_32_bits() const { return low >= INT32_MIN && high <= INT32_MAX; }
-};
 
 // Facts about one loop whose last dimension runs across lanes.
 class Varying {
@@ -54,12 +49,6 @@ class Varying {
   void mark_masked(ir::BlockId id);
   bool controlled(ir::BlockId from, ir::BlockId to) const;
 
-  Interval interval(ir::NodeId id, int depth = 0);
-  Interval variable_interval(ir::VariableId id, int depth);
-  bool bounded_increment(ir::VariableId id, const ir::Statement& assign, ir::BlockId where, Interval& result);
-  ir::NodeId unconverted(ir::NodeId id) const;
-  bool read_within(ir::NodeId read, ir::BlockId body) const;
-  std::optional<std::int64_t> bound_in(ir::NodeId condition, ir::VariableId id, const ir::Statement& loop) const;
   void find_narrow();
 
   void find_widest();
@@ -68,16 +57,15 @@ class Varying {
   const ir::Program& program_;
   const ir::Statement& loop_;
   std::vector<State> nodes_;
-  std::vector<bool> inside_;             // loads and reads that take place in the loop
-  std::vector<bool> variables_, taken_;  // taken_: an update puts there what it found
-  std::vector<bool> local_;              // by root
+  std::vector<bool> inside_;  // loads and reads that take place in the loop
+  std::vector<bool> variables_;
+  std::vector<bool> local_;  // by root
   std::vector<bool> masked_, narrow_, narrow_variables_, escapes_;
   std::vector<ir::BlockId> parents_;      // block around a block, none outside the loop
   std::vector<ir::BlockId> loop_bodies_;  // body of the innermost loop around a block
   std::vector<ir::BlockId> blocks_;       // all blocks of the loop
-  std::vector<std::pair<ir::BlockId, const ir::Statement*>> assigns_, whiles_, reads_;
-  std::vector<std::uint8_t> variable_state_;  // interval: 0 not computed, 1 being computed, 2 known
-  std::vector<Interval> variable_intervals_;
+  std::vector<std::pair<ir::BlockId, const ir::Statement*>> reads_;
+  ir::Ranges ranges_;
   bool changed_ = false;
   int widest_ = 0;
 };

@@ -85,8 +85,9 @@ class CudaBackend final : public Backend {
   std::unique_ptr<Executable> compile(const ir::Program& scheduled, const CompileOptions&) override {
     const auto start = std::chrono::steady_clock::now();
     Plan plan = make_plan(scheduled);
-    const backends::Hash128 key = backends::hash128(
-        text("cuda ", nvrtc().major, ".", nvrtc().minor, " sm_", device_.architecture(), "\n", prelude, plan.source));
+    std::string made_of = text("cuda ", nvrtc().major, ".", nvrtc().minor, " sm_", device_.architecture(), "\n");
+    for (const char* option : compile_options()) made_of += text(option, " ");
+    const backends::Hash128 key = backends::hash128(text(made_of, "\n", prelude, plan.source));
     std::unique_ptr<Executable> executable;
     bool from_disk = false;
     if (const auto blob = cache_.load(key)) {

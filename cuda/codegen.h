@@ -3,11 +3,13 @@
 
 #include "core/error_text.h"
 #include "core/ir.h"
+#include "core/ir_ranges.h"
 #include "cuda/packing.h"
 #include "cuda/plan.h"
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -19,6 +21,9 @@ namespace kiln::on_cuda {
 /// What the kernels of a plan share: declarations in front of them, each made at its first use.
 class Declarations {
  public:
+  /// precise: JitOptions::precise.
+  explicit Declarations(bool precise) : precise_(precise) {}
+  bool precise() const { return precise_; }
   /// The name of a struct whose fold() and identity() are those of a reduction into `dtype`.
   std::string step(ir::Op op, DType dtype);
   /// The name of a function of complex numbers.
@@ -26,9 +31,13 @@ class Declarations {
   const std::string& source() const { return source_; }
 
  private:
+  bool precise_;
   std::set<std::string> made_;
   std::string source_;
 };
+
+/// Whether CUDA's f64 function is within 1 ulp, by the table of its programming guide.
+bool is_precise_in_f64(ir::Op op);
 
 /// The type of a dtype's numbers in registers: halves are floats there.
 std::string_view register_type(DType dtype);
@@ -82,6 +91,7 @@ class KernelWriter {
   std::string leaf_slot(ir::NodeId id);
   std::string slot(std::uint32_t number, DType dtype) const;
   void use_slots();
+  std::string_view variable_type(ir::VariableId id);
   void define(ir::NodeId id, const std::string& expression);
   std::string root(ir::RootId id);
   std::string stride(ir::RootId root, std::uint32_t axis);
@@ -116,16 +126,25 @@ class KernelWriter {
   void threads_per_block(const ir::Statement& loop);
   bool reduces_columns(const ir::Statement& loop);
   std::string columns_in_parts(const ir::Statement& outer);
-  std::string columns_folded(const ir::Statement& outer, const ir::Statement& loop);
+  std::string columns_folded(const ir::Statement& outer, const ir::Statement& loop, const Packing& packing);
   void column_of(const ir::Statement& outer, const std::string& position, int items);
   void sum_part(const ir::Statement& outer, const ir::Statement& loop, const Packing& packing);
-  void part_turns(const ir::Statement& outer, const ir::Statement& loop, const Packing& packing, bool packed);
+  void begin_packs(const ir::Statement& outer, const ir::Statement& loop, const Packing& packing);
+  void packed_turns(const ir::Statement& outer, const ir::Statement& loop, const Packing& packing);
+  void turns_in_packs(const ir::Statement& outer, const ir::Statement& loop, const Packing& along);
+  void one_turn(const ir::Statement& outer, const ir::Statement& loop, const Packing& packing, const std::string& each,
+                bool whole);
   bool reduces_rows(const ir::Statement& loop);
   std::string rows_per_group(const ir::Statement& loop);
   std::string rows_folded(const ir::Statement* outer, const ir::Statement& loop, KernelWriter& second);
   void before_loop(const ir::Statement& outer);
   void within_row(const ir::Statement* outer, const std::function<void()>& inside);
+  std::string short_rows(const ir::Statement& outer, const ir::Statement& loop, const Packing& packing);
   void sum_group(const ir::Statement& loop, const Packing& packing);
+  void share_memory(const std::vector<Reduction>& reductions, int threads);
+  void take_shared(int bytes, std::uint32_t location);
+  void begin_lanes(int items);
+  void fold_lanes(int items);
   void one_item(const ir::Statement& loop, const std::string& at);
   void end_row(const ir::Statement* outer, const ir::Statement& loop, const std::string& after);
   void team_per_iteration(const ir::Statement& loop);
@@ -186,7 +205,9 @@ class KernelWriter {
     bool left = false, cut = false;
   };
   std::vector<Turn> turns_;
+  std::optional<ir::Ranges> ranges_;  // of the loop whose iterations are shared
   int labels_ = 0;
+  int shared_memory_ = 0, shared_bytes_ = 0;  // of the one place of kiln_fold_lanes, and of all else
 };
 
 }  // namespace kiln::on_cuda

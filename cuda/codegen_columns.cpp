@@ -13,9 +13,10 @@ using Kind = ir::Statement::Kind;
 
 namespace {
 
-constexpr int most_registers = 4;  // of 32 bits, for the sums of a thread's items
-constexpr int much = 16;           // of a turn, which keeps a thread busy
-constexpr int levels = 4;          // of a thread's tree: enough for most_run
+constexpr int most_registers = 4;   // of 32 bits, for the sums of a thread's items
+constexpr int much = 16;            // of a turn, which keeps a thread busy
+constexpr int levels = 4;           // of a thread's tree: enough for most_run
+constexpr int loads_in_flight = 4;  // of a thread
 
 std::string_view folded_type(const Reduction& r) { return register_type(ir::accumulator_dtype(r.dtype)); }
 
@@ -95,12 +96,12 @@ std::string KernelWriter::columns_in_parts(const Statement& outer) {
   close();
   close();
   close();
-  return columns_folded(outer, loop);
+  return columns_folded(outer, loop, packing);
 }
 
 // The second kernel: some parts of a column at a time are folded, and what stands behind the loop is done when one is
 // left.
-std::string KernelWriter::columns_folded(const Statement& outer, const Statement& loop) {
+std::string KernelWriter::columns_folded(const Statement& outer, const Statement& loop, const Packing& packing) {
   kernel_.folder = kernel_.name + "_fold";
   KernelWriter second(program_, plan_, host_, declarations_, kernel_);
   second.kernel_writes_ = kernel_writes_;
@@ -132,7 +133,9 @@ std::string KernelWriter::columns_folded(const Statement& outer, const Statement
   second.end_row(&outer, loop, "");
   second.close();
   second.close();
-  return finish("__launch_bounds__(256, 2) ", kernel_.name) + second.finish("__launch_bounds__(256) ", kernel_.folder);
+  const bool light = packing.any() && packing.cost <= much;  // four blocks then have registers enough
+  return finish(text("__launch_bounds__(256, ", light ? 4 : 2, ") "), kernel_.name) +
+         second.finish("__launch_bounds__(256) ", kernel_.folder);
 }
 
 // The indices at a group of items; `at`, its first turn along the last dimension, and `column`, the first's number.
@@ -158,7 +161,6 @@ void KernelWriter::column_of(const Statement& outer, const std::string& position
 // Segments of the thread's part, folded by a tree.
 void KernelWriter::sum_part(const Statement& outer, const Statement& loop, const Packing& packing) {
   const int segment = program_.loops[loop.target].segment;
-  const std::size_t last = program_.loops[outer.target].dimensions.size() - 1;
   for (std::size_t k = 0; k < kernel_.reductions.size(); ++k) {
     const Reduction& r = kernel_.reductions[k];
     line(text("kiln_short_tree<", folded_type(r), ", ", declarations_.step(r.op, r.dtype), ", ", levels, ", ",
@@ -167,15 +169,13 @@ void KernelWriter::sum_part(const Statement& outer, const Statement& loop, const
   }
   line(text("const kiln_i64 begin = part * run * ", segment, ", end = turns - begin < run * ", segment,
             " ? turns : begin + run * ", segment, ";"));
-  if (packing.any()) {
-    line(text("bool packed = at + ", packing.items, " <= trips_", last, ";"));
-    for (const char* turn : {"begin", "(begin + 1)"}) {
-      open("if (packed)");
-      index_of(loop, 0, turn);
-      pack_pointers(outer, packing, "at");
-      line(text("packed = ", packs_are_aligned(packing, "0"), ";"));
-      close();
-    }
+  // Where there are no packs of neighbouring iterations, those of neighbouring turns.
+  const Packing along = packing.any() ? Packing{} : packing_of_turns(program_, loop);
+  const bool has_along = along.any() && segment % along.items == 0;
+  if (packing.any()) begin_packs(outer, loop, packing);
+  if (has_along) {
+    pack_pointers(loop, along, "begin");
+    line(text("const bool packed = ", packs_are_aligned(along, "0"), ";"));
   }
   line("#pragma unroll 1");
   open(text("for (kiln_i64 first = begin; first < end; first += ", segment, ")"));
@@ -187,16 +187,26 @@ void KernelWriter::sum_part(const Statement& outer, const Statement& loop, const
     line(text("for (int item = 0; item < ", packing.items, "; ++item) row_", k,
               "[item] = ", declarations_.step(r.op, r.dtype), "::identity();"));
   }
+  turns_.push_back({"no_leave", "next"});
   if (packing.any()) {
     open("if (packed)");
-    part_turns(outer, loop, packing, true);
+    packed_turns(outer, loop, packing);
     close();
     open("else");
-    part_turns(outer, loop, packing, false);
+    line("#pragma unroll 1");
+    open("for (int each = 0; each < here; ++each)");
+    one_turn(outer, loop, packing, "each", false);
+    close();
     close();
   } else {
-    part_turns(outer, loop, packing, false);
+    line("int each = 0;");
+    if (has_along) turns_in_packs(outer, loop, along);
+    line(text("#pragma unroll ", has_along ? 1 : 4));
+    open("for (; each < here; ++each)");
+    one_turn(outer, loop, packing, "each", false);
+    close();
   }
+  turns_.pop_back();
   for (std::size_t k = 0; k < kernel_.reductions.size(); ++k) line(text("tree_", k, ".push(row_", k, ");"));
   close();
   for (std::size_t k = 0; k < kernel_.reductions.size(); ++k) {
@@ -205,23 +215,81 @@ void KernelWriter::sum_part(const Statement& outer, const Statement& loop, const
   }
 }
 
-// The turns of a segment, of all items each.
-void KernelWriter::part_turns(const Statement& outer, const Statement& loop, const Packing& packing, bool packed) {
+// Where the packs of the part's first turn are, and what they move by from turn to turn; `packed`, whether all are
+// aligned.
+void KernelWriter::begin_packs(const Statement& outer, const Statement& loop, const Packing& packing) {
   const std::size_t last = program_.loops[outer.target].dimensions.size() - 1;
-  turns_.push_back({"no_leave", "next"});
-  const bool wide = packing.any() && !packed;
-  line(text("#pragma unroll ", wide ? 1 : packing.cost > much ? 2 : 4));
-  open("for (int each = 0; each < here; ++each)");
-  index_of(loop, 0, "(first + each)");
-  if (packed) {
+  line(text("bool packed = at + ", packing.items, " <= trips_", last, ";"));
+  for (const ir::NodeId id : packing.loads)
+    line(text("const ", memory_type(program_.roots[program_[id].id].dtype), "* f", id, " = 0; kiln_i64 by", id,
+              " = 0;"));
+  for (const bool second : {false, true}) {
+    open("if (packed)");
+    index_of(loop, 0, second ? "(begin + 1)" : "begin");
     pack_pointers(outer, packing, "at");
-    declare_packs(packing, 1);
-    load_packs(packing, "0", "0");
-    for (const ir::NodeId id : packing.loads) packed_loads_[id] = text("c", id, "[0].at + item");
+    line(text("packed = ", packs_are_aligned(packing, "0"), ";"));
+    for (const ir::NodeId id : packing.loads)
+      line(second ? text("by", id, " = p", id, " - f", id, ";") : text("f", id, " = p", id, ";"));
+    close();
   }
+}
+
+// The turns of a segment, of all items each; some turns' packs are loaded before the first is folded.
+void KernelWriter::packed_turns(const Statement& outer, const Statement& loop, const Packing& packing) {
+  const int loads = static_cast<int>(packing.loads.size()), most = packing.cost > much ? 2 : loads_in_flight;
+  for (const ir::NodeId id : packing.loads)
+    line(text("const ", memory_type(program_.roots[program_[id].id].dtype), "* p", id, " = f", id,
+              " + (first - begin) * by", id, ";"));
+  line("int each = 0;");
+  for (const int turns : {std::max(most / loads, 1), 1}) {
+    line("#pragma unroll 1");
+    open(text("for (; each + ", turns, " <= here; each += ", turns, ")"));
+    declare_packs(packing, turns);
+    line("#pragma unroll");
+    open(text("for (int k = 0; k < ", turns, "; ++k)"));
+    for (const ir::NodeId id : packing.loads)
+      line(text("c", id, "[k] = ", is_only_read(program_[id].id) ? "kiln_read_pack<" : "kiln_load_pack<", packing.items,
+                ">(p", id, " + k * by", id, ");"));
+    close();
+    line("#pragma unroll");
+    open(text("for (int k = 0; k < ", turns, "; ++k)"));
+    for (const ir::NodeId id : packing.loads) packed_loads_[id] = text("c", id, "[k].at + item");
+    one_turn(outer, loop, packing, "each + k", true);
+    packed_loads_.clear();
+    close();
+    for (const ir::NodeId id : packing.loads) line(text("p", id, " += ", turns, " * by", id, ";"));
+    close();
+    if (turns == 1) break;
+  }
+}
+
+// The turns of a segment of one item, as many as a pack has at a time; `each` is the first that is left.
+void KernelWriter::turns_in_packs(const Statement& outer, const Statement& loop, const Packing& along) {
+  open("if (packed)");
+  line("#pragma unroll 1");
+  open(text("for (; each + ", along.items, " <= here; each += ", along.items, ")"));
+  declare_packs(along, 1);
+  for (const ir::NodeId id : along.loads)  // such that the compiler moves what it can out of the loop
+    line(text("c", id, "[0] = kiln_load_pack<", along.items, ">(p", id, " + (first - begin + each));"));
+  for (const ir::NodeId id : along.loads) packed_loads_[id] = text("c", id, "[0].at + k");
+  line("#pragma unroll");
+  open(text("for (int k = 0; k < ", along.items, "; ++k)"));
+  one_turn(outer, loop, Packing{}, "each + k", false);
+  close();
+  packed_loads_.clear();
+  close();
+  close();
+}
+
+// Turn `each` of a segment, of all items.
+void KernelWriter::one_turn(const Statement& outer, const Statement& loop, const Packing& packing,
+                            const std::string& each, bool whole) {
+  const std::size_t last = program_.loops[outer.target].dimensions.size() - 1;
+  open("");
+  index_of(loop, 0, text("(first + ", each, ")"));
   line("#pragma unroll");
   open(text("for (int item = 0; item < ", packing.items, "; ++item)"));
-  if (!packed && packing.items > 1) line(text("if (at + item >= trips_", last, ") continue;"));
+  if (!whole && packing.items > 1) line(text("if (at + item >= trips_", last, ") continue;"));
   if (packing.items > 1) index_of(outer, last, "(at + item)");
   for (std::size_t k = 0; k < kernel_.reductions.size(); ++k) {
     const Reduction& r = kernel_.reductions[k];
@@ -235,9 +303,7 @@ void KernelWriter::part_turns(const Statement& outer, const Statement& loop, con
     terms_.erase(r.variable);
   }
   close();
-  packed_loads_.clear();
   close();
-  turns_.pop_back();
 }
 
 }  // namespace kiln::on_cuda

@@ -25,6 +25,7 @@ std::string KernelWriter::finish(const std::string& bounds, const std::string& n
   if (plan_.skips)
     skip = text("  if (kiln_skips(", word({Word::Kind::failure}, "kiln_failure*"), ", ",
                 word({Word::Kind::launch}, "kiln_u32"), ")) return;\n");
+  if (shared_memory_ != 0) top_ = text("  __shared__ kiln_c128 memory[", (shared_memory_ + 15) / 16, "];\n") + top_;
   std::string out = text("KILN_KERNEL ", bounds, name, "(const kiln_words<",
                          std::max<std::size_t>(kernel_.words.size(), 1), "> w) {\n");
   return out + top_ + skip + body_ + "}\n\n";
@@ -75,8 +76,7 @@ std::vector<Reduction> KernelWriter::reductions_of(const Statement& loop) const 
     for (const Reduction& r : found)
       if (r.variable == s.target) return;
     const DType dtype = program_.variables[s.target].type.dtype;
-    const int lanes = dtype.size() < 4 ? 64 : 256 / static_cast<int>(dtype.size());
-    found.push_back({s.target, s.op, dtype, lanes, text(kernel_.name, "_fold_", found.size())});
+    found.push_back({s.target, s.op, dtype, ir::lanes_of(dtype), text(kernel_.name, "_fold_", found.size())});
   });
   return found;
 }
@@ -113,6 +113,7 @@ bool KernelWriter::is_only_read(RootId root) const {
 
 std::string KernelWriter::distributed(const Statement& loop) {
   note_writes(loop);
+  ranges_.emplace(program_, loop);
   if (reduces_rows(loop)) return rows_per_group(loop);
   if (reduces_columns(loop)) return columns_in_parts(loop);
   kernel_.reductions = reductions_of(loop);
@@ -190,6 +191,7 @@ void KernelWriter::trips_of(const Statement& loop) {
 
 void KernelWriter::thread_per_iteration(const Statement& loop) {
   trips_of(loop);
+  kernel_.is_uneven = !is_straight(program_, loop);
   if (const Packing packing = packing_of(program_, loop); packing.any()) {
     const bool one = program_.loops[loop.target].dimensions.size() == 1;
     kernel_.items = packing.items * (one ? packing.vectors : 1);
@@ -273,11 +275,24 @@ void KernelWriter::sum_blocks(const Statement& loop, const std::vector<Reduction
     for (int half = own / 2; half != 0; half /= 2)
       line(text("for (int k = 0; k < ", half, "; ++k) row_", k, "[k] = ", step, "::fold(row_", k, "[k], row_", k,
                 "[k + ", half, "]);"));
-    line(text("const ", type, " sum = kiln_fold_lanes<", group, ", ", step, ">(row_", k, "[0], memory_", k, ");"));
+    line(text("const ", type, " sum = kiln_fold_lanes<", group, ", ", step, ">(row_", k, "[0], (", type, "*)memory);"));
     keep(k, own);
     close();
   });
   close();
+}
+
+// The place of kiln_fold_lanes, one for all reductions of a kernel: it waits before it writes there.
+void KernelWriter::share_memory(const std::vector<Reduction>& reductions, int threads) {
+  for (const Reduction& r : reductions)
+    shared_memory_ = std::max(shared_memory_, threads * static_cast<int>(ir::accumulator_dtype(r.dtype).size()));
+}
+
+void KernelWriter::take_shared(int bytes, std::uint32_t location) {
+  shared_bytes_ += bytes;
+  if (shared_bytes_ + shared_memory_ > most_shared_bytes)
+    refuse("more reductions in one loop than a GPU's shared memory has room for: share them among several loops",
+           location);
 }
 
 void KernelWriter::threads_per_block(const Statement& loop) {
@@ -287,8 +302,7 @@ void KernelWriter::threads_per_block(const Statement& loop) {
   trips_of(loop);
   line(text("const int groups = blockDim.x / ", group, ", lane = threadIdx.x % ", group, ";"));
   line(text("const kiln_i64 blocks = (total + ", kernel_.block_elements - 1, ") / ", kernel_.block_elements, ";"));
-  for (std::uint32_t k = 0; k < reductions.size(); ++k)
-    line(text("__shared__ ", folded_type(reductions[k]), " memory_", k, "[", threads_of_block, "];"));
+  share_memory(reductions, threads_of_block);
   open("for (kiln_i64 first = (kiln_i64)blockIdx.x * groups; first < blocks; first += (kiln_i64)gridDim.x * groups)");
   line(text("const kiln_i64 start = (first + threadIdx.x / ", group, ") * ", kernel_.block_elements, ";"));
   position_ = "item";
@@ -363,10 +377,12 @@ void KernelWriter::team_reduction(const Statement& s, const std::vector<Reductio
   const int group = group_of(reductions), most = most_lanes(reductions), elements = rows * most;
   const int groups = threads_of_team / group;
   line(text("const int lane = threadIdx.x % ", group, ", mine = threadIdx.x / ", group, ";"));
+  share_memory(reductions, threads_of_team);
   for (std::uint32_t k = 0; k < reductions.size(); ++k) {
     const Reduction& r = reductions[k];
-    line(text("__shared__ ", folded_type(r), " memory_", k, "[", threads_of_team, "], sums_", k, "[",
-              groups * (most / r.lanes), "];"));
+    const int sums = groups * (most / r.lanes);
+    line(text("__shared__ ", folded_type(r), " sums_", k, "[", sums, "];"));
+    take_shared(sums * static_cast<int>(ir::accumulator_dtype(r.dtype).size()), program_.loops[s.target].location);
     line(text("kiln_tree<", folded_type(r), ", ", declarations_.step(r.op, r.dtype), "> tree_", k, ";"));
     line(text("tree_", k, ".begin();"));
   }

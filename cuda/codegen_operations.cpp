@@ -158,8 +158,29 @@ std::string cast(const std::string& x, DType from, DType to) {
   return rounded(x, to);
 }
 
+bool is_precise_in_f64(Op op) {
+  switch (op) {
+    case Op::exp:
+    case Op::exp2:
+    case Op::expm1:
+    case Op::log:
+    case Op::log2:
+    case Op::log10:
+    case Op::log1p:
+    case Op::cosh:
+    case Op::tanh:
+    case Op::cbrt: return true;
+    default: return ir::row(op).ulp == 0;
+  }
+}
+
 std::string operation(Op op, DType operand, DType result, std::span<const std::string> x, Declarations& declarations) {
   const ir::OpRow& row = ir::row(op);
+  if (declarations.precise() && operand == f32 && row.ulp != 0) {  // the f64 function, rounded
+    std::string wide[3];
+    for (std::size_t k = 0; k < x.size(); ++k) wide[k] = text("(double)", x[k]);
+    return text("(float)(", operation(op, f64, f64, {wide, x.size()}, declarations), ")");
+  }
   if (op == Op::select) return filled(row.cuda, operand, x);
   if (op == Op::complex) return text(register_type(result), "{", x[0], ", ", x[1], "}");
   if (operand.is_complex()) {

@@ -14,9 +14,10 @@ using Kind = ir::Statement::Kind;
 
 namespace {
 
-constexpr int rows_of_lanes = 32;  // of a block of the order
-constexpr int most_items = 8;      // lanes of one thread
-constexpr int much = 32;           // of a row of a thread's lanes, as of the table of operations
+constexpr int rows_of_lanes = 32;   // of a block of the order
+constexpr int most_items = 8;       // lanes of one thread
+constexpr int much = 32;            // of a row of a thread's lanes, as of the table of operations
+constexpr int loads_in_flight = 4;  // of a thread
 
 }  // namespace
 
@@ -32,10 +33,13 @@ bool KernelWriter::reduces_rows(const Statement& loop) {
       if (!host_.has(d.begin) || !host_.has(d.end) || !host_.has(d.step)) return false;
   }
   if (found.empty() || !is_straight(program_, *reduced) || writes_memory(*reduced)) return false;
+  int bytes = 0;
   for (Reduction& r : found) {
     if (r.lanes != found[0].lanes) return false;
     r.folder.clear();
+    bytes += 2 * threads_of_block * static_cast<int>(ir::accumulator_dtype(r.dtype).size());
   }
+  if (bytes > most_shared_bytes) return false;
   kernel_.grid = Kernel::Grid::rows;
   kernel_.reductions = found;
   kernel_.reduced = reduced->target;
@@ -56,12 +60,10 @@ std::string KernelWriter::rows_per_group(const Statement& given) {
   }
   kernel_.items = packing.items;
   const auto number = [&](std::uint32_t which) { return word({Word::Kind::rows, 0, which}, "kiln_i64"); };
-  const auto names = [&] {
-    line(text("const kiln_i64 rows = ", number(Rows::rows), ", columns = ", number(Rows::columns), ";"));
-    line(text("const kiln_i64 tiles_of_row = ", number(Rows::tiles_of_row), ";"));
-    if (outer) trips_of(*outer);
-  };
-  names();
+  line(text("const kiln_i64 rows = ", number(Rows::rows), ", columns = ", number(Rows::columns), ";"));
+  if (outer) trips_of(*outer);
+  if (outer && program_.loops[outer->target].short_rows) return short_rows(*outer, loop, packing);
+  line(text("const kiln_i64 tiles_of_row = ", number(Rows::tiles_of_row), ";"));
   // Powers of two, of which the host gives the logarithms: a division takes longer to compile than all of this.
   line(text("const int group_bits = (int)", number(Rows::group_bits), ", run_bits = (int)", number(Rows::run_bits),
             ";"));
@@ -78,14 +80,11 @@ std::string KernelWriter::rows_per_group(const Statement& given) {
   line("kiln_i64 row = tiles_of_row == 1 ? tile * per_tile + (mine >> run_bits) : kiln_quotient(tile, tiles_of_row);");
   line("const kiln_i64 part = tiles_of_row == 1 ? 0 : tile - row * tiles_of_row;");
   line(text("const kiln_i64 start = (part * run + (mine & (run - 1))) * ", rows_of_lanes * lanes, ";"));
-  for (std::size_t k = 0; k < kernel_.reductions.size(); ++k) {
-    const Reduction& r = kernel_.reductions[k];
-    line(text(register_type(ir::accumulator_dtype(r.dtype)), " sum_", k, " = ", declarations_.step(r.op, r.dtype),
-              "::identity();"));
-  }
+  begin_lanes(packing.items);
   open("if (row < rows && start < columns)");
   within_row(outer, [&] { sum_group(loop, packing); });
   close();
+  fold_lanes(packing.items);
   line("bool ends = run == 1 && lane == 0;");
   open("if (run > 1)");
   for (std::size_t k = 0; k < kernel_.reductions.size(); ++k)
@@ -120,6 +119,100 @@ std::string KernelWriter::rows_per_group(const Statement& given) {
   KernelWriter second(program_, plan_, host_, declarations_, kernel_);
   second.note_writes(given);
   return rows_folded(outer, loop, second);
+}
+
+// Rows that have no more elements than the order has lanes: a group of threads has one, and each of its threads some
+// rows' packs in flight. (Of 16 columns a thread has but one pack of a row; a row at a time is half of what memory
+// can.)
+std::string KernelWriter::short_rows(const Statement& outer, const Statement& loop, const Packing& packing) {
+  const int items = packing.items, loads = static_cast<int>(packing.loads.size());
+  const int at_once = items * packing.cost > much ? 1 : std::max(loads_in_flight / std::max(loads, 1), 1);
+  kernel_.rows_at_once = at_once;
+  line(text("const int group_bits = (int)", word({Word::Kind::rows, 0, Rows::group_bits}, "kiln_i64"), ";"));
+  line(text("const int group = 1 << group_bits, per_tile = ", threads_of_block, " >> group_bits;"));
+  line("const int mine = (int)threadIdx.x >> group_bits, lane = (int)threadIdx.x & (group - 1);");
+  line(text("const kiln_i64 first = lane * ", items, ", left = columns - first;"));
+  if (packing.any()) {
+    for (const ir::NodeId id : packing.loads)
+      line(text("const ", memory_type(program_.roots[program_[id].id].dtype), "* f", id, " = 0; kiln_i64 by", id,
+                " = 0;"));
+    line(text("bool packed = left >= ", items, ";"));
+    for (const bool second : {false, true}) {
+      open("if (packed)");
+      index_of(outer, 0, second ? "1" : "0");
+      pack_pointers(loop, packing, "first");
+      line(text("packed = ", packs_are_aligned(packing, "0"), ";"));
+      for (const ir::NodeId id : packing.loads)
+        line(second ? text("by", id, " = p", id, " - f", id, ";") : text("f", id, " = p", id, ";"));
+      close();
+    }
+  }
+  line("#pragma unroll 1");
+  open(text("for (kiln_i64 tile = blockIdx.x * ", at_once, "ll; tile * per_tile < rows; tile += gridDim.x * ", at_once,
+            "ll)"));
+  if (packing.any()) {
+    declare_packs(packing, at_once);
+    open("if (packed)");
+    line("#pragma unroll");
+    open(text("for (int k = 0; k < ", at_once, "; ++k)"));
+    line("const kiln_i64 row = (tile + k) * per_tile + mine;");
+    for (const ir::NodeId id : packing.loads)
+      line(text("c", id, "[k] = ", is_only_read(program_[id].id) ? "kiln_read_pack<" : "kiln_load_pack<", items, ">(f",
+                id, " + (row < rows ? row : 0) * by", id, ");"));
+    close();
+    close();
+  }
+  line("#pragma unroll");
+  open(text("for (int k = 0; k < ", at_once, "; ++k)"));
+  line("const kiln_i64 row = (tile + k) * per_tile + mine;");
+  begin_lanes(items);
+  turns_.push_back({"no_leave", "next"});
+  const auto each_item = [&](const char* condition) {
+    open(condition);
+    within_row(&outer, [&] {
+      line("#pragma unroll");
+      open(text("for (int item = 0; item < ", items, "; ++item)"));
+      open(packed_loads_.empty() ? "if (item < left)" : "");
+      one_item(loop, "(first + item)");
+      close();
+      close();
+    });
+    close();
+  };
+  if (packing.any()) {
+    for (const ir::NodeId id : packing.loads) packed_loads_[id] = text("c", id, "[k].at + item");
+    each_item("if (packed && row < rows)");
+    packed_loads_.clear();
+  }
+  each_item(packing.any() ? "if (!packed && row < rows)" : "if (row < rows)");
+  turns_.pop_back();
+  fold_lanes(items);
+  open("if (lane == 0 && row < rows)");
+  within_row(&outer, [&] { end_row(&outer, loop, ""); });
+  close();
+  close();
+  close();
+  return finish(text("__launch_bounds__(", threads_of_block, ", 4) "), kernel_.name);
+}
+
+// A thread's lanes of a row, nothing in them; and all lanes of a group folded into the first thread's sums.
+void KernelWriter::begin_lanes(int items) {
+  for (std::size_t k = 0; k < kernel_.reductions.size(); ++k) {
+    const Reduction& r = kernel_.reductions[k];
+    line(text(register_type(ir::accumulator_dtype(r.dtype)), " row_", k, "[", items, "];"));
+    line("#pragma unroll");
+    line(text("for (int item = 0; item < ", items, "; ++item) row_", k, "[item] = ", declarations_.step(r.op, r.dtype),
+              "::identity();"));
+  }
+}
+
+// All threads of the warp are here: a mask that is known costs a shuffle nothing.
+void KernelWriter::fold_lanes(int items) {
+  for (std::size_t k = 0; k < kernel_.reductions.size(); ++k) {
+    const Reduction& r = kernel_.reductions[k];
+    line(text(register_type(ir::accumulator_dtype(r.dtype)), " sum_", k, " = kiln_fold_group<", items, ", ",
+              declarations_.step(r.op, r.dtype), ">(row_", k, ", group);"));
+  }
 }
 
 // The second kernel: a block of threads folds the sums of a row's tiles.
@@ -212,13 +305,6 @@ void KernelWriter::one_item(const Statement& loop, const std::string& at) {
 void KernelWriter::sum_group(const Statement& loop, const Packing& packing) {
   const int items = packing.items, lanes = kernel_.reductions[0].lanes;
   turns_.push_back({"no_leave", "next"});
-  for (std::size_t k = 0; k < kernel_.reductions.size(); ++k) {
-    const Reduction& r = kernel_.reductions[k];
-    line(text(register_type(ir::accumulator_dtype(r.dtype)), " row_", k, "[", items, "];"));
-    line("#pragma unroll");
-    line(text("for (int item = 0; item < ", items, "; ++item) row_", k, "[item] = ", declarations_.step(r.op, r.dtype),
-              "::identity();"));
-  }
   if (program_.loops[loop.target].dimensions.size() > 1) trips_of(loop);
   line(text("const kiln_i64 first = start + lane * ", items, ", left = columns - first;"));
   // What computes much keeps a thread busy as it is, and each copy of it takes its time to compile.
@@ -232,7 +318,8 @@ void KernelWriter::sum_group(const Statement& loop, const Packing& packing) {
     pack_pointers(loop, packing, "first");
     line(text("if (!(", packs_are_aligned(packing, "0"), ")) whole = 0;"));
   }
-  line(text("#pragma unroll ", busy ? 1 : packing.loads.size() <= 2 ? 4 : 2));
+  line(text("#pragma unroll ",
+            busy ? 1 : std::max<int>(loads_in_flight / std::max<int>(static_cast<int>(packing.loads.size()), 1), 1)));
   open("for (int row = 0; row < whole; ++row)");
   if (packing.any()) {
     declare_packs(packing, 1);
@@ -254,11 +341,6 @@ void KernelWriter::sum_group(const Statement& loop, const Packing& packing) {
   close();
   close();
   close();
-  for (std::size_t k = 0; k < kernel_.reductions.size(); ++k) {
-    const Reduction& r = kernel_.reductions[k];
-    line(text("sum_", k, " = kiln_fold_group<", items, ", ", declarations_.step(r.op, r.dtype), ">(row_", k,
-              ", group);"));
-  }
   turns_.pop_back();
 }
 

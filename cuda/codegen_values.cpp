@@ -125,6 +125,11 @@ std::string KernelWriter::node(NodeId id) {
   std::string x[3];
   for (int k = 0; k < arity; ++k) x[k] = value(node.operands[k]);
   const DType operand = program_[node.operands[arity - 1]].type.dtype;
+  if (program_.precise && operand == f64 && !is_precise_in_f64(node.op))
+    refuse(text(ir::row(node.op).spelling,
+                " of f64 is not within 1 ulp on a GPU, as .precise asks: call the function on "
+                "the CPU, or without .precise"),
+           node.location);
   return operation(node.op, operand, node.type.dtype, {x, static_cast<std::size_t>(arity)}, declarations_);
 }
 

@@ -52,6 +52,16 @@ class NvrtcProgram {
 
 }  // namespace
 
+std::vector<const char*> compile_options() {
+  // Neither contracted nor flushed: the same bits as on the CPU.
+  std::vector<const char*> options = {"--std=c++17",      "-fmad=false", "--prec-div=true",
+                                      "--prec-sqrt=true", "--ftz=false", "--diag-suppress=177,550"};
+  // Nothing of the runtime's API is declared, and a module's functions are compiled by several threads: argmin
+  // in 0.7 of the time on two cores (docs/performance.md). Older ones do not know the options.
+  if (nvrtc().major >= 13) options.insert(options.end(), {"--minimal", "--split-compile=4"});
+  return options;
+}
+
 std::string compile(const std::string& source, int architecture, Output output, std::string* report) {
   if (!nvrtc().why_not.empty()) throw CompileError(nvrtc().why_not);
   const int nearest = nearest_architecture(architecture);
@@ -60,13 +70,8 @@ std::string compile(const std::string& source, int architecture, Output output, 
                             architecture, "; install a CUDA toolkit that knows this GPU"));
   const std::string target =
       text("--gpu-architecture=", output == Output::cubin && nearest == architecture ? "sm_" : "compute_", nearest);
-  // Neither contracted nor flushed: the same bits as on the CPU.
-  std::vector<const char*> options = {target.c_str(),           "--std=c++17",      "-fmad=false",
-                                      "--prec-div=true",        "--prec-sqrt=true", "--ftz=false",
-                                      "--diag-suppress=177,550"};
-  // Nothing of the runtime's API is declared, and a module's functions are compiled by several threads: argmin
-  // in 0.7 of the time on two cores (docs/performance.md). Older ones do not know the options.
-  if (nvrtc().major >= 13) options.insert(options.end(), {"--minimal", "--split-compile=4"});
+  std::vector<const char*> options = compile_options();
+  options.push_back(target.c_str());
   if (report) options.push_back("--ptxas-options=-v");
   NvrtcProgram program(prelude + source);
   program.compile(options);

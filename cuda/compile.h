@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 namespace kiln::on_cuda {
 
@@ -14,6 +15,9 @@ enum class Output { cubin, ptx };
 /// in the text is InternalError, with NVRTC's words. `report`, if any, gets what the assembler says of each kernel:
 /// registers, stack, spills.
 std::string compile(const std::string& source, int architecture, Output output, std::string* report = nullptr);
+
+/// What it asks NVRTC for in every compile.
+std::vector<const char*> compile_options();
 
 /// The largest architecture this NVRTC compiles for that a device of `architecture` runs; 0 if there is none.
 int nearest_architecture(int architecture);

@@ -118,7 +118,7 @@ class Launch {
   std::int64_t most_blocks(std::uint32_t which) const;
   Rows rows_of(const Kernel& kernel);
   Flow reduce_rows(std::uint32_t which);
-  Columns columns_of(const Kernel& kernel);
+  Columns columns_of(std::uint32_t which);
   Flow reduce_columns(std::uint32_t which);
   void words_of(const Kernel& kernel, const KernelMemory& memory, std::uint64_t (&words)[most_words]);
   void take_scratch(const Kernel& kernel, Shape& shape, KernelMemory& memory);

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstring>
 
 namespace kiln::on_cuda {
 
@@ -44,15 +43,14 @@ std::int64_t Launch::iterations(ir::LoopId loop) {
 }
 
 std::uint64_t Launch::word(const Word& w, const Kernel& kernel, const KernelMemory& own) {
-  std::uint64_t bits = 0;
   switch (w.kind) {
     case Word::Kind::node: {
       const Number16 x = number(w.id);
       const DType dtype = program_[w.id].type.dtype;
       if (!dtype.is_floating() && !dtype.is_complex()) return static_cast<std::uint64_t>(x.i);
       const double part = w.axis == 0 ? x.re : x.im;
-      std::memcpy(&bits, &part, sizeof bits);
-      return bits;
+      if (dtype == f64 || dtype == c128) return std::bit_cast<std::uint64_t>(part);
+      return std::bit_cast<std::uint32_t>(static_cast<float>(part));
     }
     case Word::Kind::address: return memory(w.id).address;
     case Word::Kind::stride: return static_cast<std::uint64_t>(memory(w.id).strides[w.axis]);
@@ -79,7 +77,7 @@ std::uint64_t Launch::word(const Word& w, const Kernel& kernel, const KernelMemo
       return narrow ? divider(by) : wide_factor(by);
     }
   }
-  return bits;
+  throw InternalError("no such word");
 }
 
 void Launch::start(CUfunction function, std::int64_t blocks, unsigned threads, void** parameters) {
@@ -120,7 +118,8 @@ Rows Launch::rows_of(const Kernel& k) {
 }
 
 // As many segments to a thread as leave enough threads to fill the GPU; all of them where they are few.
-Columns Launch::columns_of(const Kernel& k) {
+Columns Launch::columns_of(std::uint32_t which) {
+  const Kernel& k = plan_.kernels[which];
   Columns shape;
   shape.columns = iterations(k.loop);
   const std::int64_t turns = iterations(k.reduced), segment = program_.loops[k.reduced].segment;
@@ -128,7 +127,7 @@ Columns Launch::columns_of(const Kernel& k) {
   const ir::LoopDimension& last = program_.loops[k.loop].dimensions.back();
   const std::int64_t trips = trip_count(integer(last.begin), integer(last.end), integer(last.step));
   const std::int64_t groups = trips == 0 ? 0 : shape.columns / trips * ((trips + k.items - 1) / k.items);
-  const std::int64_t filling = std::int64_t{device_.multiprocessors()} * 2048;
+  const std::int64_t filling = std::int64_t{device_.multiprocessors()} * functions_.resident[which] * k.threads();
   std::int64_t run = 1;
   while (run < most_run && (segments <= 4 ? run < segments : groups * segments / run > filling)) run *= 2;
   const std::int64_t numbers[] = {turns, run, (segments + run - 1) / run};
@@ -137,9 +136,11 @@ Columns Launch::columns_of(const Kernel& k) {
   return shape;
 }
 
-// A few blocks for each place where one can run: those that start later fill what the first leave idle.
+// A few blocks for each place where one can run: those that start later fill what the first leave idle. Where
+// iterations take differently long, many: of mandelbrot's 8192 x 8192 pixels, whose rows are as many apart as blocks
+// turn, 4 keep 132 multiprocessors busy for 0.87 of the time, 16 for 0.96, 64 for 0.99, by a simulation of their work.
 std::int64_t Launch::most_blocks(std::uint32_t which) const {
-  constexpr std::int64_t turns = 4;
+  const std::int64_t turns = plan_.kernels[which].is_uneven ? 64 : 4;
   return std::int64_t{device_.multiprocessors()} * functions_.resident[which] * turns;
 }
 
@@ -219,7 +220,8 @@ Flow Launch::reduce_rows(std::uint32_t which) {
   std::uint64_t words[most_words];
   words_of(k, memory, words);
   void* parameters[] = {words};
-  start(functions_.kernels[which], std::min(memory.rows.tiles, most), threads_of_block, parameters);
+  start(functions_.kernels[which], std::min((memory.rows.tiles + k.rows_at_once - 1) / k.rows_at_once, most),
+        threads_of_block, parameters);
   if (tiles_of_row > 1)
     start(functions_.folders[which][0], std::min(rows, most), tiles_of_row > 1024 ? 1024 : 256, parameters);
   return Flow::next;
@@ -228,7 +230,7 @@ Flow Launch::reduce_rows(std::uint32_t which) {
 Flow Launch::reduce_columns(std::uint32_t which) {
   const Kernel& k = plan_.kernels[which];
   KernelMemory memory;
-  memory.columns = columns_of(k);
+  memory.columns = columns_of(which);
   const std::int64_t columns = memory.columns.columns;
   if (columns == 0) return Flow::next;
   auto parts = static_cast<std::int64_t>(memory.columns.numbers[Columns::parts]);

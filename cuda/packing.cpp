@@ -27,8 +27,12 @@ constexpr int most_cost = 256;      // of the items of a turn: what computes mor
 
 class Accesses {
  public:
-  Accesses(const ir::Program& program, const Statement& loop, const Statement& of_items)
-      : program_(program), loop_(loop), target_(of_items.target), last_(dimensions(target_) - 1) {}
+  Accesses(const ir::Program& program, const Statement& loop, const Statement& of_items, bool skips_those_apart)
+      : program_(program),
+        loop_(loop),
+        target_(of_items.target),
+        last_(dimensions(target_) - 1),
+        skips_those_apart_(skips_those_apart) {}
 
   Packing run() {
     Packing packing;
@@ -80,7 +84,7 @@ class Accesses {
     } else if (s.kind == Kind::evaluate && program_[s.value].op == Op::load) {
       const Node& node = program_[s.value];
       const Way way = way_of(node.id, node.flat, node.axis, node.count);
-      if (way == Way::apart) return false;
+      if (way == Way::apart && !skips_those_apart_) return false;
       read_.push_back({node.id, at});
       if (way == Way::neighbours && node.operands[0] == none) loads_.push_back({s.value, at});
     }
@@ -192,6 +196,7 @@ class Accesses {
       case Op::multiply:
         for (int k = 0; k < 2; ++k)
           if (program_.is_constant(node.operands[k]) && part(1 - k) == 1) return program_[node.operands[k]].number.i;
+        if (depends(node.operands[0]) && depends(node.operands[1])) return std::nullopt;  // a square grows by ever more
         // Of what only the call knows: apart, most often.
         return part(0) && part(1) ? std::optional<std::int64_t>(2) : std::nullopt;
       default: return std::nullopt;
@@ -219,6 +224,7 @@ class Accesses {
   const Statement& loop_;  // whose body it is
   ir::LoopId target_;      // whose neighbouring iterations are the items, along dimension last_
   std::uint32_t last_;
+  bool skips_those_apart_;  // loads, which are done one by one then
   int position_ = 0;
   std::map<NodeId, bool> depends_;
   std::set<NodeId> made_;
@@ -254,10 +260,16 @@ const Statement* only_loop_of(const ir::Program& program, const Statement& outer
   return found;
 }
 
-Packing packing_of(const ir::Program& program, const Statement& loop) { return Accesses(program, loop, loop).run(); }
+Packing packing_of(const ir::Program& program, const Statement& loop) {
+  return Accesses(program, loop, loop, false).run();
+}
 
 Packing packing_of(const ir::Program& program, const Statement& loop, const Statement& around) {
-  return Accesses(program, loop, around).run();
+  return Accesses(program, loop, around, false).run();
+}
+
+Packing packing_of_turns(const ir::Program& program, const Statement& loop) {
+  return Accesses(program, loop, loop, true).run();
 }
 
 bool has_unit_stride(const ir::Program& program, RootId id, std::uint32_t axis) {

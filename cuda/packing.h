@@ -34,6 +34,9 @@ Packing packing_of(const ir::Program& program, const ir::Statement& loop);
 /// The same of the items of a loop around it, which does every turn of `loop` for all of them.
 Packing packing_of(const ir::Program& program, const ir::Statement& loop, const ir::Statement& around);
 
+/// The same of a loop whose turns one thread does one after the other, whatever else they load.
+Packing packing_of_turns(const ir::Program& program, const ir::Statement& loop);
+
 /// The loop inside another one, where all else there is statements one after the other, of which none before the loop
 /// stores; null where it is not so.
 const ir::Statement* only_loop_of(const ir::Program& program, const ir::Statement& outer);

@@ -264,7 +264,7 @@ class Planner {
   // ---- Text
 
   void write() {
-    Declarations declarations;
+    Declarations declarations(program_.precise);
     std::string kernels;
     plan_.kernels.resize(regions_.size());
     for (std::uint32_t k = 0; k < regions_.size(); ++k) {

@@ -45,6 +45,8 @@ struct Reduction {
 
 /// Threads of a block.
 constexpr int threads_of_block = 256, threads_of_team = 128;
+/// Shared memory that a kernel may declare.
+constexpr int most_shared_bytes = 48 << 10;
 
 struct Kernel {
   enum class Grid : std::uint8_t {
@@ -63,7 +65,9 @@ struct Kernel {
   int items = 1;           // Grid::threads: iterations that a thread does at once
   int group = 1;           // Grid::blocks: threads that share a block of the order
   int block_elements = 0;  // Grid::blocks: iterations of one
+  int rows_at_once = 1;    // Grid::rows: tiles that a block of threads has at a time
   bool may_fail = false;
+  bool is_uneven = false;  // Grid::threads: some iterations take longer than others
   std::vector<Word> words;
   std::vector<Reduction> reductions;
   std::string folder;  // Grid::rows, columns: the second kernel

@@ -395,7 +395,8 @@ KILN_DEVICE kiln_pack<T, n> kiln_load_pack(const T* at) {
   x.bits = *(const typename kiln_bits<n * sizeof(T)>::type*)at;
   return x.pack;
 }
-/// The same of memory that nothing in the kernel writes.
+/// The same of memory that nothing in the kernel writes. Of packs alone: the compiler never moves such a load out of a
+/// loop, as it does others.
 template <int n, class T>
 KILN_DEVICE kiln_pack<T, n> kiln_read_pack(const T* at) {
   kiln_packed_bits<T, n> x;
@@ -428,11 +429,6 @@ KILN_DEVICE void kiln_store_pack(T* at, const kiln_pack<T, n>& pack) {
   kiln_packed_bits<T, n> x;
   x.pack = pack;
   kiln_store_bits((typename kiln_bits<n * sizeof(T)>::type*)at, x.bits);
-}
-template <class T>
-KILN_DEVICE auto kiln_read(const T* at) -> decltype(kiln_load(at)) {
-  const kiln_pack<T, 1> pack = kiln_read_pack<1>(at);
-  return kiln_load(pack.at);
 }
 
 // n / d of n below 2^31; the host makes the factor and the shift of d.
@@ -475,7 +471,7 @@ __device__ __forceinline__ double kiln_word<double>(kiln_u64 bits) {
 }
 template <>
 __device__ __forceinline__ float kiln_word<float>(kiln_u64 bits) {
-  return (float)__longlong_as_double((kiln_i64)bits);
+  return __uint_as_float((kiln_u32)bits);
 }
 
 // How often a loop turns.

@@ -139,9 +139,9 @@ KILN_DEVICE T kiln_fold_lanes(T x, T* memory) {
   return x;
 }
 
-/// x of the thread `by` further on among `width` neighbours; the threads of `mask` call it together.
+/// x of the thread `by` further on among `width` neighbours; all threads of the warp call it together.
 template <class T>
-KILN_DEVICE T kiln_shuffle_down(unsigned mask, T x, int by, int width) {
+KILN_DEVICE T kiln_shuffle_down(T x, int by, int width) {
   union Words {
     T value;
     unsigned words[(sizeof(T) + 3) / 4];
@@ -151,19 +151,19 @@ KILN_DEVICE T kiln_shuffle_down(unsigned mask, T x, int by, int width) {
   own.words[0] = 0;
   own.value = x;
 #pragma unroll
-  for (int k = 0; k < (int)(sizeof(T) + 3) / 4; ++k) other.words[k] = __shfl_down_sync(mask, own.words[k], by, width);
+  for (int k = 0; k < (int)(sizeof(T) + 3) / 4; ++k)
+    other.words[k] = __shfl_down_sync(0xffffffffu, own.words[k], by, width);
   return other.value;
 }
 
 /// Lanes of a block, `own` of them in each of `group` neighbouring threads of a warp, folded by halving; the first
-/// thread has the sum. Lanes further on are missing.
+/// thread has the sum. All threads of the warp call it together.
 template <int own, class Step, class T>
 KILN_DEVICE T kiln_fold_group(T (&lanes)[own], int group) {
-  const unsigned mask = (0xffffffffu >> (32 - group)) << ((int)threadIdx.x % 32 & ~(group - 1));
 #pragma unroll 1
   for (int half = group / 2; half != 0; half /= 2)
 #pragma unroll
-    for (int k = 0; k < own; ++k) lanes[k] = Step::fold(lanes[k], kiln_shuffle_down(mask, lanes[k], half, group));
+    for (int k = 0; k < own; ++k) lanes[k] = Step::fold(lanes[k], kiln_shuffle_down(lanes[k], half, group));
 #pragma unroll
   for (int half = own / 2; half != 0; half /= 2)
 #pragma unroll
@@ -214,7 +214,7 @@ static __device__ __noinline__ T kiln_fold_all(T* sums, kiln_i64 count, T* memor
       for (int turn = 0, each = own; turn < 2; ++turn, each *= 32) {
 #pragma unroll 1
         for (int by = 1; by < 32; by *= 2) {
-          const T next = kiln_shuffle_down(0xffffffffu, sum, by, 32);
+          const T next = kiln_shuffle_down(sum, by, 32);
           if (thread % 32 + by < 32 && (thread + by) * each < here) sum = Step::fold(sum, next);
         }
         __syncthreads();
@@ -232,7 +232,7 @@ static __device__ __noinline__ T kiln_fold_all(T* sums, kiln_i64 count, T* memor
 
 /// `count` sums in memory, at most 32, `stride` apart, folded by the same tree by one thread.
 template <class Step, class T>
-static __device__ __noinline__ T kiln_fold_column(const T* sums, kiln_i64 stride, int count) {
+KILN_DEVICE T kiln_fold_column(const T* sums, kiln_i64 stride, int count) {
   constexpr int own = 8;
   kiln_short_tree<T, Step, 3, 1> tree;
   tree.begin();

@@ -74,6 +74,26 @@ TEST_F(Rows, RowsThatAreNotAligned) {
       same(weighted, [&](const auto& f) { return std::vector<Array>{f(x(_, slice(start, 5001, step)), w)}; });
 }
 
+// A few rows at a time, in packs where they are aligned, each of its threads with some elements or none.
+TEST_F(Rows, ShortRows) {
+  const auto several = jit([](Array x, Array y) {
+    return std::tuple(sum(x, {.axis = 1}), max(x * y, {.axis = 1}), sum(x * y + 1, {.axis = 1}));
+  });
+  for (const DType dtype : {f16, f32, c128})
+    for (const std::int64_t rows : {1, 300})
+      for (const std::int64_t columns : {1, 7, 16}) {
+        SCOPED_TRACE(dtype.name() + (" of " + std::to_string(rows) + " x " + std::to_string(columns)));
+        const Array all = numbers(rows * 40, dtype).reshape({rows, 40}), other = all * 2;
+        for (const int start : {0, 1})
+          same(several, [&](const auto& f) {
+            const auto cut = [&](const Array& a) { return a(_, slice(start, start + columns)); };
+            const auto [a, b, c] = f(cut(all), cut(other).copy());
+            return std::vector<Array>{a, b, c};
+          });
+        ASSERT_FALSE(HasFailure());
+      }
+}
+
 TEST_F(Rows, ConditionsAndSeveralLoops) {
   const auto f = jit([](Array a, Array b) {
     Var positive = 0.0, least(1e9, f32), count(0, i64);

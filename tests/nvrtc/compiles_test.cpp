@@ -61,6 +61,32 @@ TEST_F(WithNvrtc, Reductions) {
   expect_compiles([](Array a) { return mean(a, {.axis = 1}); }, ones({10, 10}, f16));
 }
 
+// As many as would not fit a block's shared memory, 48 KiB, were each to have its own.
+TEST_F(WithNvrtc, ManyReductionsInOneLoop) {
+  const auto all_of = [](Array x) {
+    return std::tuple(sum(x), sum(x + 1), sum(x * 2), sum(x * x), sum(x * x + 1), sum(x + 3), sum(x - 4));
+  };
+  const auto rows_of = [](Array x) {
+    Array out = empty({x.shape(0)}, x.dtype());
+    for (Value r : prange(x.shape(0))) {
+      Var a(0, c128), b(0, c128), c(0, c128), d(0, c128), e(0, c128), f(0, c128), g(0, c128);
+      for (Value i : prange(x.shape(1))) {
+        a += x(r, i);
+        b += x(r, i) * 2;
+        c += x(r, i) * 3;
+        d += x(r, i) * 4;
+        e += x(r, i) * 5;
+        f += x(r, i) * 6;
+        g += x(r, i) * 7;
+      }
+      out(r) = a + b * c - d * e + f * g;
+    }
+    return out;
+  };
+  expect_compiles(all_of, ones({100}, c128));
+  expect_compiles(rows_of, ones({10, 10}, c128));
+}
+
 TEST_F(WithNvrtc, Instructions) {
   const Array a = ones({100}, f32);
   const std::string cubin = on_cuda::compile(plan_of([](Array x, Array y) { return x + y; }, a, a).source, architecture,

@@ -151,8 +151,8 @@ TEST(ProgramBytes, EveryFieldOfALoop) {
     for (const std::size_t k : {0, 1}) all.expect(what, [&](Program& p) { f(p.loops[k]); });
   };
   with("parallel", [](Loop& l) {
-    auto& [parallel, from_array, has_break, role, distribute, vectors, streaming, if_large, memory_bound, segment,
-           dimensions, location] = l;
+    auto& [parallel, from_array, has_break, role, distribute, vectors, streaming, if_large, short_rows, memory_bound,
+           segment, dimensions, location] = l;
     change(parallel);
   });
   with("from_array", [](Loop& l) { change(l.from_array); });
@@ -162,6 +162,7 @@ TEST(ProgramBytes, EveryFieldOfALoop) {
   with("vectors", [](Loop& l) { change(l.vectors); });
   with("streaming", [](Loop& l) { change(l.streaming); });
   with("if_large", [](Loop& l) { change(l.if_large); });
+  with("short_rows", [](Loop& l) { change(l.short_rows); });
   with("memory_bound", [](Loop& l) { change(l.memory_bound); });
   with("segment", [](Loop& l) { change(l.segment); });
   with("dimensions", [](Loop& l) { l.dimensions.pop_back(); });
