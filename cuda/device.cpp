@@ -142,15 +142,15 @@ DeviceStream& Device::make_stream() {
 DeviceStream& Device::borrow_stream(void* handle, const Location& where) {
   check_alive();
   const auto stream = static_cast<CUstream>(handle);
-  if (stream == nullptr || stream == CU_STREAM_LEGACY) return *legacy_stream_;
+  if (stream == nullptr || stream == CU_STREAM_LEGACY) {
+    legacy_is_used_ = true;
+    return *legacy_stream_;
+  }
   if (stream == CU_STREAM_PER_THREAD)
     throw UsageError("CUDA's default stream per thread is another one on each thread: borrow one that was made", where);
+  for (Stream* const each : streams())
+    if (each->reuse(stream)) return *each;
   const std::lock_guard lock(mutex_);
-  for (Stream& each : streams_) {
-    if (!each.is_over()) continue;
-    each.reuse(stream);
-    return each;
-  }
   return streams_.emplace_back(*this, Stream::Kind::borrowed, stream);
 }
 
@@ -171,7 +171,7 @@ std::vector<Stream*> Device::streams() {
 void Device::synchronize() {
   check_alive();
   for (Stream* const each : streams())
-    if (each != legacy_stream_ || each->launches() != 0) each->synchronize();
+    if (each != legacy_stream_ || legacy_is_used_) each->synchronize();
 }
 
 }  // namespace kiln::on_cuda

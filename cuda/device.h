@@ -99,6 +99,7 @@ class Device final : public DeviceMemory {
   std::string why_lost_;
   std::atomic<bool> lost_{false};
   Stream *default_stream_ = nullptr, *legacy_stream_ = nullptr;
+  std::atomic<bool> legacy_is_used_{false};  // by Kiln
   Staging staging_{*this};
 };
 

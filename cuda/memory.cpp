@@ -111,6 +111,7 @@ DeviceBuffer* Device::borrow(std::uint64_t address, std::size_t bytes, DeviceStr
   if (buffer->home->kind() == Stream::Kind::own) buffer->home->wait_for(*legacy_stream_);
   buffer->address = address;
   buffer->bytes = bytes;
+  buffer->home->begin_home();
   return buffer.release();
 }
 
@@ -138,8 +139,9 @@ void Device::deallocate(DeviceBuffer* freed) noexcept {
 // Its owner, who may use or free it now, is in the order of its home stream; where that is nobody's but Kiln's, or
 // gone, the host waits.
 void Device::give_back_borrowed(Buffer& buffer) try {
-  if (is_lost()) return;
   Stream& home = *buffer.home;
+  home.end_home();
+  if (is_lost()) return;
   const bool waits = home.is_gone() || home.kind() == Stream::Kind::own;
   buffer.readers.push_back(buffer.writer);
   for (Stream* const each : buffer.readers) {

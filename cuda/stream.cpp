@@ -29,15 +29,13 @@ void Stream::synchronize() {
   went_well(before);
 }
 
-bool Stream::is_over() {
+bool Stream::reuse(CUstream handle) {
   const Device::Current current(device_);
   const std::lock_guard lock(mutex_);
-  return is_gone() && (!event_ || driver().cuEventQuery(event_) == CUDA_SUCCESS);
-}
-
-void Stream::reuse(CUstream handle) {
-  if (handle) handle_ = handle;
+  if (!is_gone() || homes_ != 0 || (event_ && driver().cuEventQuery(event_) != CUDA_SUCCESS)) return false;
+  handle_ = handle;
   retired_ = false;
+  return true;
 }
 
 void Stream::refuse_capture(const Location& where) const {

@@ -36,10 +36,13 @@ class Stream final : public DeviceStream {
   Kind kind() const { return kind_; }
   /// The user may have destroyed it.
   bool is_gone() const { return kind_ == Kind::borrowed && retired_; }
-  /// Whether nothing that was queued on a stream that is gone is still to be done.
-  bool is_over();
-  /// For another user, once it is retired; `handle` is a user's stream in place of one that is gone and over.
-  void reuse(CUstream handle = nullptr);
+  /// One of Kiln's own, for another user once it is retired.
+  void reuse() { retired_ = false; }
+  /// A user's stream in place of one that is gone, if nothing queued there is still to be done and no memory has its
+  /// home there.
+  bool reuse(CUstream handle);
+  void begin_home() noexcept { ++homes_; }
+  void end_home() noexcept { --homes_; }
   /// Throws UsageError where what the user's stream is given goes into a graph.
   void refuse_capture(const Location& where) const;
 
@@ -69,6 +72,7 @@ class Stream final : public DeviceStream {
   std::mutex mutex_;         // of the event
   CUevent event_ = nullptr;  // of the last time that another stream waited
   std::atomic<bool> retired_{false};
+  std::atomic<int> homes_{0};  // pieces of borrowed memory whose owner's work is here
   mutable std::mutex launches_mutex_;
   std::array<Location, remembered> launches_{};
   std::uint64_t count_ = 0, well_ = 0;
