@@ -60,7 +60,16 @@ void Stream::deallocate(std::uint64_t address, std::size_t bytes) noexcept {
     const std::size_t most = is_gone() ? 0 : config().gpu_kept_bytes;  // the driver frees nothing on a gone stream
     if (!kept_.keep({address, bytes}, most, gone)) gone = {{address, bytes}};
   }
-  for (const KeptBlocks::Block& block : gone) driver().cuMemFreeAsync(block.address, handle_);
+  if (!gone.empty()) free(gone);
+}
+
+void Stream::free(const std::vector<KeptBlocks::Block>& blocks) noexcept {
+  try {
+    const Device::Current current(device_);
+    for (const KeptBlocks::Block& block : blocks) driver().cuMemFreeAsync(block.address, handle_);
+  } catch (const Error&) {
+    // The device is lost, and the memory with it.
+  }
 }
 
 void Stream::give_back() noexcept {
@@ -69,7 +78,7 @@ void Stream::give_back() noexcept {
     const std::lock_guard lock(kept_mutex_);
     gone = kept_.take_all();
   }
-  for (const KeptBlocks::Block& block : gone) driver().cuMemFreeAsync(block.address, handle_);
+  if (!gone.empty()) free(gone);
 }
 
 void Device::trim() {
@@ -125,7 +134,6 @@ void Device::deallocate(DeviceBuffer* freed) noexcept {
   }
   if (is_lost()) return;
   try {
-    const Current current(*this);
     // A stream that is gone frees nothing: the default one does it, after what was queued there.
     Stream& stream = buffer->writer->is_gone() ? *default_stream_ : *buffer->writer;
     stream.wait_for(*buffer->writer);

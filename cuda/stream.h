@@ -49,7 +49,7 @@ class Stream final : public DeviceStream {
   /// What is queued here from now on comes after what the other has queued so far; it may be another GPU's.
   void wait_for(Stream& other);
 
-  // Memory for work on this stream. The context is current.
+  // Memory for work on this stream; the context is current in allocate().
   std::uint64_t allocate(std::size_t bytes);
   void deallocate(std::uint64_t address, std::size_t bytes) noexcept;
   /// What is kept for the next allocation goes back to the driver.
@@ -65,6 +65,7 @@ class Stream final : public DeviceStream {
 
  private:
   static constexpr std::size_t remembered = 8;
+  void free(const std::vector<KeptBlocks::Block>& blocks) noexcept;
 
   Device& device_;
   CUstream handle_ = nullptr;

@@ -26,17 +26,20 @@ Contender& add_launches(Work& work, const Gpu& gpu, std::string variant, std::fu
   return contender;
 }
 
-// Of one element, so that there is nothing but the call. `into`: the fourth array takes the result, and none is made.
+// Of a warp's elements, so that there is nothing but the call; one alone would be broadcast, which is another function.
+constexpr std::int64_t few = 32;
+
+// `into`: the fourth array takes the result, and none is made.
 void prepare_call_4(const GpuBenches& on, Work& work, bool into) {
   const std::size_t terms = into ? 3 : 4;
   float total = 0;
   for (std::size_t k = 0; k < 4; ++k) {
-    float* const x = work.add_input("f32", 1).as<float>();
-    x[0] = float(k + 1);
+    float* const x = work.add_input("f32", few).as<float>();
+    for (std::int64_t i = 0; i < few; ++i) x[i] = float(k + 1);
     if (k < terms) total += x[0];
   }
-  set_reference<float>(work, 1, [=](std::int64_t) { return total; });
-  work.add_output("f32", 1);
+  set_reference<float>(work, few, [=](std::int64_t) { return total; });
+  work.add_output("f32", few);
   std::vector<Array> v;
   for (std::size_t k = 0; k < 4; ++k) v.push_back(owned(work.input(k)));
 
@@ -55,10 +58,11 @@ void prepare_call_4(const GpuBenches& on, Work& work, bool into) {
   const CUfunction function = native_module(on.gpu, "streams").function(into ? "add3_f32" : "add4_f32");
   const auto bare = [=, &gpu = on.gpu] {
     if (into)
-      launch(gpu, function, 1, 1, 32, 1, arrays->input(0), arrays->input(1), arrays->input(2), arrays->output(0), 1LL);
+      launch(gpu, function, 1, 1, 32, 1, arrays->input(0), arrays->input(1), arrays->input(2), arrays->output(0),
+             static_cast<long long>(few));
     else
       launch(gpu, function, 1, 1, 32, 1, arrays->input(0), arrays->input(1), arrays->input(2), arrays->input(3),
-             arrays->output(0), 1LL);
+             arrays->output(0), static_cast<long long>(few));
   };
   add_launches(work, on.gpu, "cuLaunchKernel", bare, [&work, arrays] {
     arrays->outputs[0]->copy_to(work.output(0));
@@ -71,7 +75,7 @@ void add_warm_calls(Suite& suite, const GpuBenches& on) {
     Bench bench;
     bench.name = into ? "call_4_into" : "call_4";
     bench.dtype = "f32";
-    bench.n = 1;
+    bench.n = few;
     bench.prepare = [&on, into](Work& work) { prepare_call_4(on, work, into); };
     bench.targets = {{Target::Kind::difference, "kiln", "cuLaunchKernel", 1.5e-6, 0}};
     bench.shortest_sample = sample_of_launches;
