@@ -62,7 +62,8 @@ std::string KernelWriter::rows_per_group(const Statement& given) {
   const auto number = [&](std::uint32_t which) { return word({Word::Kind::rows, 0, which}, "kiln_i64"); };
   line(text("const kiln_i64 rows = ", number(Rows::rows), ", columns = ", number(Rows::columns), ";"));
   if (outer) trips_of(*outer);
-  if (outer && program_.loops[outer->target].short_rows) return short_rows(*outer, loop, packing);
+  if (outer && program_.loops[outer->target].short_rows && packs_step(program_, loop, *outer, packing))
+    return short_rows(*outer, loop, packing);
   line(text("const kiln_i64 tiles_of_row = ", number(Rows::tiles_of_row), ";"));
   // Powers of two, of which the host gives the logarithms: a division takes longer to compile than all of this.
   line(text("const int group_bits = (int)", number(Rows::group_bits), ", run_bits = (int)", number(Rows::run_bits),

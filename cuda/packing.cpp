@@ -60,6 +60,20 @@ class Accesses {
     return packing;
   }
 
+  // Whether what these loads are at grows by the same from item to item, and nothing is needed for it that the body
+  // around the loop reads.
+  bool step(const std::vector<NodeId>& loads, const Statement& around) {
+    for (const Statement* const each : {&around, &loop_})
+      for (const Statement& s : program_.blocks[each->body].statements)
+        if (s.kind == Kind::evaluate) made_.insert(s.value);
+    return std::all_of(loads.begin(), loads.end(), [&](NodeId id) {
+      const Node& node = program_[id];
+      for (std::uint32_t k = 0; k < node.count; ++k)
+        if (const NodeId index = program_.indices[node.axis + k]; is_read(index) || !coefficient(index)) return false;
+      return true;
+    });
+  }
+
  private:
   enum class Way { neighbours, same, apart, anywhere };
 
@@ -270,6 +284,10 @@ Packing packing_of(const ir::Program& program, const Statement& loop, const Stat
 
 Packing packing_of_turns(const ir::Program& program, const Statement& loop) {
   return Accesses(program, loop, loop, true).run();
+}
+
+bool packs_step(const ir::Program& program, const Statement& loop, const Statement& around, const Packing& packing) {
+  return Accesses(program, loop, around, false).step(packing.loads, around);
 }
 
 bool has_unit_stride(const ir::Program& program, RootId id, std::uint32_t axis) {

@@ -37,6 +37,10 @@ Packing packing_of(const ir::Program& program, const ir::Statement& loop, const 
 /// The same of a loop whose turns one thread does one after the other, whatever else they load.
 Packing packing_of_turns(const ir::Program& program, const ir::Statement& loop);
 
+/// Whether a pack's elements are as far from those of the next iteration of a loop around it as these from the next.
+bool packs_step(const ir::Program& program, const ir::Statement& loop, const ir::Statement& around,
+                const Packing& packing);
+
 /// The loop inside another one, where all else there is statements one after the other, of which none before the loop
 /// stores; null where it is not so.
 const ir::Statement* only_loop_of(const ir::Program& program, const ir::Statement& outer);

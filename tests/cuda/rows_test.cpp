@@ -94,6 +94,33 @@ TEST_F(Rows, ShortRows) {
       }
 }
 
+// Rows that are not one after the other: as an array says, or ever further apart.
+TEST_F(Rows, ShortRowsFromAnywhere) {
+  const auto gathered = jit([](Array x, Array at) {
+    Array out = empty({at.size(), 3}, x.dtype());
+    for (Value i : prange(at.size())) {
+      Var a(0, f32);
+      for (Value j : prange(x.shape(1))) a += x(at(i), j);
+      out(i, 0) = a;
+    }
+    for (Value i : prange(at.size())) {
+      Var b(0, f32);
+      for (Value j : prange(x.shape(1))) b += x(i * i - i, j);
+      out(i, 1) = b;
+    }
+    for (Value i : prange(at.size())) {
+      Var c(0, f32);
+      for (Value j : prange(x.shape(1))) c += x(i * 2 + 1, j) * x(at(0), j);
+      out(i, 2) = c;
+    }
+    return out;
+  });
+  for (const std::int64_t columns : {5, 16, 18}) {
+    const Array x = numbers(100 * columns, f32).reshape({100, columns}), at = arange(10) * 37 % 100;
+    same(gathered, [&](const auto& f) { return std::vector<Array>{f(x, at)}; });
+  }
+}
+
 TEST_F(Rows, ConditionsAndSeveralLoops) {
   const auto f = jit([](Array a, Array b) {
     Var positive = 0.0, least(1e9, f32), count(0, i64);
