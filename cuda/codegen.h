@@ -129,7 +129,8 @@ class KernelWriter {
   std::string columns_folded(const ir::Statement& outer, const ir::Statement& loop, const Packing& packing);
   void column_of(const ir::Statement& outer, const std::string& position, int items);
   void sum_part(const ir::Statement& outer, const ir::Statement& loop, const Packing& packing);
-  void begin_packs(const ir::Statement& outer, const ir::Statement& loop, const Packing& packing);
+  void begin_packs(const ir::Statement& loop, const Packing& packing, const std::string& at,
+                   const ir::Statement& stepped, const char* first, const char* second);
   void packed_turns(const ir::Statement& outer, const ir::Statement& loop, const Packing& packing);
   void turns_in_packs(const ir::Statement& outer, const ir::Statement& loop, const Packing& along);
   void one_turn(const ir::Statement& outer, const ir::Statement& loop, const Packing& packing, const std::string& each,

@@ -172,7 +172,11 @@ void KernelWriter::sum_part(const Statement& outer, const Statement& loop, const
   // Where there are no packs of neighbouring iterations, those of neighbouring turns.
   const Packing along = packing.any() ? Packing{} : packing_of_turns(program_, loop);
   const bool has_along = along.any() && segment % along.items == 0;
-  if (packing.any()) begin_packs(outer, loop, packing);
+  if (packing.any()) {
+    line(text("bool packed = at + ", packing.items, " <= trips_", program_.loops[outer.target].dimensions.size() - 1,
+              ";"));
+    begin_packs(outer, packing, "at", loop, "begin", "(begin + 1)");
+  }
   if (has_along) {
     pack_pointers(loop, along, "begin");
     line(text("const bool packed = ", packs_are_aligned(along, "0"), ";"));
@@ -212,25 +216,6 @@ void KernelWriter::sum_part(const Statement& outer, const Statement& loop, const
   for (std::size_t k = 0; k < kernel_.reductions.size(); ++k) {
     line(text(folded_type(kernel_.reductions[k]), " sum_", k, "[", packing.items, "];"));
     line(text("tree_", k, ".sum(sum_", k, ");"));
-  }
-}
-
-// Where the packs of the part's first turn are, and what they move by from turn to turn; `packed`, whether all are
-// aligned.
-void KernelWriter::begin_packs(const Statement& outer, const Statement& loop, const Packing& packing) {
-  const std::size_t last = program_.loops[outer.target].dimensions.size() - 1;
-  line(text("bool packed = at + ", packing.items, " <= trips_", last, ";"));
-  for (const ir::NodeId id : packing.loads)
-    line(text("const ", memory_type(program_.roots[program_[id].id].dtype), "* f", id, " = 0; kiln_i64 by", id,
-              " = 0;"));
-  for (const bool second : {false, true}) {
-    open("if (packed)");
-    index_of(loop, 0, second ? "(begin + 1)" : "begin");
-    pack_pointers(outer, packing, "at");
-    line(text("packed = ", packs_are_aligned(packing, "0"), ";"));
-    for (const ir::NodeId id : packing.loads)
-      line(second ? text("by", id, " = p", id, " - f", id, ";") : text("f", id, " = p", id, ";"));
-    close();
   }
 }
 

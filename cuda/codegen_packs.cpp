@@ -40,6 +40,24 @@ void KernelWriter::pack_pointers(const Statement& loop, const Packing& packing, 
             program_.roots[root].dtype.size(), " % ", packing.items, ");"));
 }
 
+// Packs `at` along a loop, stepped along another one: where they are at its turn `first`, and what they move by from
+// there to `second`. `packed` becomes whether they are aligned in both turns, and so in all.
+void KernelWriter::begin_packs(const Statement& loop, const Packing& packing, const std::string& at,
+                               const Statement& stepped, const char* first, const char* second) {
+  for (const NodeId id : packing.loads)
+    line(text("const ", memory_type(program_.roots[program_[id].id].dtype), "* f", id, " = 0; kiln_i64 by", id,
+              " = 0;"));
+  for (const char* const turn : {first, second}) {
+    open("if (packed)");
+    index_of(stepped, 0, turn);
+    pack_pointers(loop, packing, at);
+    line(text("packed = ", packs_are_aligned(packing, "0"), ";"));
+    for (const NodeId id : packing.loads)
+      line(turn == second ? text("by", id, " = p", id, " - f", id, ";") : text("f", id, " = p", id, ";"));
+    close();
+  }
+}
+
 std::string KernelWriter::packs_are_aligned(const Packing& packing, const std::string& at) const {
   std::string all;
   const auto add = [&](const std::string& pointer, ir::RootId root) {

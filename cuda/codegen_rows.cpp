@@ -134,19 +134,8 @@ std::string KernelWriter::short_rows(const Statement& outer, const Statement& lo
   line("const int mine = (int)threadIdx.x >> group_bits, lane = (int)threadIdx.x & (group - 1);");
   line(text("const kiln_i64 first = lane * ", items, ", left = columns - first;"));
   if (packing.any()) {
-    for (const ir::NodeId id : packing.loads)
-      line(text("const ", memory_type(program_.roots[program_[id].id].dtype), "* f", id, " = 0; kiln_i64 by", id,
-                " = 0;"));
     line(text("bool packed = left >= ", items, ";"));
-    for (const bool second : {false, true}) {
-      open("if (packed)");
-      index_of(outer, 0, second ? "1" : "0");
-      pack_pointers(loop, packing, "first");
-      line(text("packed = ", packs_are_aligned(packing, "0"), ";"));
-      for (const ir::NodeId id : packing.loads)
-        line(second ? text("by", id, " = p", id, " - f", id, ";") : text("f", id, " = p", id, ";"));
-      close();
-    }
+    begin_packs(loop, packing, "first", outer, "0", "1");
   }
   line("#pragma unroll 1");
   open(text("for (kiln_i64 tile = blockIdx.x * ", at_once, "ll; tile * per_tile < rows; tile += gridDim.x * ", at_once,
