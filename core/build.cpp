@@ -54,10 +54,11 @@ bool Builder::Equal::operator()(NodeId a, NodeId b) const {
          std::bit_cast<std::uint64_t>(x.number.im) == std::bit_cast<std::uint64_t>(y.number.im);
 }
 
-Builder::Builder(Program& program, bool fold)
+Builder::Builder(Program& program, bool fold, bool traces)
     : program_(program),
       folds_(fold),
       fold_(fold),
+      traces_(traces),
       known_(program.nodes.size() * 2 + 64, Hash{&program}, Equal{&program}) {
   for (NodeId id = 0; id < program.nodes.size(); ++id) {
     if (is_pure(program[id].op)) known_.insert(id);
@@ -118,18 +119,17 @@ NodeId Builder::simplified(Op op, Type result, const NodeId* operands, int count
   };
   switch (op) {
     case Op::select:
-      if (operands[1] == operands[2]) return operands[1];
-      return known(0) ? operands[truth(0) ? 1 : 2] : none;
+      if (known(0)) return operands[truth(0) ? 1 : 2];
+      return operands[1] == operands[2] && !forgets(operands[1], operands[0]) ? operands[1] : none;
     case Op::logical_and:
-      if (known(0)) return truth(0) ? operands[1] : operands[0];
-      if (known(1)) return truth(1) ? operands[0] : operands[1];
-      if (opposite(operands[0], operands[1])) return boolean(false);
-      return operands[0] == operands[1] ? operands[0] : none;
-    case Op::logical_or:
-      if (known(0)) return truth(0) ? operands[0] : operands[1];
-      if (known(1)) return truth(1) ? operands[1] : operands[0];
-      if (opposite(operands[0], operands[1])) return boolean(true);
-      return operands[0] == operands[1] ? operands[0] : none;
+    case Op::logical_or: {
+      const bool decides = op == Op::logical_or;  // what either side decides the result by
+      if (known(0)) return operands[truth(0) == decides ? 0 : 1];
+      if (operands[0] == operands[1]) return operands[0];
+      const bool is_decided = opposite(operands[0], operands[1]) || (known(1) && truth(1) == decides);
+      if (is_decided) return forgets(boolean(decides), operands[0]) ? none : boolean(decides);
+      return known(1) ? operands[0] : none;
+    }
     case Op::logical_not:
       if (program_[operands[0]].op == Op::logical_not) return program_[operands[0]].operands[0];
       break;
@@ -142,6 +142,33 @@ NodeId Builder::simplified(Op op, Type result, const NodeId* operands, int count
   }
   const DType operand = program_[operands[0]].type.dtype;
   return constant(result.dtype, evaluate(op, operand, result.dtype, numbers, program_.precise), result.strength);
+}
+
+// Where a trace checks indices: whether `simple`, which has the value of an operation with operand `x`, no longer asks
+// for an element that `x` asks for: to read it may be an error.
+bool Builder::forgets(NodeId simple, NodeId x) const {
+  if (!traces_ || !program_.check_bounds || simple == x) return false;
+  const auto collect = [this](const auto& self, NodeId id, std::unordered_set<NodeId>& visited) -> void {
+    if (!visited.insert(id).second || !is_pure(program_[id].op)) return;
+    for (int k = 0, count = operand_count(program_[id]); k < count; ++k) self(self, program_[id].operands[k], visited);
+  };
+  std::unordered_set<NodeId> of_simple, of_x;
+  collect(collect, simple, of_simple);
+  collect(collect, x, of_x);
+  return std::any_of(of_x.begin(), of_x.end(),
+                     [&](NodeId id) { return program_[id].op == Op::load && !of_simple.contains(id); });
+}
+
+// The node that folding made of `op` of two i64 operands, or else, where it asks for less than they do, the operation.
+NodeId Builder::simple_or(NodeId simple, Op op, NodeId a, NodeId b) {
+  if (!forgets(simple, a) && !forgets(simple, b)) return simple;
+  const bool compares = op == Op::less_equal || op == Op::equal;
+  Node node;
+  node.op = op;
+  node.type = compares ? bool_type : index_type;
+  node.operands[0] = a;
+  node.operands[1] = b;
+  return intern(node);
 }
 
 NodeId Builder::convert(NodeId x, Type type) {
@@ -291,19 +318,19 @@ NodeId Builder::from(const Sum& sum) {
 NodeId Builder::add(NodeId a, NodeId b) {
   if (!fold_) return node(Op::add, index_type, {a, b});
   const Sum left = sum(a);
-  return from(plus(left, sum(b)));
+  return simple_or(from(plus(left, sum(b))), Op::add, a, b);
 }
 
 NodeId Builder::sub(NodeId a, NodeId b) {
   if (!fold_) return node(Op::subtract, index_type, {a, b});
   const Sum left = sum(a);
-  return from(plus(left, scaled(sum(b), -1)));
+  return simple_or(from(plus(left, scaled(sum(b), -1))), Op::subtract, a, b);
 }
 
 NodeId Builder::mul(NodeId a, NodeId b) {
   if (!fold_) return node(Op::multiply, index_type, {a, b});
   const Sum left = sum(a);
-  if (const auto product = times(left, sum(b))) return from(*product);
+  if (const auto product = times(left, sum(b))) return simple_or(from(*product), Op::multiply, a, b);
   return node(Op::multiply, index_type, {std::min(a, b), std::max(a, b)});
 }
 
@@ -333,8 +360,8 @@ NodeId Builder::floordiv(NodeId a, NodeId b) {
 
 NodeId Builder::min(NodeId a, NodeId b) {
   if (fold_) {
-    if (ordered(a, b, 0)) return a;
-    if (ordered(b, a, 0)) return b;
+    if (ordered(a, b, 0)) return simple_or(a, Op::minimum, a, b);
+    if (ordered(b, a, 0)) return simple_or(b, Op::minimum, a, b);
     if (a > b) std::swap(a, b);
   }
   return node(Op::minimum, index_type, {a, b});
@@ -342,8 +369,8 @@ NodeId Builder::min(NodeId a, NodeId b) {
 
 NodeId Builder::max(NodeId a, NodeId b) {
   if (fold_) {
-    if (ordered(a, b, 0)) return b;
-    if (ordered(b, a, 0)) return a;
+    if (ordered(a, b, 0)) return simple_or(b, Op::maximum, a, b);
+    if (ordered(b, a, 0)) return simple_or(a, Op::maximum, a, b);
     if (a > b) std::swap(a, b);
   }
   return node(Op::maximum, index_type, {a, b});
@@ -351,15 +378,15 @@ NodeId Builder::max(NodeId a, NodeId b) {
 
 NodeId Builder::less_equal(NodeId a, NodeId b) {
   if (fold_) {
-    if (ordered(a, b, 0)) return boolean(true);
-    if (ordered(b, a, 0, 1)) return boolean(false);
+    if (ordered(a, b, 0)) return simple_or(boolean(true), Op::less_equal, a, b);
+    if (ordered(b, a, 0, 1)) return simple_or(boolean(false), Op::less_equal, a, b);
   }
   return node(Op::less_equal, bool_type, {a, b});
 }
 
 NodeId Builder::equal(NodeId a, NodeId b) {
   if (fold_) {
-    if (const auto gap = difference(a, b)) return boolean(*gap == 0);
+    if (const auto gap = difference(a, b)) return simple_or(boolean(*gap == 0), Op::equal, a, b);
     if (a > b) std::swap(a, b);
   }
   return node(Op::equal, bool_type, {a, b});

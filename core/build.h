@@ -16,7 +16,9 @@ class Builder {
  public:
   /// Takes the pure nodes `program` has into its table. Without `fold` nothing is computed or simplified (equal nodes
   /// are still shared), but the questions below (constant_value, same, difference …) answer as with it.
-  explicit Builder(Program& program, bool fold = true);
+  /// With `traces`, what is simplified in a Program of checked indices still asks for every element that was written:
+  /// to read it may be an error. (A pass only asks questions of what it makes.)
+  explicit Builder(Program& program, bool fold = true, bool traces = false);
 
   Program& program() { return program_; }
   bool folds() const { return folds_; }
@@ -86,6 +88,8 @@ class Builder {
 
   NodeId intern(Node node);
   NodeId simplified(Op op, Type result, const NodeId* operands, int count);
+  bool forgets(NodeId simple, NodeId x) const;
+  NodeId simple_or(NodeId simple, Op op, NodeId a, NodeId b);
   NodeId rebuilt(const Node& node);
   // The node to ask a question about.
   NodeId asked(NodeId x) { return folds_ ? x : folded(x); }
@@ -98,6 +102,7 @@ class Builder {
   Program& program_;
   const bool folds_;
   bool fold_;  // now: also while a question makes folded nodes
+  const bool traces_;
   std::uint32_t location_ = 0;
   std::unordered_set<NodeId, Hash, Equal> known_;
   std::unordered_map<NodeId, Sum> sums_;

@@ -122,7 +122,7 @@ std::uint64_t Tracing::next_id() {
 }
 
 Tracing::Tracing(Facts& facts, std::vector<Type> types, bool fold, const std::string& name, const Location& where)
-    : facts_(facts), build_(program_, fold), id_(next_id()), outer_(current_trace), assumed_(std::move(types)) {
+    : facts_(facts), build_(program_, fold, true), id_(next_id()), outer_(current_trace), assumed_(std::move(types)) {
   program_.name = name;
   program_.locations.push_back(where);
   operations_at_.push_back(0);

@@ -63,6 +63,40 @@ TEST(Checked, EveryPartOfTheMessage) {
         [&] { gather.with({.bounds_check = true, .interpret = interpret})(zeros(7, f32), indices(100, 60, 7)); });
 }
 
+// The term of each i reads a(at(i)), whatever is folded.
+template <class Term>
+void expect_asked(const Term&) {
+  const auto f = jit([](Array a, Array at) {
+    Array out = zeros_like(at).astype(f64);
+    for (Value i : prange(at.shape(0))) out(i) = Term{}(a, at, i);
+    return out;
+  });
+  const Array a = arange(7) * 1.5, within = indices(100, 60, 6);
+  const std::string text = same_error(f, [&](const auto& g) { g(a, indices(100, 60, 7)); });
+  EXPECT_NE(text.find("bounds: 7 on axis 0"), std::string::npos) << text;
+  const Array wanted = f.with({.interpret = true})(a, within);
+  for (const JitOptions& options : ways) EXPECT_TRUE(array_equal(f.with(options)(a, within), wanted).as_bool());
+}
+
+// `x || true` is true, and has asked for x.
+TEST(Checked, ElementsOfWhatIsFoldedAway) {
+  expect_asked([](Array a, Array at, Value i) { return where(a(at(i)) > 3 || Value(true), 1, 2); });
+  expect_asked([](Array a, Array at, Value i) { return where(a(at(i)) > 3 && Value(false), 1, 2); });
+  expect_asked([](Array a, Array at, Value i) {
+    const Value above = a(at(i)) > 3;
+    return where(above || !above, 1, 2);
+  });
+  expect_asked([](Array a, Array at, Value i) { return where(a(at(i)) > 3, a(i % 7), a(i % 7)); });
+  expect_asked([](Array a, Array at, Value i) {
+    const Value j = i64(a(at(i)));
+    return a(j - j);
+  });
+  expect_asked([](Array a, Array at, Value i) {
+    const Value j = i64(a(at(i)));
+    return where(j <= j + 1, 1, 2);
+  });
+}
+
 TEST(Checked, AtTheBorders) {
   constexpr std::int64_t smallest = std::numeric_limits<std::int64_t>::min();
   constexpr std::int64_t largest = std::numeric_limits<std::int64_t>::max();
