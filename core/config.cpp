@@ -85,6 +85,7 @@ Config read_environment() {
   if (const char* library = variable("KILN_CUDA_DRIVER")) c.cuda_driver = library;
   if (const char* library = variable("KILN_NVRTC")) c.nvrtc = library;
   if (const char* bytes = variable("KILN_CACHE_SIZE")) c.cache_bytes = size(bytes).value_or(c.cache_bytes);
+  if (const char* units = variable("KILN_GPU_UNITS")) c.gpu_units = static_cast<unsigned>(positive_number(units));
   if (const char* bytes = variable("KILN_GPU_KEEP")) c.gpu_kept_bytes = size(bytes).value_or(c.gpu_kept_bytes);
   return c;
 }

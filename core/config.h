@@ -21,6 +21,7 @@ struct Config {
   std::string cuda_driver = "libcuda.so.1";  // KILN_CUDA_DRIVER, KILN_NVRTC: libraries to open in place of the usual
   std::string nvrtc;                         // empty: those of CUDA 13 and 12, where the system finds them
   std::uint64_t cache_bytes = 1 << 30;       // KILN_CACHE_SIZE: bytes, or with a K, M or G
+  std::uint64_t gpu_units = 8;               // KILN_GPU_UNITS: that a function's kernels are compiled in, side by side
   std::uint64_t gpu_kept_bytes = 64 << 20;   // KILN_GPU_KEEP: of freed memory that a GPU's stream keeps at hand
 };
 

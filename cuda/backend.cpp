@@ -7,6 +7,8 @@
 #include "cuda/compile.h"
 #include "cuda/inspect.h"
 #include "cuda/launch.h"
+#include "cuda/modules.h"
+#include "cuda/units.h"
 
 #include <kiln/error.h>
 
@@ -21,23 +23,15 @@ namespace {
 
 class CudaExecutable final : public Executable {
  public:
-  CudaExecutable(Device& device, const ir::Program& program, Plan plan, const std::string& cubin) {
+  CudaExecutable(Device& device, const ir::Program& program, Plan plan, const std::vector<std::string>& cubins)
+      : modules_(device) {
     loaded_.program = program;
     loaded_.plan = std::move(plan);
     loaded_.device = &device;
     device.check_alive();
     const Device::Current current(device);
-    CUresult result = driver().cuModuleLoadData(&module_, cubin.data());
-    if (result == CUDA_ERROR_OUT_OF_MEMORY) {
-      device.trim();
-      result = driver().cuModuleLoadData(&module_, cubin.data());
-    }
-    device.check(result, "load compiled code");
-    const auto function = [&](const std::string& name) {
-      CUfunction found = nullptr;
-      device.check(driver().cuModuleGetFunction(&found, module_, name.c_str()), "find a kernel");
-      return found;
-    };
+    for (const std::string& cubin : cubins) modules_.load(cubin);
+    const auto function = [&](const std::string& name) { return modules_.function(name); };
     for (const Kernel& k : loaded_.plan.kernels) {
       loaded_.functions.kernels.push_back(function(k.name));
       int resident = 0;
@@ -50,24 +44,13 @@ class CudaExecutable final : public Executable {
       loaded_.functions.folders.push_back(std::move(folders));
     }
   }
-  ~CudaExecutable() override {
-    if (loaded_.device->is_lost()) return;
-    try {
-      loaded_.device->synchronize();  // kernels that have not run yet are code of this module
-    } catch (const RuntimeError&) {
-      return;  // the device is lost, as the next call on it says
-    }
-    const Device::Current current(*loaded_.device);
-    driver().cuModuleUnload(module_);
-  }
-
   std::int32_t run(Frame& frame, LaunchOptions options, LaunchReport* report) override {
     return launch(loaded_, frame, *options.arguments, report);
   }
 
  private:
   Loaded loaded_;
-  CUmodule module_ = nullptr;
+  Modules modules_;
 };
 
 class CudaBackend final : public Backend {
@@ -87,24 +70,24 @@ class CudaBackend final : public Backend {
     Plan plan = make_plan(scheduled);
     std::string made_of = text("cuda ", nvrtc().major, ".", nvrtc().minor, " sm_", device_.architecture(), "\n");
     for (const char* option : compile_options()) made_of += text(option, " ");
-    const backends::Hash128 key = backends::hash128(text(made_of, "\n", prelude, plan.source));
+    made_of += text("\n", prelude);
+    const std::vector<std::string> texts = units(plan.source, config().gpu_units);
+    std::vector<backends::Hash128> keys;
+    for (const std::string& each : texts) keys.push_back(backends::hash128(text(made_of, each)));
     std::unique_ptr<Executable> executable;
-    bool from_disk = false;
-    if (const auto blob = cache_.load(key)) {
+    if (const std::vector<std::string> kept = from_cache(keys); !kept.empty()) {
       try {
-        executable =
-            std::make_unique<CudaExecutable>(device_, scheduled, plan, std::string(blob->data(), blob->size()));
-        from_disk = true;
+        executable = std::make_unique<CudaExecutable>(device_, scheduled, plan, kept);
+        executable->from_disk = true;
       } catch (const Error&) {
         // The cache can only help: what does not load is compiled again.
       }
     }
     if (!executable) {
-      const std::string cubin = on_cuda::compile(plan.source, device_.architecture(), Output::cubin);
-      executable = std::make_unique<CudaExecutable>(device_, scheduled, std::move(plan), cubin);
-      cache_.store(key, {cubin.data(), cubin.size()});
+      const std::vector<std::string> cubins = compile_units(texts, device_.architecture());
+      executable = std::make_unique<CudaExecutable>(device_, scheduled, std::move(plan), cubins);
+      for (std::size_t k = 0; k < keys.size(); ++k) cache_.store(keys[k], {cubins[k].data(), cubins[k].size()});
     }
-    executable->from_disk = from_disk;
     executable->codegen_ms =
         std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
     return executable;
@@ -120,6 +103,17 @@ class CudaBackend final : public Backend {
   }
 
  private:
+  // The code of all of these, or nothing.
+  std::vector<std::string> from_cache(const std::vector<backends::Hash128>& keys) const {
+    std::vector<std::string> cubins;
+    for (const backends::Hash128& key : keys) {
+      const auto blob = cache_.load(key);
+      if (!blob) return {};
+      cubins.emplace_back(blob->data(), blob->size());
+    }
+    return cubins;
+  }
+
   Device device_;
   backends::DiskCache cache_{{config().cache_directory, config().cache_bytes}};
 };

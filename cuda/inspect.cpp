@@ -2,13 +2,13 @@
 #include "cuda/inspect.h"
 
 #include "core/error_text.h"
+#include "cuda/modules.h"
 
 #include <kiln/error.h>
 
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <memory>
 
 #include <unistd.h>
 
@@ -60,14 +60,11 @@ std::string sass(const std::string& cubin) {
 
 std::string resources(Device& device, const Plan& plan, const std::string& cubin) {
   const Device::Current current(device);
-  CUmodule module = nullptr;
-  device.check(driver().cuModuleLoadData(&module, cubin.data()), "load compiled code");
-  const std::unique_ptr<std::remove_pointer_t<CUmodule>, CUresult (*)(CUmodule)> unloads(module,
-                                                                                         driver().cuModuleUnload);
+  Modules modules(device);
+  modules.load(cubin);
   std::string lines;
   const auto add = [&](const std::string& name) {
-    CUfunction function = nullptr;
-    device.check(driver().cuModuleGetFunction(&function, module, name.c_str()), "find a kernel");
+    CUfunction function = modules.function(name);
     const auto of = [&](CUfunction_attribute attribute) {
       int value = 0;
       device.check(driver().cuFuncGetAttribute(&value, attribute, function), "ask for an attribute of a kernel");

@@ -4,12 +4,16 @@
 #include "cuda/inspect.h"
 #include "cuda/plan.h"
 #include "cuda/symbols.h"
+#include "cuda/units.h"
 #include "tests/nvrtc/softmax.h"
 #include "tests/support/prepared.h"
 
 #include <kiln/kiln.h>
 
 #include <gtest/gtest.h>
+
+#include <algorithm>
+#include <regex>
 
 namespace kiln {
 namespace {
@@ -96,6 +100,47 @@ TEST_F(WithNvrtc, Instructions) {
   } catch (const UsageError& e) {
     EXPECT_NE(std::string(e.what()).find("pip install nvidia-cuda-nvdisasm"), std::string::npos) << e.what();
   }
+}
+
+std::vector<std::string> names_of_kernels(const std::string& text) {
+  static const std::regex name("KILN_KERNEL [^\\n]*\\b(kiln_\\w+)\\(");
+  std::vector<std::string> names;
+  for (std::sregex_iterator at(text.begin(), text.end(), name), end; at != end; ++at) names.push_back((*at)[1]);
+  return names;
+}
+
+// Each kernel is in one unit, behind the declarations, and each unit compiles.
+TEST_F(WithNvrtc, Units) {
+  const Array a = ones({100}, f32);
+  const std::string sums = plan_of([](Array x) { return sum(x) / max(x); }, a).source;
+  const std::string one = plan_of([](Array x) { return x + 1; }, a).source;
+  EXPECT_EQ(on_cuda::units(one, 8), std::vector<std::string>{one});
+  EXPECT_EQ(on_cuda::units(sums, 1), std::vector<std::string>{sums});
+  EXPECT_EQ(on_cuda::units("", 8), std::vector<std::string>{""});
+  for (const std::size_t most : {2u, 3u, 8u}) {
+    const std::vector<std::string> units = on_cuda::units(sums, most);
+    EXPECT_GT(units.size(), 1u);
+    EXPECT_LE(units.size(), most);
+    std::vector<std::string> found;
+    for (const std::string& unit : units) {
+      EXPECT_EQ(unit.substr(0, unit.find("KILN_KERNEL")), sums.substr(0, sums.find("KILN_KERNEL")));
+      const std::vector<std::string> names = names_of_kernels(unit);
+      EXPECT_FALSE(names.empty());
+      found.insert(found.end(), names.begin(), names.end());
+    }
+    std::vector<std::string> wanted = names_of_kernels(sums);
+    std::sort(found.begin(), found.end());
+    std::sort(wanted.begin(), wanted.end());
+    EXPECT_EQ(found, wanted);
+    const std::vector<std::string> cubins = on_cuda::compile_units(units, architecture);
+    ASSERT_EQ(cubins.size(), units.size());
+    for (std::size_t k = 0; k < units.size(); ++k)
+      for (const std::string& name : names_of_kernels(units[k])) EXPECT_NE(cubins[k].find(name), std::string::npos);
+  }
+}
+
+TEST_F(WithNvrtc, AnErrorInAUnit) {
+  EXPECT_THROW(on_cuda::compile_units({"", "KILN_KERNEL k() { x; }", ""}, architecture), InternalError);
 }
 
 }  // namespace

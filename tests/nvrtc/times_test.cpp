@@ -5,6 +5,7 @@
 #include "cuda/compile.h"
 #include "cuda/plan.h"
 #include "cuda/symbols.h"
+#include "cuda/units.h"
 #include "tests/nvrtc/softmax.h"
 #include "tests/support/prepared.h"
 
@@ -26,23 +27,28 @@ namespace {
 using Clock = std::chrono::steady_clock;
 namespace kernels = bench::kernels;
 
-double milliseconds_to_compile(const std::string& source, on_cuda::Output output) {
-  const auto begin = Clock::now();
-  on_cuda::compile(source, 90, output);
-  return std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
-}
-
-// The median of so many compiles.
-double typical(const std::string& source, on_cuda::Output output, int times) {
+// The median of so many runs, in ms.
+template <class Run>
+double typical(int times, const Run& run) {
   std::vector<double> each;
-  for (int k = 0; k < times; ++k) each.push_back(milliseconds_to_compile(source, output));
+  for (int k = 0; k < times; ++k) {
+    const auto begin = Clock::now();
+    run();
+    each.push_back(std::chrono::duration<double, std::milli>(Clock::now() - begin).count());
+  }
   std::sort(each.begin(), each.end());
   return each[each.size() / 2];
 }
 
+double whole(const std::string& source, on_cuda::Output output, int times) {
+  return typical(times, [&] { on_cuda::compile(source, 90, output); });
+}
+
 void add_row(const char* name, const std::string& source, int times) {
-  std::printf("%-16s %8.1f %8.1f %8zu\n", name, typical(source, on_cuda::Output::cubin, times),
-              typical(source, on_cuda::Output::ptx, times), source.size());
+  const std::vector<std::string> units = on_cuda::units(source, 8);
+  std::printf("%-16s %8zu %8.1f %8.1f %8.1f %8zu\n", name, units.size(),
+              typical(times, [&] { on_cuda::compile_units(units, 90); }), whole(source, on_cuda::Output::cubin, times),
+              whole(source, on_cuda::Output::ptx, times), source.size());
   std::fflush(stdout);
   if (const char* const folder = std::getenv("KILN_NVRTC_SOURCES"))
     std::ofstream(std::string(folder) + "/" + name + ".cu") << on_cuda::prelude << source;
@@ -60,9 +66,9 @@ TEST(CompileTimes, OfTheBenchmarksKernels) {
   const int times = std::max(std::atoi(asked), 1);
   const Array a = ones({1000}, f32), m = ones({100, 40}, f32);
   const std::string nothing = "KILN_KERNEL nothing() {}\n";
-  std::printf("%-16s %8s %8s %8s\n", "ms", "cubin", "PTX", "bytes");
+  std::printf("%-16s %8s %8s %8s %8s %8s\n", "ms", "units", "they", "whole", "PTX", "bytes");
   // What starts only once in a process is in the first compile.
-  std::printf("%-16s %8.1f\n", "first of all", milliseconds_to_compile(nothing, on_cuda::Output::cubin));
+  std::printf("%-16s %8s %8.1f\n", "first of all", "", whole(nothing, on_cuda::Output::cubin, 1));
   add_row("nothing", nothing, times);
   add_row("add", source_of(kernels::add, a, a), times);
   add_row("triad", source_of(kernels::triad, a, a, 3.0), times);
