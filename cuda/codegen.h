@@ -144,10 +144,12 @@ class KernelWriter {
   void sum_group(const ir::Statement& loop, const Packing& packing);
   void share_memory(const std::vector<Reduction>& reductions, int threads);
   void take_shared(int bytes, std::uint32_t location);
-  void begin_lanes(int items);
-  void fold_lanes(int items);
+  void declare_lanes(int rows, int items);
+  void begin_lanes(const char* row, int items);
+  void fold_lanes();
   void one_item(const ir::Statement& loop, const std::string& at);
-  void end_row(const ir::Statement* outer, const ir::Statement& loop, const std::string& after);
+  void end_row(const ir::Statement* outer, const ir::Statement& loop, const std::string& sums = "sum_",
+               const std::string& after = "");
   void team_per_iteration(const ir::Statement& loop);
   void team_loop(const ir::Statement& s);
   void team_reduction(const ir::Statement& s, const std::vector<Reduction>& reductions, int number);

@@ -92,7 +92,7 @@ std::string KernelWriter::columns_in_parts(const Statement& outer) {
     index_of(outer, last, "(at + item)");
     before_loop(outer);
   }
-  end_row(&outer, loop, "[item]");
+  end_row(&outer, loop, "sum_", "[item]");
   close();
   close();
   close();
@@ -130,7 +130,7 @@ std::string KernelWriter::columns_folded(const Statement& outer, const Statement
   second.open("else");
   second.indices_of(outer, "group");
   second.before_loop(outer);
-  second.end_row(&outer, loop, "");
+  second.end_row(&outer, loop);
   second.close();
   second.close();
   const bool light = packing.any() && packing.cost <= much;  // four blocks then have registers enough

@@ -81,11 +81,14 @@ std::string KernelWriter::rows_per_group(const Statement& given) {
   line("kiln_i64 row = tiles_of_row == 1 ? tile * per_tile + (mine >> run_bits) : kiln_quotient(tile, tiles_of_row);");
   line("const kiln_i64 part = tiles_of_row == 1 ? 0 : tile - row * tiles_of_row;");
   line(text("const kiln_i64 start = (part * run + (mine & (run - 1))) * ", rows_of_lanes * lanes, ";"));
-  begin_lanes(packing.items);
+  declare_lanes(1, packing.items);
+  begin_lanes("0", packing.items);
   open("if (row < rows && start < columns)");
   within_row(outer, [&] { sum_group(loop, packing); });
   close();
-  fold_lanes(packing.items);
+  fold_lanes();
+  for (std::size_t k = 0; k < kernel_.reductions.size(); ++k)
+    line(text(register_type(ir::accumulator_dtype(kernel_.reductions[k].dtype)), " sum_", k, " = rows_", k, "[0][0];"));
   line("bool ends = run == 1 && lane == 0;");
   open("if (run > 1)");
   for (std::size_t k = 0; k < kernel_.reductions.size(); ++k)
@@ -112,7 +115,7 @@ std::string KernelWriter::rows_per_group(const Statement& given) {
         "[tile] = sum_", k, ";"));
   close();
   open("else");
-  within_row(outer, [&] { end_row(outer, loop, ""); });
+  within_row(outer, [&] { end_row(outer, loop); });
   close();
   close();
   close();
@@ -152,10 +155,11 @@ std::string KernelWriter::short_rows(const Statement& outer, const Statement& lo
     close();
     close();
   }
+  declare_lanes(at_once, items);
   line("#pragma unroll");
   open(text("for (int k = 0; k < ", at_once, "; ++k)"));
   line("const kiln_i64 row = (tile + k) * per_tile + mine;");
-  begin_lanes(items);
+  begin_lanes("k", items);
   turns_.push_back({"no_leave", "next"});
   const auto each_item = [&](const char* condition) {
     open(condition);
@@ -176,33 +180,44 @@ std::string KernelWriter::short_rows(const Statement& outer, const Statement& lo
   }
   each_item(packing.any() ? "if (!packed && row < rows)" : "if (row < rows)");
   turns_.pop_back();
-  fold_lanes(items);
+  close();
+  fold_lanes();
+  line("#pragma unroll");
+  open(text("for (int k = 0; k < ", at_once, "; ++k)"));
+  line("const kiln_i64 row = (tile + k) * per_tile + mine;");
   open("if (lane == 0 && row < rows)");
-  within_row(&outer, [&] { end_row(&outer, loop, ""); });
+  within_row(&outer, [&] { end_row(&outer, loop, "rows_", "[k][0]"); });
   close();
   close();
   close();
   return finish(text("__launch_bounds__(", threads_of_block, ", 4) "), kernel_.name);
 }
 
-// A thread's lanes of a row, nothing in them; and all lanes of a group folded into the first thread's sums.
-void KernelWriter::begin_lanes(int items) {
+// A thread's lanes of some rows; those of one, nothing in them; and all that a group has folded, a row's sum in its
+// first lane.
+void KernelWriter::declare_lanes(int rows, int items) {
+  for (std::size_t k = 0; k < kernel_.reductions.size(); ++k)
+    line(text(register_type(ir::accumulator_dtype(kernel_.reductions[k].dtype)), " rows_", k, "[", rows, "][", items,
+              "];"));
+}
+
+void KernelWriter::begin_lanes(const char* row, int items) {
   for (std::size_t k = 0; k < kernel_.reductions.size(); ++k) {
     const Reduction& r = kernel_.reductions[k];
-    line(text(register_type(ir::accumulator_dtype(r.dtype)), " row_", k, "[", items, "];"));
+    line(
+        text(register_type(ir::accumulator_dtype(r.dtype)), " (&row_", k, ")[", items, "] = rows_", k, "[", row, "];"));
     line("#pragma unroll");
     line(text("for (int item = 0; item < ", items, "; ++item) row_", k, "[item] = ", declarations_.step(r.op, r.dtype),
               "::identity();"));
   }
 }
 
-// All threads of the warp are here: a mask that is known costs a shuffle nothing.
-void KernelWriter::fold_lanes(int items) {
-  for (std::size_t k = 0; k < kernel_.reductions.size(); ++k) {
-    const Reduction& r = kernel_.reductions[k];
-    line(text(register_type(ir::accumulator_dtype(r.dtype)), " sum_", k, " = kiln_fold_group<", items, ", ",
-              declarations_.step(r.op, r.dtype), ">(row_", k, ", group);"));
-  }
+// All threads of the warp are here: a mask that is known costs a shuffle nothing. All rows are folded in one loop: as
+// many shuffles as in a loop for each, whose compiling would take sum_axis1 40 of 140 ms.
+void KernelWriter::fold_lanes() {
+  for (std::size_t k = 0; k < kernel_.reductions.size(); ++k)
+    line(text("kiln_fold_groups<", declarations_.step(kernel_.reductions[k].op, kernel_.reductions[k].dtype), ">(rows_",
+              k, ", group);"));
 }
 
 // The second kernel: a block of threads folds the sums of a row's tiles.
@@ -224,7 +239,7 @@ std::string KernelWriter::rows_folded(const Statement* outer, const Statement& l
                      " + row * tiles_of_row, tiles_of_row, memory_", k, ");"));
   }
   second.open("if (threadIdx.x == 0)");
-  second.within_row(outer, [&] { second.end_row(outer, loop, ""); });
+  second.within_row(outer, [&] { second.end_row(outer, loop); });
   second.close();
   second.line("__syncthreads();");
   second.close();
@@ -254,15 +269,16 @@ void KernelWriter::before_loop(const Statement& outer) {
   }
 }
 
-// The Vars get their sums, each named sum_… and `after`, and what stands behind the loop is done.
-void KernelWriter::end_row(const Statement* outer, const Statement& loop, const std::string& after) {
+// The Vars get their sums, each named `sums`, its number and `after`, and what stands behind the loop is done.
+void KernelWriter::end_row(const Statement* outer, const Statement& loop, const std::string& sums,
+                           const std::string& after) {
   for (std::size_t k = 0; k < kernel_.reductions.size(); ++k) {
     const Reduction& r = kernel_.reductions[k];
     const DType folded = ir::accumulator_dtype(r.dtype);
     if (!outer) use_slots();
     const std::string var = outer ? reference(r.variable) : slot(plan_.variable_slots[r.variable], r.dtype);
     line(text(var, " = ",
-              cast(text(declarations_.step(r.op, r.dtype), "::fold(", var, ", sum_", k, after, ")"), folded, r.dtype),
+              cast(text(declarations_.step(r.op, r.dtype), "::fold(", var, ", ", sums, k, after, ")"), folded, r.dtype),
               ";"));
   }
   if (!outer) return;

@@ -79,6 +79,14 @@ std::string compile(const std::string& source, int architecture, Output output, 
   return program.output(nearest == architecture ? output : Output::ptx);
 }
 
+void start_compiler() noexcept {
+  try {
+    NvrtcProgram("").compile(compile_options());
+  } catch (...) {
+    // The first compile that is asked for says it.
+  }
+}
+
 int nearest_architecture(int architecture) {
   int count = 0;
   nvrtc().nvrtcGetNumSupportedArchs(&count);

@@ -16,6 +16,9 @@ enum class Output { cubin, ptx };
 /// registers, stack, spills.
 std::string compile(const std::string& source, int architecture, Output output, std::string* report = nullptr);
 
+/// Compiles nothing: what NVRTC does once in a process, 20 to 40 ms, is then done.
+void start_compiler() noexcept;
+
 /// What it asks NVRTC for in every compile.
 std::vector<const char*> compile_options();
 

@@ -3,10 +3,13 @@
 
 #include "core/config.h"
 #include "core/error_text.h"
+#include "cuda/compile.h"
 
 #include <kiln/error.h>
 
 #include <algorithm>
+#include <system_error>
+#include <thread>
 
 namespace kiln::on_cuda {
 
@@ -81,6 +84,13 @@ Device::Device(int index) : index_(index), name_(text("cuda:", index)) {
   std::size_t bytes = 0;
   check(driver().cuDeviceTotalMem(&bytes, device), "ask for the GPU's memory");
   memory_bytes_ = static_cast<std::int64_t>(bytes);
+  // Making a context takes the driver longer than NVRTC takes to start, and no other core has anything to do.
+  std::jthread starts_compiler;
+  try {
+    if (std::thread::hardware_concurrency() > 1) starts_compiler = std::jthread(start_compiler);
+  } catch (const std::system_error&) {
+    // No thread is to be had.
+  }
   check(driver().cuDevicePrimaryCtxRetain(&context_, device), "make a context");
   const Current current(*this);
   default_stream_ = &streams_.emplace_back(*this, Stream::Kind::of_device);

@@ -156,19 +156,23 @@ KILN_DEVICE T kiln_shuffle_down(T x, int by, int width) {
   return other.value;
 }
 
-/// Lanes of a block, `own` of them in each of `group` neighbouring threads of a warp, folded by halving; the first
-/// thread has the sum. All threads of the warp call it together.
-template <int own, class Step, class T>
-KILN_DEVICE T kiln_fold_group(T (&lanes)[own], int group) {
+/// Lanes of blocks, `own` of each in each of `group` neighbouring threads of a warp, folded by halving; the first
+/// thread has the sums, each in its block's first lane. All threads of the warp call it together.
+template <class Step, class T, int blocks, int own>
+KILN_DEVICE void kiln_fold_groups(T (&lanes)[blocks][own], int group) {
 #pragma unroll 1
   for (int half = group / 2; half != 0; half /= 2)
 #pragma unroll
-    for (int k = 0; k < own; ++k) lanes[k] = Step::fold(lanes[k], kiln_shuffle_down(lanes[k], half, group));
+    for (int block = 0; block < blocks; ++block)
+#pragma unroll
+      for (int k = 0; k < own; ++k)
+        lanes[block][k] = Step::fold(lanes[block][k], kiln_shuffle_down(lanes[block][k], half, group));
 #pragma unroll
   for (int half = own / 2; half != 0; half /= 2)
 #pragma unroll
-    for (int k = 0; k < half; ++k) lanes[k] = Step::fold(lanes[k], lanes[k + half]);
-  return lanes[0];
+    for (int block = 0; block < blocks; ++block)
+#pragma unroll
+      for (int k = 0; k < half; ++k) lanes[block][k] = Step::fold(lanes[block][k], lanes[block][k + half]);
 }
 
 /// `count` sums, at most `most`, folded by a tree of adjacent pairs, in place.
