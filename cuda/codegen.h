@@ -142,7 +142,7 @@ class KernelWriter {
   void within_row(const ir::Statement* outer, const std::function<void()>& inside);
   std::string short_rows(const ir::Statement& outer, const ir::Statement& loop, const Packing& packing);
   void sum_group(const ir::Statement& loop, const Packing& packing);
-  void share_memory(const std::vector<Reduction>& reductions, int threads);
+  void note_shared(const ir::Statement& loop, int elements);
   void take_shared(int bytes, std::uint32_t location);
   void declare_lanes(int rows, int items);
   void begin_lanes(const char* row, int items);
@@ -210,7 +210,7 @@ class KernelWriter {
   std::vector<Turn> turns_;
   std::optional<ir::Ranges> ranges_;  // of the loop whose iterations are shared
   int labels_ = 0;
-  int shared_memory_ = 0, shared_bytes_ = 0;  // of the one place of kiln_fold_lanes, and of all else
+  int shared_bytes_ = 0;
 };
 
 }  // namespace kiln::on_cuda

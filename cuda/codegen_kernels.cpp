@@ -25,7 +25,6 @@ std::string KernelWriter::finish(const std::string& bounds, const std::string& n
   if (plan_.skips)
     skip = text("  if (kiln_skips(", word({Word::Kind::failure}, "kiln_failure*"), ", ",
                 word({Word::Kind::launch}, "kiln_u32"), ")) return;\n");
-  if (shared_memory_ != 0) top_ = text("  __shared__ kiln_c128 memory[", (shared_memory_ + 15) / 16, "];\n") + top_;
   std::string out = text("KILN_KERNEL ", bounds, name, "(const kiln_words<",
                          std::max<std::size_t>(kernel_.words.size(), 1), "> w) {\n");
   return out + top_ + skip + body_ + "}\n\n";
@@ -125,7 +124,7 @@ std::string KernelWriter::distributed(const Statement& loop) {
     for (const Reduction& r : kernel_.reductions) folder(r, folders);
   } else if (has_parallel_loop(loop)) {
     kernel_.grid = Kernel::Grid::teams;
-    threads = threads_of_team;
+    threads = most_threads_of_team;
     team_per_iteration(loop);
   } else {
     kernel_.grid = Kernel::Grid::threads;
@@ -212,8 +211,9 @@ void KernelWriter::thread_per_iteration(const Statement& loop) {
 
 namespace {
 
+// Threads of a warp, whose lanes are folded by shuffles.
 int group_of(const std::vector<Reduction>& reductions) {
-  int group = 64;
+  int group = 32;
   for (const Reduction& r : reductions) group = std::min(group, r.lanes);
   return group;
 }
@@ -275,22 +275,16 @@ void KernelWriter::sum_blocks(const Statement& loop, const std::vector<Reduction
     for (int half = own / 2; half != 0; half /= 2)
       line(text("for (int k = 0; k < ", half, "; ++k) row_", k, "[k] = ", step, "::fold(row_", k, "[k], row_", k,
                 "[k + ", half, "]);"));
-    line(text("const ", type, " sum = kiln_fold_lanes<", group, ", ", step, ">(row_", k, "[0], (", type, "*)memory);"));
+    line(text("const ", type, " sum = kiln_fold_lanes<", group, ", ", step, ">(row_", k, "[0]);"));
     keep(k, own);
     close();
   });
   close();
 }
 
-// The place of kiln_fold_lanes, one for all reductions of a kernel: it waits before it writes there.
-void KernelWriter::share_memory(const std::vector<Reduction>& reductions, int threads) {
-  for (const Reduction& r : reductions)
-    shared_memory_ = std::max(shared_memory_, threads * static_cast<int>(ir::accumulator_dtype(r.dtype).size()));
-}
-
 void KernelWriter::take_shared(int bytes, std::uint32_t location) {
   shared_bytes_ += bytes;
-  if (shared_bytes_ + shared_memory_ > most_shared_bytes)
+  if (shared_bytes_ > most_shared_bytes)
     refuse("more reductions in one loop than a GPU's shared memory has room for: share them among several loops",
            location);
 }
@@ -302,7 +296,6 @@ void KernelWriter::threads_per_block(const Statement& loop) {
   trips_of(loop);
   line(text("const int groups = blockDim.x / ", group, ", lane = threadIdx.x % ", group, ";"));
   line(text("const kiln_i64 blocks = (total + ", kernel_.block_elements - 1, ") / ", kernel_.block_elements, ";"));
-  share_memory(reductions, threads_of_block);
   open("for (kiln_i64 first = (kiln_i64)blockIdx.x * groups; first < blocks; first += (kiln_i64)gridDim.x * groups)");
   line(text("const kiln_i64 start = (first + threadIdx.x / ", group, ") * ", kernel_.block_elements, ";"));
   position_ = "item";
@@ -348,6 +341,7 @@ void KernelWriter::team_loop(const Statement& s) {
   kernel_.may_fail = false;
   inner_ = "item";
   if (reductions.empty()) {
+    note_shared(s, 0);
     open("for (kiln_i64 item = threadIdx.x; item < total; item += blockDim.x)");
     indices_of(s, "item");
     turns_.push_back({"no_leave", text("next_", number)});
@@ -373,34 +367,53 @@ void KernelWriter::team_loop(const Statement& s) {
   in_team_ = true;
 }
 
+// For the size of a team: a loop that it shares, where the host knows the trips.
+void KernelWriter::note_shared(const Statement& loop, int elements) {
+  bool known = true;
+  for (const ir::LoopDimension& d : program_.loops[loop.target].dimensions)
+    known = known && host_.has(d.begin) && host_.has(d.end) && host_.has(d.step);
+  kernel_.shared_loops.push_back({known ? loop.target : none, elements});
+}
+
+// A group has a block of the order at a time. The sums of blocks are folded by the team's first thread, in shared
+// memory, while the others go on; where they are to be found alternates.
 void KernelWriter::team_reduction(const Statement& s, const std::vector<Reduction>& reductions, int number) {
   const int group = group_of(reductions), most = most_lanes(reductions), elements = rows * most;
-  const int groups = threads_of_team / group;
-  line(text("const int lane = threadIdx.x % ", group, ", mine = threadIdx.x / ", group, ";"));
-  share_memory(reductions, threads_of_team);
+  note_shared(s, elements * 32 / group);
+  line(text("const int groups = blockDim.x / ", group, ", lane = threadIdx.x % ", group, ", mine = threadIdx.x / ",
+            group, ";"));
   for (std::uint32_t k = 0; k < reductions.size(); ++k) {
     const Reduction& r = reductions[k];
-    const int sums = groups * (most / r.lanes);
-    line(text("__shared__ ", folded_type(r), " sums_", k, "[", sums, "];"));
-    take_shared(sums * static_cast<int>(ir::accumulator_dtype(r.dtype).size()), program_.loops[s.target].location);
-    line(text("kiln_tree<", folded_type(r), ", ", declarations_.step(r.op, r.dtype), "> tree_", k, ";"));
-    line(text("tree_", k, ".begin();"));
+    const int sums = most_threads_of_team / group * (most / r.lanes);
+    line(text("__shared__ ", folded_type(r), " sums_", k, "[2][", sums, "];"));
+    line(text("__shared__ kiln_tree<", folded_type(r), ", ", declarations_.step(r.op, r.dtype), "> tree_", k, ";"));
+    take_shared((2 * sums + 41) * std::max(static_cast<int>(ir::accumulator_dtype(r.dtype).size()), 8),
+                program_.loops[s.target].location);
+    line(text("if (threadIdx.x == 0) tree_", k, ".begin();"));
   }
-  open(text("for (kiln_i64 first = 0; first * ", elements, " < total; first += ", groups, ")"));
+  line("int turned = 0;");
+  line("#pragma unroll 1");
+  open(text("for (kiln_i64 first = 0; first * ", elements, " < total; first += groups)"));
   line(text("const kiln_i64 start = (first + mine) * ", elements, ";"));
   sum_blocks(s, reductions, text("failed_at_", number), text("failed_", number, " = 1; "),
              [&](std::uint32_t k, int parts_of_block) {
-               line(text("if (lane == 0) sums_", k, "[mine * ", most / reductions[k].lanes, " + part / ",
+               line(text("if (lane == 0) sums_", k, "[turned][mine * ", most / reductions[k].lanes, " + part / ",
                          parts_of_block, "] = sum;"));
              });
   barrier();
+  open("if (threadIdx.x == 0)");
   for (std::uint32_t k = 0; k < reductions.size(); ++k) {
     const int blocks = most / reductions[k].lanes, size = rows * reductions[k].lanes;
-    open(text("for (int block = 0; block < ", groups * blocks, "; ++block)"));
-    line(text("if ((first * ", blocks, " + block) * ", size, " < total) tree_", k, ".push(sums_", k, "[block]);"));
+    line("#pragma unroll 1");
+    open(text("for (int block = 0; block < groups * ", blocks, " && (first * ", blocks, " + block) * ", size,
+              " < total; ++block)"));
+    line(text("tree_", k, ".push(sums_", k, "[turned][block]);"));
     close();
   }
   close();
+  line("turned = !turned;");
+  close();
+  barrier();
   for (std::uint32_t k = 0; k < reductions.size(); ++k) {
     const Reduction& r = reductions[k];
     const std::string x = reference(r.variable);

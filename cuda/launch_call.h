@@ -101,6 +101,7 @@ class Launch {
   void swap(const ir::Statement& s);
   Flow kernel(std::uint32_t which);
   std::int64_t iterations(ir::LoopId loop);
+  int team_of(const Kernel& k);
   struct Shape {
     std::int64_t total = 0, blocks = 1;
     int threads = 1;  // of a block

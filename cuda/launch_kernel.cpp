@@ -144,18 +144,34 @@ std::int64_t Launch::most_blocks(std::uint32_t which) const {
   return std::int64_t{device_.multiprocessors()} * functions_.resident[which] * turns;
 }
 
+// Threads for what an iteration reduces, a warp for each of its blocks of the order: more would wait. Where it only
+// shares loops, enough for their iterations.
+int Launch::team_of(const Kernel& k) {
+  std::int64_t reduced = 0, shared = 0;
+  for (const Kernel::SharedLoop& each : k.shared_loops) {
+    if (each.loop == none) return threads_of_team;
+    const std::int64_t trips = iterations(each.loop);
+    if (each.elements != 0) reduced = std::max(reduced, (trips + each.elements - 1) / each.elements);
+    shared = std::max(shared, (trips + 255) / 256);
+  }
+  const std::int64_t warps = std::clamp<std::int64_t>(reduced != 0 ? reduced : shared, 1, most_threads_of_team / 32);
+  return 32 * static_cast<int>(std::bit_ceil(static_cast<std::uint64_t>(warps)));
+}
+
 Launch::Shape Launch::shape_of(std::uint32_t which) {
   const Kernel& k = plan_.kernels[which];
   Shape shape;
   shape.total = k.grid == Kernel::Grid::one ? 1 : iterations(k.loop);
-  shape.threads = k.threads();
+  shape.threads = k.grid == Kernel::Grid::teams ? team_of(k) : k.threads();
   const std::int64_t per_block = std::int64_t{shape.threads} * k.items;
   std::int64_t units = k.grid == Kernel::Grid::teams ? shape.total : (shape.total + per_block - 1) / per_block;
   if (k.grid == Kernel::Grid::blocks) {
     const std::int64_t groups = shape.threads / k.group;
     units = ((shape.total + k.block_elements - 1) / k.block_elements + groups - 1) / groups;
   }
-  shape.blocks = std::clamp<std::int64_t>(units, 1, most_blocks(which));
+  // Small teams find more places, on each multiprocessor 32 at least.
+  const std::int64_t smaller = std::min(k.threads() / shape.threads, 32 / std::min(functions_.resident[which], 32));
+  shape.blocks = std::clamp<std::int64_t>(units, 1, most_blocks(which) * std::max<std::int64_t>(smaller, 1));
   return shape;
 }
 

@@ -43,8 +43,8 @@ struct Reduction {
   std::string folder;  // the kernel that folds the sums
 };
 
-/// Threads of a block.
-constexpr int threads_of_block = 256, threads_of_team = 128;
+/// Threads of a block; of a team at most, and where it is not known how much it shares.
+constexpr int threads_of_block = 256, most_threads_of_team = 256, threads_of_team = 128;
 /// Shared memory that a kernel may declare.
 constexpr int most_shared_bytes = 48 << 10;
 
@@ -76,7 +76,13 @@ struct Kernel {
     bool of_team;  // of which every block of threads has its own, else every thread
   };
   std::vector<Scratch> scratch;
-  int threads() const { return grid == Grid::one ? 1 : grid == Grid::teams ? threads_of_team : threads_of_block; }
+  struct SharedLoop {
+    ir::LoopId loop;  // none: the host does not know how often it turns
+    int elements;     // iterations that are enough for a warp; 0 where none are reduced
+  };
+  std::vector<SharedLoop> shared_loops;  // Grid::teams: those inside the iteration
+  /// At most.
+  int threads() const { return grid == Grid::one ? 1 : grid == Grid::teams ? most_threads_of_team : threads_of_block; }
 };
 
 /// How the threads of a launch share rows that are reduced. A group of threads has a block of the order, `run` groups

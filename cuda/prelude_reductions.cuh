@@ -124,21 +124,6 @@ struct kiln_wide {
   }
 };
 
-/// The lanes of a block, one in each of `lanes` neighbouring threads, folded by halving; the first of them has the sum.
-/// All threads of the block of threads call it. `memory` has a place for each of them.
-template <int lanes, class Step, class T>
-KILN_DEVICE T kiln_fold_lanes(T x, T* memory) {
-  const int thread = (int)threadIdx.x, lane = thread % lanes;
-  __syncthreads();
-  memory[thread] = x;
-#pragma unroll
-  for (int half = lanes / 2; half != 0; half /= 2) {
-    __syncthreads();
-    if (lane < half) memory[thread] = x = Step::fold(x, memory[thread + half]);
-  }
-  return x;
-}
-
 /// x of the thread `by` further on among `width` neighbours; all threads of the warp call it together.
 template <class T>
 KILN_DEVICE T kiln_shuffle_down(T x, int by, int width) {
@@ -154,6 +139,15 @@ KILN_DEVICE T kiln_shuffle_down(T x, int by, int width) {
   for (int k = 0; k < (int)(sizeof(T) + 3) / 4; ++k)
     other.words[k] = __shfl_down_sync(0xffffffffu, own.words[k], by, width);
   return other.value;
+}
+
+/// The lanes of a block, one in each of `lanes` neighbouring threads of a warp, folded by halving; the first thread has
+/// the sum. All threads of the warp call it together.
+template <int lanes, class Step, class T>
+KILN_DEVICE T kiln_fold_lanes(T x) {
+#pragma unroll 1
+  for (int half = lanes / 2; half != 0; half /= 2) x = Step::fold(x, kiln_shuffle_down(x, half, lanes));
+  return x;
 }
 
 /// Lanes of blocks, `own` of each in each of `group` neighbouring threads of a warp, folded by halving; the first
