@@ -1,6 +1,8 @@
 // Every KILN_* variable of the environment, read once.
 #include "core/config.h"
 
+#include "core/log.h"
+
 #include <pwd.h>
 #include <unistd.h>
 
@@ -32,10 +34,18 @@ bool is_set(const char* name) {
   return value && std::string_view(value) != "0";
 }
 
-int positive_number(const char* text) {
+std::optional<int> positive_number(std::string_view text) {
+  const std::string number(text);
   char* end = nullptr;
-  const long number = std::strtol(text, &end, 10);
-  return end == text || *end != '\0' || number <= 0 ? 0 : static_cast<int>(std::min<long>(number, INT_MAX));
+  const long value = std::strtol(number.c_str(), &end, 10);
+  if (number.empty() || *end != '\0' || value <= 0) return {};
+  return static_cast<int>(std::min<long>(value, INT_MAX));
+}
+
+std::optional<std::string> level(std::string_view text) {
+  for (const char* known : {"trace", "debug", "info", "warn", "error", "off"})
+    if (text == known) return known;
+  return {};
 }
 
 std::optional<std::uint64_t> size(std::string_view text) {
@@ -68,10 +78,33 @@ std::string cache_directory() {
   return home.empty() ? home : home + "/.cache/kiln";
 }
 
+// What is wrong with the variables is told, not what they were meant to be.
+class Reader {
+ public:
+  explicit Reader(Config& config) : config_(config) {}
+
+  template <class T, class Into>
+  void read(const char* name, std::optional<T> (*parse)(std::string_view), const char* wanted, Into& into) {
+    const char* const value = variable(name);
+    if (value == nullptr) return;
+    if (const std::optional<T> parsed = parse(value))
+      into = static_cast<Into>(*parsed);
+    else
+      config_.refused.push_back(std::string(name) + "=" + value + " counts as not set: it must be " + wanted);
+  }
+
+ private:
+  Config& config_;
+};
+
+constexpr const char* a_number = "a positive number";
+constexpr const char* a_size = "a number of bytes, or with a K, M or G";
+
 }  // namespace
 
 Config read_environment() {
   Config c;
+  Reader reader(c);
   c.disable_jit = is_set("KILN_DISABLE_JIT");
   c.check = is_set("KILN_CHECK");
   if (variable("KILN_BOUNDS_CHECK")) c.bounds_check = is_set("KILN_BOUNDS_CHECK");
@@ -79,20 +112,25 @@ Config read_environment() {
   c.quick = is_set("KILN_QUICK_COMPILE");
   c.strict = is_set("KILN_STRICT");
   c.synchronize = is_set("KILN_SYNCHRONIZE");
-  if (const char* level = variable("KILN_LOG")) c.log_level = level;
-  if (const char* threads = variable("KILN_NUM_THREADS")) c.threads = positive_number(threads);
+  reader.read("KILN_LOG", level, "trace, debug, info, warn, error or off", c.log_level);
+  reader.read("KILN_NUM_THREADS", positive_number, a_number, c.threads);
   c.cache_directory = cache_directory();
   if (const char* library = variable("KILN_CUDA_DRIVER")) c.cuda_driver = library;
   if (const char* library = variable("KILN_NVRTC")) c.nvrtc = library;
-  if (const char* bytes = variable("KILN_CACHE_SIZE")) c.cache_bytes = size(bytes).value_or(c.cache_bytes);
-  if (const char* units = variable("KILN_GPU_UNITS")) c.gpu_units = static_cast<unsigned>(positive_number(units));
-  if (const char* bytes = variable("KILN_GPU_KEEP")) c.gpu_kept_bytes = size(bytes).value_or(c.gpu_kept_bytes);
+  reader.read("KILN_CACHE_SIZE", size, a_size, c.cache_bytes);
+  reader.read("KILN_GPU_UNITS", positive_number, a_number, c.gpu_units);
+  reader.read("KILN_GPU_KEEP", size, a_size, c.gpu_kept_bytes);
   return c;
 }
 
 const Config& config() {
   // Never torn down: kernels may run while globals are destroyed.
-  static const Config& values = *new Config(read_environment());
+  static const Config& values = [&]() -> const Config& {
+    const Config& read = *new Config(read_environment());
+    if (read.log_level != "error" && read.log_level != "off")
+      for (const std::string& sentence : read.refused) log_always(LogLevel::warn, sentence);
+    return read;
+  }();
   return values;
 }
 

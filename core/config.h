@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace kiln {
 
@@ -22,12 +23,13 @@ struct Config {
   std::string nvrtc;                         // empty: those of CUDA 13 and 12, where the system finds them
   std::uint64_t cache_bytes = 1 << 30;       // KILN_CACHE_SIZE: bytes, or with a K, M or G
   std::uint64_t gpu_units = 8;               // KILN_GPU_UNITS: that a function's kernels are compiled in, side by side
+  std::vector<std::string> refused;          // what is wrong with a variable, a sentence each: it counts as not set
   std::uint64_t gpu_kept_bytes = 64 << 20;   // KILN_GPU_KEEP: of freed memory that a GPU's stream keeps at hand
 };
 
 /// The variables as they are now. A set-user-id program must not follow its caller's: there none counts as set.
 Config read_environment();
-/// As they were at the first question.
+/// As they were at the first question, which logs a warning for each that is refused.
 const Config& config();
 
 }  // namespace kiln

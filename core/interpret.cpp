@@ -93,7 +93,9 @@ struct Memory {
 };
 
 /// The value of a node; or the load outside its array that it would have come from. Guarded evaluation is this: where,
-/// && and || pass on only what they choose, and a statement that gets such a value raises the load's error.
+/// && and || pass on only what they choose, and a statement that gets such a value raises the load's error. Where no
+/// such choice stands between the load and a statement, which may be in a branch that is not taken, the load itself
+/// does.
 struct Evaluated {
   Number16 number;
   NodeId outside = none;
@@ -111,6 +113,7 @@ class Interpreter {
   void find_scopes(BlockId block, int depth);
   void find_loop_scopes(const Statement& statement, BlockId block, int depth);
   BlockId scope(NodeId id);
+  void find_asked(NodeId id);
   void find_reductions();
   void bind_parameters();
 
@@ -153,6 +156,7 @@ class Interpreter {
   std::vector<Evaluated> values_;      // of nodes
   std::vector<std::uint64_t> stamps_;  // the turn in which they were computed
   std::vector<BlockId> scopes_;        // of nodes; none: not known yet
+  std::vector<bool> asked_;            // by a statement, whatever where, && and || choose
   std::vector<bool> changing_;         // what a swap or an allocation may change: never remembered
   std::vector<std::uint64_t> turns_;   // of blocks
   std::vector<int> depths_;            // of blocks
@@ -173,6 +177,7 @@ Interpreter::Interpreter(const Program& program, Frame& frame)
       values_(program.nodes.size()),
       stamps_(program.nodes.size(), 0),
       scopes_(program.nodes.size(), none),
+      asked_(program.nodes.size(), false),
       changing_(program.nodes.size(), false),
       turns_(program.blocks.size(), 1),
       depths_(program.blocks.size(), 0),
@@ -183,6 +188,9 @@ Interpreter::Interpreter(const Program& program, Frame& frame)
       reductions_(program.loops.size()) {
   find_scopes(0, 0);
   for (NodeId id = 0; id < program.nodes.size(); ++id) scope(id);
+  for_each_statement(program, 0,
+                     [&](const Statement& s) { for_each_use(program, s, [&](NodeId id) { find_asked(id); }); });
+  for_each_result(program, [&](NodeId id) { find_asked(id); });
   find_reductions();
   bind_parameters();
 }
@@ -215,6 +223,16 @@ BlockId Interpreter::scope(NodeId id) {
       if (changing_[operand]) changing_[id] = true;
     }
   return scopes_[id] = deepest;
+}
+
+void Interpreter::find_asked(NodeId id) {
+  if (asked_[id]) return;
+  asked_[id] = true;
+  const Node& node = program_[id];
+  if (node.op == Op::select || node.op == Op::logical_and || node.op == Op::logical_or)
+    find_asked(node.operands[0]);
+  else
+    for_each_operand(program_, id, [&](NodeId operand) { find_asked(operand); });
 }
 
 void Interpreter::find_reductions() {
@@ -410,6 +428,7 @@ Evaluated Interpreter::load(NodeId id, const Node& node) {
   if (address) return {read_element(address, program_.roots[node.id].dtype)};
   outside.location = node.location;
   outside.from_end = node.from_end;
+  if (asked_[id]) raise(outside);
   outside_[id] = outside;
   return {{}, id};
 }

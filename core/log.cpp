@@ -48,8 +48,12 @@ spdlog::logger& logger() {
 
 bool is_logged(LogLevel level) noexcept { return spdlog_level(level) >= asked_for(); }
 
-void log(LogLevel level, std::string_view message) noexcept try {
-  if (is_logged(level)) logger().log(spdlog_level(level), spdlog::string_view_t(message.data(), message.size()));
+void log(LogLevel level, std::string_view message) noexcept {
+  if (is_logged(level)) log_always(level, message);
+}
+
+void log_always(LogLevel level, std::string_view message) noexcept try {
+  logger().log(spdlog_level(level), spdlog::string_view_t(message.data(), message.size()));
 } catch (...) {
 }
 

@@ -12,5 +12,7 @@ enum class LogLevel : std::uint8_t { debug, info, warn, error };
 bool is_logged(LogLevel level) noexcept;
 /// Writes a line, if its level is asked for. Never throws: a log that fails is no log.
 void log(LogLevel level, std::string_view message) noexcept;
+/// Writes a line, whatever is asked for.
+void log_always(LogLevel level, std::string_view message) noexcept;
 
 }  // namespace kiln

@@ -75,7 +75,10 @@ std::vector<Reduction> KernelWriter::reductions_of(const Statement& loop) const 
     for (const Reduction& r : found)
       if (r.variable == s.target) return;
     const DType dtype = program_.variables[s.target].type.dtype;
-    found.push_back({s.target, s.op, dtype, ir::lanes_of(dtype), text(kernel_.name, "_fold_", found.size())});
+    NodeId initial = none;
+    for (const Initial& known : plan_.initials)
+      if (known.loop == loop.target && known.variable == s.target) initial = known.value;
+    found.push_back({s.target, s.op, dtype, ir::lanes_of(dtype), initial, text(kernel_.name, "_fold_", found.size())});
   });
   return found;
 }
@@ -432,7 +435,8 @@ void KernelWriter::folder(const Reduction& r, std::string& out) {
               "* other, kiln_i64 count, char* slots) {\n");
   out += text("  const ", type, " sum = count > 0 ? kiln_fold_blocks<", step, ">(sums, other, count) : ", step,
               "::identity();\n");
-  out += text("  if (threadIdx.x == 0) ", var, " = ", cast(text(step, "::fold(", var, ", sum)"), folded, r.dtype),
+  const std::string before = r.initial == none ? var : value(r.initial);
+  out += text("  if (threadIdx.x == 0) ", var, " = ", cast(text(step, "::fold(", before, ", sum)"), folded, r.dtype),
               ";\n}\n\n");
 }
 

@@ -277,9 +277,11 @@ void KernelWriter::end_row(const Statement* outer, const Statement& loop, const 
     const DType folded = ir::accumulator_dtype(r.dtype);
     if (!outer) use_slots();
     const std::string var = outer ? reference(r.variable) : slot(plan_.variable_slots[r.variable], r.dtype);
-    line(text(var, " = ",
-              cast(text(declarations_.step(r.op, r.dtype), "::fold(", var, ", ", sums, k, after, ")"), folded, r.dtype),
-              ";"));
+    const std::string before = r.initial == none ? var : value(r.initial);
+    line(text(
+        var, " = ",
+        cast(text(declarations_.step(r.op, r.dtype), "::fold(", before, ", ", sums, k, after, ")"), folded, r.dtype),
+        ";"));
   }
   if (!outer) return;
   bool behind = false;

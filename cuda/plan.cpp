@@ -38,6 +38,7 @@ class Planner {
     plan_.node_slots.assign(program_.nodes.size(), none);
     find_host_loops(0);
     give_slots_to_variables();
+    find_initials();
     plan_.steps = block(0, true);
     give_slots_to_nodes();
     find_failures();
@@ -87,6 +88,60 @@ class Planner {
         plan_.variable_slots[v] = plan_.slot_count++;
   }
 
+  // ---- Vars that need no kernel of one thread
+
+  static bool writes(const Statement& s, ir::VariableId v) {
+    return ((s.kind == Kind::assign || s.kind == Kind::reduce) && s.target == v) ||
+           (s.kind == Kind::update && s.other == v);
+  }
+  bool reads(const Statement& s, ir::VariableId v) const {
+    return s.kind == Kind::evaluate && program_[s.value].op == Op::read_variable && program_[s.value].id == v;
+  }
+  template <class Test>
+  bool any_inside(const Statement& s, Test&& test) const {
+    bool found = test(s);
+    ir::for_each_block(s, [&](BlockId inner) {
+      ir::for_each_statement(program_, inner, [&](const Statement& each) { found = found || test(each); });
+    });
+    return found;
+  }
+
+  // `total = 0` in front of the loop that is reduced into total: the loop's own kernel knows it.
+  void find_initials() {
+    const std::vector<Statement>& list = program_.blocks[0].statements;
+    for (std::size_t at = 0; at < list.size(); ++at) {
+      if (!distributes(list[at])) continue;
+      ir::for_each_statement(program_, list[at].body, [&](const Statement& s) {
+        if (s.kind != Kind::reduce || s.loop != list[at].target) return;
+        if (any_inside(list[at], [&](const Statement& each) { return reads(each, s.target); })) return;
+        std::size_t last = at;
+        const auto mentions = [&](const Statement& each) { return writes(each, s.target) || reads(each, s.target); };
+        while (last > 0 && !any_inside(list[last - 1], mentions)) --last;
+        if (last == 0) return;
+        const Statement& before = list[last - 1];
+        if (before.kind != Kind::assign || program_[before.value].op != Op::constant) return;
+        plan_.initials.push_back({list[at].target, s.target, before.value});
+        done_.insert(&before);
+      });
+    }
+  }
+
+  // A Var that is read where nothing changes it any more: what reads it finds it in the Var's own slot.
+  bool is_settled(const Statement& s, const Region& region) {
+    if (s.kind != Kind::evaluate || program_[s.value].op != Op::read_variable) return false;
+    const ir::VariableId v = program_[s.value].id;
+    const auto writes_it = [&](const Statement& each) { return writes(each, v); };
+    for (const Statement* each : region.statements)
+      if (any_inside(*each, writes_it)) return false;
+    const std::vector<Statement>& list = program_.blocks[0].statements;
+    for (const Statement* each = &s; each != list.data() + list.size(); ++each)
+      if (any_inside(*each, writes_it)) return false;
+    plan_.node_slots[s.value] = plan_.variable_slots[v];
+    done_.insert(&s);
+    settled_.insert(s.value);
+    return true;
+  }
+
   // ---- Steps
 
   // Those of these nodes that only the device knows.
@@ -98,7 +153,8 @@ class Planner {
   }
 
   void flush(std::vector<Step>& steps, Region& region, const std::vector<NodeId>& finals = {}) {
-    for (const NodeId id : finals) region.finals.push_back(id);
+    for (const NodeId id : finals)
+      if (!settled_.contains(id)) region.finals.push_back(id);
     if (region.statements.empty() && region.finals.empty()) return;
     Step step;
     step.kernel = static_cast<std::uint32_t>(regions_.size());
@@ -156,7 +212,7 @@ class Planner {
     Region region;
     for (const Statement& s : program_.blocks[id].statements) {
       if (!is_of_host(s)) {
-        region.statements.push_back(&s);
+        if (!done_.contains(&s) && !(id == 0 && is_settled(s, region))) region.statements.push_back(&s);
         continue;
       }
       Step step;
@@ -294,6 +350,8 @@ class Planner {
   Plan plan_;
   std::vector<Region> regions_;
   std::vector<BlockId> host_blocks_;
+  std::set<const Statement*> done_;  // statements without a kernel
+  std::set<NodeId> settled_;         // numbers that are in a Var's slot
 };
 
 }  // namespace

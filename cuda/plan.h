@@ -38,9 +38,10 @@ constexpr std::size_t most_words = 480;  // 4 KiB of a kernel's parameters, less
 struct Reduction {
   ir::VariableId variable = ir::none;
   ir::Op op = ir::Op::add;
-  DType dtype;         // of the Var
-  int lanes = 64;      // of a row; a block is 32 rows
-  std::string folder;  // the kernel that folds the sums
+  DType dtype;                    // of the Var
+  int lanes = 64;                 // of a row; a block is 32 rows
+  ir::NodeId initial = ir::none;  // the constant that the Var is before; none: what is in its slot
+  std::string folder;             // the kernel that folds the sums
 };
 
 /// Threads of a block; of a team at most, and where it is not known how much it shares.
@@ -132,6 +133,13 @@ struct HostFolding {
 };
 constexpr std::uint32_t slots_of_folding = 80;
 
+/// A Var that is a constant before the loop that is reduced into it, and that nothing reads before.
+struct Initial {
+  ir::LoopId loop = ir::none;
+  ir::VariableId variable = ir::none;
+  ir::NodeId value = ir::none;
+};
+
 /// The kernels as CUDA C++, and what the host does. A slot is 16 bytes of device memory: a Var that several kernels
 /// use, or a number that one leaves for another or for the host.
 struct Plan {
@@ -141,6 +149,7 @@ struct Plan {
   std::vector<std::uint32_t> variable_slots;  // by variable; none
   std::vector<std::uint32_t> node_slots;      // by node; none
   std::vector<HostFolding> foldings;
+  std::vector<Initial> initials;
   std::uint32_t slot_count = 0;
   bool may_fail = false;            // some iteration of a kernel; the slots then stand behind a Failure
   bool skips = false;               // kernels do nothing once one before them has failed

@@ -3,6 +3,7 @@
 #include "tests/conformance/compare.h"
 #include "tests/conformance/layouts.h"
 #include "tests/conformance/row_groups.h"
+#include "tests/support/ways.h"
 
 #include <array>
 #include <set>
@@ -40,6 +41,11 @@ class Compiled : public testing::TestWithParam<DType> {
     check(options, group, first, length, at, at, at, at);
   }
 
+  // Whether this run compiles a group of rows in this of several ways: each dtype, each group and each way meet.
+  bool takes(int group, int way, int ways) const {
+    return tests::takes_way(group + static_cast<int>(dtype.code()), way, ways);
+  }
+
   // A wrong group says so once for each width, not for every layout.
   bool begin(int group, int bits) {
     if (failures_before_ != failures()) wrong_.insert(last_);
@@ -62,8 +68,10 @@ class Compiled : public testing::TestWithParam<DType> {
 constexpr int widths[] = {128, 256, 512};
 
 TEST_P(Compiled, LengthsAndOffsets) {
-  for (const int bits : widths)
+  for (int width = 0; width < 3; ++width)
     for (int group = 0; group < group_count(dtype); ++group) {
+      if (!takes(group, width, 3)) continue;
+      const int bits = widths[width];
       const JitOptions options{.vector_bits = bits};
       for (std::int64_t length = 0; length <= 67; ++length)
         check(options, group, length % 5, length, Placement::contiguous);
@@ -81,9 +89,10 @@ TEST_P(Compiled, LengthsAndOffsets) {
 }
 
 TEST_P(Compiled, Placements) {
-  for (const int bits : widths)
+  for (int width = 0; width < 3; ++width)
     for (int group = 0; group < group_count(dtype); ++group) {
-      const JitOptions options{.vector_bits = bits};
+      if (!takes(group + 1, width, 3)) continue;
+      const JitOptions options{.vector_bits = widths[width]};
       for (const Placement at : {Placement::stride_2, Placement::stride_3, Placement::reversed, Placement::reversed_2})
         for (const std::int64_t length : {1, 31, 64, 165}) check(options, group, length % 7, length, at);
       check(options, group, 3, 150, Placement::contiguous, Placement::stride_2, Placement::reversed, Placement::offset);
@@ -97,7 +106,7 @@ TEST_P(Compiled, Matrices) {
     for (const int bits : {0, 512})
       for (const Placement at :
            {Placement::contiguous, Placement::fortran, Placement::column, Placement::reversed, Placement::stride_2}) {
-        if (!begin(group, bits)) continue;
+        if (!takes(group, bits != 0, 2) || !begin(group, bits)) continue;
         const JitOptions options{.vector_bits = bits};
         const auto matrix = [](const Array& a) { return Array(a(slice(0, 13 * 29)).reshape({13, 29})); };
         const Placement other = at == Placement::fortran ? Placement::contiguous : at;
@@ -119,8 +128,10 @@ TEST_P(Compiled, Broadcast) {
     const Array repeated = operands.c(slice(2, 3)).broadcast_to({7, 3});
     const auto compare = [&](const Array& x, const Array& y, const Array& z) {
       const auto wanted = as_list(eight_rows.with({.interpret = true})(condition, x, y, z, group));
-      for (const int bits : {0, 128, 512}) {
-        if (!begin(group, bits)) continue;
+      constexpr int some_widths[] = {0, 128, 512};
+      for (int way = 0; way < 3; ++way) {
+        const int bits = some_widths[way];
+        if (!takes(group, way, 3) || !begin(group, bits)) continue;
         const auto actual = as_list(eight_rows.with({.vector_bits = bits})(condition, x, y, z, group));
         for (std::size_t k = 0; k < group_size; ++k)
           EXPECT_TRUE(same_bits(actual[k], wanted[k]))
@@ -216,7 +227,9 @@ TEST_P(Compiled, Casts) {
     if (dtype.is_complex() && !to.is_complex() && !to.is_bool()) continue;  // refused: numpy_test
     const Array wanted = cast.with({.interpret = true})(x, to);
     EXPECT_TRUE(same_bits(to(x), wanted)) << dtype << " to " << to << ", eager";
-    for (const int bits : widths) {
+    for (int width = 0; width < 3; ++width) {
+      if (!takes(static_cast<int>(to.code()), width, 3)) continue;
+      const int bits = widths[width];
       const JitOptions options{.vector_bits = bits};
       EXPECT_TRUE(same_bits(cast.with(options)(x, to), wanted)) << dtype << " to " << to << ", " << bits << " bits";
       EXPECT_TRUE(same_bits(cast.with(options)(placed(x, Placement::reversed_2), to), wanted))

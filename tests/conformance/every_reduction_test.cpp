@@ -4,7 +4,9 @@
 #include "tests/conformance/layouts.h"
 #include "tests/conformance/reductions.h"
 
+#include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
 
 namespace kiln::conformance {
@@ -26,7 +28,14 @@ Array mask(std::int64_t rows, std::int64_t columns) {
   return m.reshape({rows, columns});
 }
 
-class EveryReduction : public testing::TestWithParam<DType> {};
+class EveryReduction : public testing::TestWithParam<DType> {
+ protected:
+  /// Of the sweep over dtypes, for the functions of a test: each has other ways.
+  int number(int function = 0) const {
+    return static_cast<int>(std::find(std::begin(all_dtypes), std::end(all_dtypes), GetParam()) - all_dtypes) +
+           function;
+  }
+};
 
 const auto totals = jit([](Array a) {
   return std::tuple(sum(a), prod(a), mean(a), variance(a), stddev(a), any(a), all(a), count_nonzero(a), nansum(a),
@@ -41,8 +50,8 @@ TEST_P(EveryReduction, OfEverything) {
     SCOPED_TRACE(n);
     const Array a = hashed_array(n, GetParam(), 11), b = with_nan(n, GetParam(), 13);
     for (const Array& x : {a, b, placed(a, Placement::reversed_2)}) {
-      everywhere(totals, [&](const auto& f) { return results(f(x)); });
-      everywhere(extremes, [&](const auto& f) { return results(f(x)); });
+      everywhere(totals, [&](const auto& f) { return results(f(x)); }, number());
+      everywhere(extremes, [&](const auto& f) { return results(f(x)); }, number(1));
     }
     if (HasFailure()) return;
   }
@@ -64,9 +73,10 @@ TEST_P(EveryReduction, AlongAnAxis) {
     SCOPED_TRACE(std::to_string(rows) + " by " + std::to_string(columns));
     const Array a = with_nan(rows * columns, GetParam(), 17).reshape({rows, columns}), m = mask(rows, columns);
     for (const int k : {0, 1}) {
-      everywhere(along, [&](const auto& f) { return results(f(a, m, k)); });
+      everywhere(along, [&](const auto& f) { return results(f(a, m, k)); }, number(k));
       if (rows == 17)
-        everywhere(along, [&](const auto& f) { return results(f(placed(a, Placement::fortran), m(0, _), k)); });
+        everywhere(
+            along, [&](const auto& f) { return results(f(placed(a, Placement::fortran), m(0, _), k)); }, number(2 + k));
       if (HasFailure()) return;
     }
   }
@@ -78,9 +88,10 @@ TEST_P(EveryReduction, OfViews) {
                       nanargmin(a, {.axis = -1}), count_nonzero(a, {.axis = {-1, 0}}), max(a, {.axis = 0}));
   });
   const Array cube = with_nan(6 * 10 * 14, GetParam(), 19, 40).reshape({6, 10, 14});
+  int view = 0;
   for (const Array& x : {cube, cube.transpose({2, 0, 1}), Array(cube(slice(_, _, -1), slice(1, 9, 3), slice(_, _, -2))),
                          broadcast_to(Array(cube(slice(0, 1), slice(0, 1), _)), {4, 5, 14})}) {
-    everywhere(of_views, [&](const auto& f) { return results(f(x)); });
+    everywhere(of_views, [&](const auto& f) { return results(f(x)); }, number(view++));
     if (HasFailure()) return;
   }
 }
@@ -93,7 +104,7 @@ TEST_P(EveryReduction, OfExpressions) {
   });
   for (const std::int64_t n : {3, 100, 2500}) {
     const Array a = with_nan(4 * n, GetParam(), 23, 1000).reshape({4, n}), b = mask(4, n);
-    everywhere(of_expressions, [&](const auto& f) { return results(f(a, b)); });
+    everywhere(of_expressions, [&](const auto& f) { return results(f(a, b)); }, number());
     if (HasFailure()) return;
   }
 }
@@ -132,8 +143,8 @@ TEST_P(EveryReduction, Cumulative) {
   });
   for (const std::int64_t columns : {0, 1, 5, 70}) {
     const Array a = with_nan(13 * columns, GetParam(), 31, 300).reshape({13, columns});
-    everywhere(cumulative, [&](const auto& f) { return results(f(a)); });
-    everywhere(cumulative, [&](const auto& f) { return results(f(placed(a, Placement::reversed_2))); });
+    everywhere(cumulative, [&](const auto& f) { return results(f(a)); }, number());
+    everywhere(cumulative, [&](const auto& f) { return results(f(placed(a, Placement::reversed_2))); }, number(1));
     if (HasFailure()) return;
   }
 }

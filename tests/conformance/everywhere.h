@@ -3,6 +3,7 @@
 
 #include "tests/conformance/compare.h"
 #include "tests/support/gpu_run.h"
+#include "tests/support/ways.h"
 
 #include <kiln/error.h>
 
@@ -55,6 +56,18 @@ constexpr JitOptions compiled_ways[] = {
     {.bounds_check = true},
     {.bounds_check = true, .vector_bits = 128, .threads = 3, .force_threads = true},
 };
+
+/// Those that this run takes of the case `number` of a sweep over dtypes, or, negative, of a program that is no such:
+/// the first, and two of the others.
+inline std::vector<JitOptions> ways_of(int number) {
+  static int programs = 0;
+  std::vector<JitOptions> list(std::begin(compiled_ways), std::end(compiled_ways));
+  if (tests::ways() == tests::Ways::all || (number < 0 && tests::ways() == tests::Ways::pairs)) return list;
+  if (number < 0) number = programs++;
+  std::vector<JitOptions> some{list[0]};
+  for (int k = 0; k < 2; ++k) some.push_back(list[static_cast<std::size_t>(1 + (2 * number + k) % 9)]);
+  return some;
+}
 
 /// The last call ran on so many threads, unless it had no loop that could be divided among them.
 inline void expect_threads(int threads) {
@@ -118,15 +131,16 @@ void on_gpu(const F& f, Run&& run, const Results& wanted) {
 }
 
 /// Calls `run` with the function interpreted and compiled in all ways, or on the GPU in a run of its tests; every
-/// result must be the same, bit for bit. `run` makes its inputs anew each time. Returns what the interpreter gave.
+/// result must be the same, bit for bit. `run` makes its inputs anew each time. `number`: as of ways_of. Returns what
+/// the interpreter gave.
 template <class F, class Run>
-Results in_traces(const F& f, Run&& run) {
+Results in_traces(const F& f, Run&& run, int number = -1) {
   const Results wanted = run(f.with({.interpret = true}));
   if (tests::is_gpu_tested()) {
     on_gpu(f, run, wanted);
     return wanted;
   }
-  for (const JitOptions& options : compiled_ways) {
+  for (const JitOptions& options : ways_of(number)) {
     const Results actual = run(f.with(options));
     EXPECT_EQ(actual.size(), wanted.size());
     if (options.vector_bits != 0) {
@@ -142,8 +156,8 @@ Results in_traces(const F& f, Run&& run) {
 
 /// As in_traces, and eager.
 template <class F, class Run>
-Results everywhere(const F& f, Run&& run) {
-  const Results wanted = in_traces(f, run);
+Results everywhere(const F& f, Run&& run, int number = -1) {
+  const Results wanted = in_traces(f, run, number);
   if (!tests::is_gpu_tested()) eagerly(f, run, wanted);
   return wanted;
 }

@@ -347,6 +347,13 @@ TEST(Process, AStaticParameterThatVariesIsWarnedAboutOnce) {
   EXPECT_EQ(run_child("logging", {{"KILN_LOG", "off"}}).output, "");
 }
 
+TEST(Process, AVariableThatIsWrongIsToldOnce) {
+  const ChildResult r = run_child("quiet", {{"KILN_LOG", ""}, {"KILN_NUM_THREADS", "two"}});
+  EXPECT_EQ(r.status, 0) << r.output;
+  EXPECT_EQ(r.output, "[kiln] [warning] KILN_NUM_THREADS=two counts as not set: it must be a positive number\n");
+  EXPECT_EQ(run_child("quiet", {{"KILN_LOG", "off"}, {"KILN_NUM_THREADS", "two"}}).output, "");
+}
+
 TEST(Process, EachCompileIsADebugLine) {
   const ChildResult r = run_child("logging", {{"KILN_LOG", "debug"}});
   EXPECT_EQ(count_of(r.output, "for (f64[1], constant "), 20u) << r.output;

@@ -97,6 +97,30 @@ TEST(Checked, ElementsOfWhatIsFoldedAway) {
   });
 }
 
+// What is named in front of a branch or a loop is read there, whether or not they run.
+TEST(Checked, ElementsThatOnlyABranchUses) {
+  static const auto branch = jit([](Array a, Array at) {
+    Array out = zeros_like(at).astype(f64);
+    for (Value i : prange(at.shape(0))) {
+      Value x = a(at(i));
+      if_(at(i) < 7, [&] { out(i) = x; });
+    }
+    return out;
+  });
+  static const auto loop = jit([](Array a, Array at) {
+    Array out = zeros_like(at).astype(f64);
+    for (Value i : prange(at.shape(0))) {
+      Value x = a(at(i));
+      for (Value j : range(at(i) - 8)) out(i) += x * j;
+    }
+    return out;
+  });
+  const Array a = arange(7) * 1.5;
+  for (const std::string& text : {same_error(branch, [&](const auto& f) { f(a, indices(100, 60, 7)); }),
+                                  same_error(loop, [&](const auto& f) { f(a, indices(100, 60, 7)); })})
+    EXPECT_NE(text.find("bounds: 7 on axis 0"), std::string::npos) << text;
+}
+
 TEST(Checked, AtTheBorders) {
   constexpr std::int64_t smallest = std::numeric_limits<std::int64_t>::min();
   constexpr std::int64_t largest = std::numeric_limits<std::int64_t>::max();

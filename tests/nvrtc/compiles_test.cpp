@@ -102,6 +102,32 @@ TEST_F(WithNvrtc, Instructions) {
   }
 }
 
+// A Var that begins as a constant and that nothing changes behind the loop needs no kernels of one thread; what computes
+// with it does, and what it is before where that is no constant.
+TEST_F(WithNvrtc, KernelsOfReductions) {
+  const Array a = ones({100}, f32);
+  const auto kernels_of = [&](auto f) { return plan_of(f, a).kernels.size(); };
+  EXPECT_EQ(kernels_of([](Array x) { return sum(x); }), 1u);
+  EXPECT_EQ(kernels_of([](Array x) { return std::tuple(sum(x), max(x)); }), 1u);
+  EXPECT_EQ(kernels_of([](Array x) { return x - sum(x); }), 2u);
+  EXPECT_EQ(kernels_of([](Array x) { return sum(x) / 2; }), 2u);
+  EXPECT_EQ(kernels_of([](Array x) {
+              Var total = 2.0;
+              Value before = total * 3;
+              for (Value i : prange(x.size())) total += x(i);
+              return before + total;
+            }),
+            2u);
+  EXPECT_EQ(kernels_of([](Array x) {
+              Var total = x(0);
+              for (Value i : prange(x.size())) total += x(i);
+              Value first = total;
+              total *= 2;
+              return std::tuple(first, Value(total));
+            }),
+            3u);
+}
+
 std::vector<std::string> names_of_kernels(const std::string& text) {
   static const std::regex name("KILN_KERNEL [^\\n]*\\b(kiln_\\w+)\\(");
   std::vector<std::string> names;

@@ -85,5 +85,19 @@ TEST(Config, ThreadsAreAPositiveNumber) {
   }
 }
 
+TEST(Config, WhatIsWrongIsTold) {
+  const Variable threads("KILN_NUM_THREADS", "two"), size("KILN_CACHE_SIZE", "5X"), kept("KILN_GPU_KEEP", "0"),
+      units("KILN_GPU_UNITS", "-3"), level("KILN_LOG", "loud");
+  const Config read = read_environment();
+  EXPECT_EQ(read.refused, (std::vector<std::string>{
+                              "KILN_LOG=loud counts as not set: it must be trace, debug, info, warn, error or off",
+                              "KILN_NUM_THREADS=two counts as not set: it must be a positive number",
+                              "KILN_CACHE_SIZE=5X counts as not set: it must be a number of bytes, or with a K, M or G",
+                              "KILN_GPU_UNITS=-3 counts as not set: it must be a positive number"}));
+  EXPECT_EQ(read.log_level, "warn");
+  EXPECT_EQ(read.gpu_units, 8u);
+  EXPECT_EQ(read.gpu_kept_bytes, 0u);
+}
+
 }  // namespace
 }  // namespace kiln
