@@ -144,23 +144,30 @@ NodeId Builder::simplified(Op op, Type result, const NodeId* operands, int count
   return constant(result.dtype, evaluate(op, operand, result.dtype, numbers, program_.precise), result.strength);
 }
 
-// Where a trace checks indices: whether `simple`, which has the value of an operation with operand `x`, no longer asks
-// for an element that `x` asks for: to read it may be an error.
+// Where a trace checks indices: whether `simple`, which has the value of an operation with operand `x`, no longer
+// surely asks for an element that `x` asks for: to read it may be an error.
 bool Builder::forgets(NodeId simple, NodeId x) const {
   if (!traces_ || !program_.check_bounds || simple == x) return false;
-  const auto collect = [this](const auto& self, NodeId id, std::unordered_set<NodeId>& visited) -> void {
-    if (!visited.insert(id).second || !is_pure(program_[id].op)) return;
-    for (int k = 0, count = operand_count(program_[id]); k < count; ++k) self(self, program_[id].operands[k], visited);
-  };
   std::unordered_set<NodeId> of_simple, of_x;
-  collect(collect, simple, of_simple);
-  collect(collect, x, of_x);
+  collect_asked(simple, true, of_simple);
+  collect_asked(x, false, of_x);
   return std::any_of(of_x.begin(), of_x.end(),
                      [&](NodeId id) { return program_[id].op == Op::load && !of_simple.contains(id); });
 }
 
+// The nodes that a node asks for; `surely`: whatever where, && and || choose.
+void Builder::collect_asked(NodeId id, bool surely, std::unordered_set<NodeId>& nodes) const {
+  const Node& node = program_[id];
+  if (!nodes.insert(id).second || !is_pure(node.op)) return;
+  const bool chooses = node.op == Op::select || node.op == Op::logical_and || node.op == Op::logical_or;
+  for (int k = 0, count = surely && chooses ? 1 : operand_count(node); k < count; ++k)
+    collect_asked(node.operands[k], surely, nodes);
+}
+
 // The node that folding made of `op` of two i64 operands, or else, where it asks for less than they do, the operation.
 NodeId Builder::simple_or(NodeId simple, Op op, NodeId a, NodeId b) {
+  const Node& same = program_[simple];
+  if (same.op == op && same.operands[0] == a && same.operands[1] == b) return simple;
   if (!forgets(simple, a) && !forgets(simple, b)) return simple;
   const bool compares = op == Op::less_equal || op == Op::equal;
   Node node;
@@ -336,7 +343,7 @@ NodeId Builder::mul(NodeId a, NodeId b) {
 
 NodeId Builder::floordiv(NodeId a, NodeId b) {
   const auto divisor = constant_value(b);
-  if (fold_ && divisor == 1) return a;
+  if (fold_ && divisor == 1) return simple_or(a, Op::floordiv, a, b);
   if (fold_ && divisor && *divisor > 1 && small(a, 0)) {
     // Terms that the divisor divides leave the division: (2 n + 1) // 2 is n.
     const Sum& dividend = sum(a);
@@ -349,10 +356,10 @@ NodeId Builder::floordiv(NodeId a, NodeId b) {
     if (remainder < 0) remainder += *divisor;
     whole.constant = (dividend.constant - remainder) / *divisor;
     rest.constant = remainder;
-    if (rest.is_constant()) return from(whole);
+    if (rest.is_constant()) return simple_or(from(whole), Op::floordiv, a, b);
     if (!whole.terms.empty() || whole.constant != 0) {
       const NodeId quotient = node(Op::floordiv, index_type, {from(rest), b});
-      return from(plus(whole, sum(quotient)));
+      return simple_or(from(plus(whole, sum(quotient))), Op::floordiv, a, b);
     }
   }
   return node(Op::floordiv, index_type, {a, b});

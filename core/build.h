@@ -89,6 +89,7 @@ class Builder {
   NodeId intern(Node node);
   NodeId simplified(Op op, Type result, const NodeId* operands, int count);
   bool forgets(NodeId simple, NodeId x) const;
+  void collect_asked(NodeId id, bool surely, std::unordered_set<NodeId>& nodes) const;
   NodeId simple_or(NodeId simple, Op op, NodeId a, NodeId b);
   NodeId rebuilt(const Node& node);
   // The node to ask a question about.

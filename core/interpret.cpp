@@ -191,6 +191,8 @@ Interpreter::Interpreter(const Program& program, Frame& frame)
   for_each_statement(program, 0,
                      [&](const Statement& s) { for_each_use(program, s, [&](NodeId id) { find_asked(id); }); });
   for_each_result(program, [&](NodeId id) { find_asked(id); });
+  for (const Root& root : program.roots)
+    for (int axis = 0; axis < root.rank && root.kind != Root::Kind::parameter; ++axis) find_asked(root.extents[axis]);
   find_reductions();
   bind_parameters();
 }

@@ -1,6 +1,7 @@
 // How workers are started, placed, woken and retired, and how a job's chunks are handed out without a lock.
 #include "cpu/thread_pool.h"
 
+#include "backends/quiet_threads.h"
 #include "core/config.h"
 #include "core/floating_point.h"
 
@@ -267,14 +268,10 @@ bool ThreadPool::start_one(int index) noexcept {
   worker.seen = invitation_.load(std::memory_order_relaxed);
   worker.processor = pinned_ ? choose_processor(sched_getcpu()) : -1;
 
-  // Signals are the program's affair and go to its own threads, except those that a fault of this thread raises.
-  sigset_t blocked, before;
-  sigfillset(&blocked);
-  for (int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT}) sigdelset(&blocked, signal);
-  pthread_sigmask(SIG_SETMASK, &blocked, &before);
-  int failure = pthread_create(&worker.thread, nullptr, start_worker, &worker);
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  if (failure != 0) return false;
+  {
+    const backends::StartsQuietThreads quiet;
+    if (pthread_create(&worker.thread, nullptr, start_worker, &worker) != 0) return false;
+  }
 
   if (worker.processor >= 0) {
     if (pin(worker.thread, worker.processor))

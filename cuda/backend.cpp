@@ -4,6 +4,7 @@
 #include "backends/disk_cache.h"
 #include "core/config.h"
 #include "core/error_text.h"
+#include "core/forks.h"
 #include "cuda/compile.h"
 #include "cuda/inspect.h"
 #include "cuda/launch.h"
@@ -16,6 +17,7 @@
 #include <chrono>
 #include <deque>
 #include <mutex>
+#include <thread>
 
 namespace kiln::on_cuda {
 
@@ -23,14 +25,15 @@ namespace {
 
 class CudaExecutable final : public Executable {
  public:
-  CudaExecutable(Device& device, const ir::Program& program, Plan plan, const std::vector<std::string>& cubins)
+  CudaExecutable(Device& device, const ir::Program& program, Plan plan, const std::vector<Unit>& units,
+                 const std::vector<std::string>& cubins)
       : modules_(device) {
     loaded_.program = program;
     loaded_.plan = std::move(plan);
     loaded_.device = &device;
     device.check_alive();
     const Device::Current current(device);
-    for (const std::string& cubin : cubins) modules_.load(cubin);
+    for (std::size_t k = 0; k < units.size(); ++k) modules_.load(cubins[k], units[k].kernels);
     const auto function = [&](const std::string& name) { return modules_.function(name); };
     for (const Kernel& k : loaded_.plan.kernels) {
       loaded_.functions.kernels.push_back(function(k.name));
@@ -55,7 +58,7 @@ class CudaExecutable final : public Executable {
 
 class CudaBackend final : public Backend {
  public:
-  explicit CudaBackend(int index) : device_(index) {}
+  CudaBackend(int index, bool is_first) : device_(index, is_first) {}
 
   const char* name() const override { return device_.name(); }
   std::string description() const override { return device_.description(); }
@@ -71,23 +74,32 @@ class CudaBackend final : public Backend {
     std::string made_of = text("cuda ", nvrtc().major, ".", nvrtc().minor, " sm_", device_.architecture(), "\n");
     for (const char* option : compile_options()) made_of += text(option, " ");
     made_of += text("\n", prelude);
-    const std::vector<std::string> texts = units(plan.source, config().gpu_units);
+    const std::size_t cores = std::max(1u, std::thread::hardware_concurrency());
+    const std::vector<Unit> parts = units(plan.source, std::min<std::size_t>(config().gpu_units, cores));
     std::vector<backends::Hash128> keys;
-    for (const std::string& each : texts) keys.push_back(backends::hash128(text(made_of, each)));
+    std::vector<std::string> cubins;
+    for (const Unit& part : parts) {
+      keys.push_back(backends::hash128(text(made_of, part.text)));
+      const auto blob = cache_.load(keys.back());
+      cubins.push_back(blob ? std::string(blob->data(), blob->size()) : std::string());
+    }
+    const std::vector<std::string> kept = cubins;
+    const auto is_kept = [](const std::string& cubin) { return !cubin.empty(); };
+    const bool from_disk = std::all_of(kept.begin(), kept.end(), is_kept);
     std::unique_ptr<Executable> executable;
-    if (const std::vector<std::string> kept = from_cache(keys); !kept.empty()) {
-      try {
-        executable = std::make_unique<CudaExecutable>(device_, scheduled, plan, kept);
-        executable->from_disk = true;
-      } catch (const Error&) {
-        // The cache can only help: what does not load is compiled again.
-      }
+    try {
+      compile_units(parts, device_.architecture(), cubins);
+      executable = std::make_unique<CudaExecutable>(device_, scheduled, plan, parts, cubins);
+    } catch (const Error&) {
+      // The cache can only help: what does not load is compiled again.
+      if (std::none_of(kept.begin(), kept.end(), is_kept)) throw;
+      cubins.assign(parts.size(), std::string());
+      compile_units(parts, device_.architecture(), cubins);
+      executable = std::make_unique<CudaExecutable>(device_, scheduled, plan, parts, cubins);
     }
-    if (!executable) {
-      const std::vector<std::string> cubins = compile_units(texts, device_.architecture());
-      executable = std::make_unique<CudaExecutable>(device_, scheduled, std::move(plan), cubins);
-      for (std::size_t k = 0; k < keys.size(); ++k) cache_.store(keys[k], {cubins[k].data(), cubins[k].size()});
-    }
+    for (std::size_t k = 0; k < keys.size(); ++k)
+      if (cubins[k] != kept[k]) cache_.store(keys[k], {cubins[k].data(), cubins[k].size()});
+    executable->from_disk = from_disk && cubins == kept;
     executable->codegen_ms =
         std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
     return executable;
@@ -103,17 +115,6 @@ class CudaBackend final : public Backend {
   }
 
  private:
-  // The code of all of these, or nothing.
-  std::vector<std::string> from_cache(const std::vector<backends::Hash128>& keys) const {
-    std::vector<std::string> cubins;
-    for (const backends::Hash128& key : keys) {
-      const auto blob = cache_.load(key);
-      if (!blob) return {};
-      cubins.emplace_back(blob->data(), blob->size());
-    }
-    return cubins;
-  }
-
   Device device_;
   backends::DiskCache cache_{{config().cache_directory, config().cache_bytes}};
 };
@@ -157,7 +158,10 @@ CudaDevice cuda_device(int index) {
     return now;
   }
   try {
-    known.backend = new on_cuda::CudaBackend(index);
+    const detail::HoldsOffForks holds;
+    const bool is_first = std::none_of(devices.known.begin(), devices.known.end(),
+                                       [](const CudaDevice& each) { return each.backend != nullptr; });
+    known.backend = new on_cuda::CudaBackend(index, is_first);
     known.description = known.backend->description();
     known.memory_bytes = known.backend->memory_bytes();
   } catch (const RuntimeError& e) {

@@ -56,9 +56,9 @@ std::vector<const char*> compile_options() {
   // Neither contracted nor flushed: the same bits as on the CPU.
   std::vector<const char*> options = {"--std=c++17",      "-fmad=false", "--prec-div=true",
                                       "--prec-sqrt=true", "--ftz=false", "--diag-suppress=177,550"};
-  // Nothing of the runtime's API is declared, and a module's functions are compiled by several threads: argmin
-  // in 0.7 of the time on two cores (docs/performance.md). Older ones do not know the options.
-  if (nvrtc().major >= 13) options.insert(options.end(), {"--minimal", "--split-compile=4"});
+  // Nothing of the runtime's API is declared. Older ones do not know the option. (--split-compile, which shares a
+  // module's functions out to threads, adds nothing to units: argmin takes 0.55 s either way on two cores.)
+  if (nvrtc().major >= 13) options.push_back("--minimal");
   return options;
 }
 

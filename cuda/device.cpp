@@ -1,6 +1,7 @@
 // A GPU's context, streams and state.
 #include "cuda/device.h"
 
+#include "backends/quiet_threads.h"
 #include "core/config.h"
 #include "core/error_text.h"
 #include "cuda/compile.h"
@@ -60,7 +61,7 @@ Device::Current::~Current() {
   current_device = before_;
 }
 
-Device::Device(int index) : index_(index), name_(text("cuda:", index)) {
+Device::Device(int index, bool is_first) : index_(index), name_(text("cuda:", index)) {
   CUdevice device = 0;
   check(driver().cuDeviceGet(&device, index), "find the GPU");
   char product[200] = "";
@@ -85,9 +86,14 @@ Device::Device(int index) : index_(index), name_(text("cuda:", index)) {
   check(driver().cuDeviceTotalMem(&bytes, device), "ask for the GPU's memory");
   memory_bytes_ = static_cast<std::int64_t>(bytes);
   // Making a context takes the driver longer than NVRTC takes to start, and no other core has anything to do.
+  unsigned flags = 0;
+  int is_there = 0;
+  driver().cuDevicePrimaryCtxGetState(device, &flags, &is_there);
   std::jthread starts_compiler;
   try {
-    if (std::thread::hardware_concurrency() > 1) starts_compiler = std::jthread(start_compiler);
+    const backends::StartsQuietThreads quiet;
+    if (is_first && is_there == 0 && std::thread::hardware_concurrency() > 1)
+      starts_compiler = std::jthread(start_compiler);
   } catch (const std::system_error&) {
     // No thread is to be had.
   }

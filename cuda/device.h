@@ -26,8 +26,9 @@ struct Buffer final : DeviceBuffer {
 
 class Device final : public DeviceMemory {
  public:
-  /// Retains the primary context, which the program's own CUDA code shares. Throws RuntimeError.
-  explicit Device(int index);
+  /// Retains the primary context, which the program's own CUDA code shares. Throws RuntimeError. The first device that
+  /// is made has NVRTC start meanwhile.
+  Device(int index, bool is_first);
 
   /// The context is current on this thread while it lives.
   class Current {

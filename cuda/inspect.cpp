@@ -61,7 +61,14 @@ std::string sass(const std::string& cubin) {
 std::string resources(Device& device, const Plan& plan, const std::string& cubin) {
   const Device::Current current(device);
   Modules modules(device);
-  modules.load(cubin);
+  std::vector<std::string> kernels;
+  for (const Kernel& k : plan.kernels) {
+    kernels.push_back(k.name);
+    if (!k.folder.empty()) kernels.push_back(k.folder);
+    for (const Reduction& r : k.reductions)
+      if (!r.folder.empty()) kernels.push_back(r.folder);
+  }
+  modules.load(cubin, kernels);
   std::string lines;
   const auto add = [&](const std::string& name) {
     CUfunction function = modules.function(name);
@@ -75,12 +82,7 @@ std::string resources(Device& device, const Plan& plan, const std::string& cubin
                   of(CU_FUNC_ATTRIBUTE_CONST_SIZE_BYTES), " constant bytes, blocks of at most ",
                   of(CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK), " threads\n");
   };
-  for (const Kernel& k : plan.kernels) {
-    add(k.name);
-    if (!k.folder.empty()) add(k.folder);
-    for (const Reduction& r : k.reductions)
-      if (!r.folder.empty()) add(r.folder);
-  }
+  for (const std::string& kernel : kernels) add(kernel);
   return lines;
 }
 

@@ -6,17 +6,17 @@
 namespace kiln::on_cuda {
 
 Modules::~Modules() {
-  if (device_.is_lost()) return;
+  if (modules_.empty() || device_.is_lost()) return;
   try {
     device_.synchronize();  // kernels that have not run yet are code of these modules
+    const Device::Current current(device_);
+    for (CUmodule module : modules_) driver().cuModuleUnload(module);
   } catch (const RuntimeError&) {
-    return;  // the device is lost, as the next call on it says
+    // The device is lost, as the next call on it says.
   }
-  const Device::Current current(device_);
-  for (CUmodule module : modules_) driver().cuModuleUnload(module);
 }
 
-void Modules::load(const std::string& cubin) {
+void Modules::load(const std::string& cubin, const std::vector<std::string>& kernels) {
   CUmodule module = nullptr;
   CUresult result = driver().cuModuleLoadData(&module, cubin.data());
   if (result == CUDA_ERROR_OUT_OF_MEMORY) {
@@ -25,15 +25,8 @@ void Modules::load(const std::string& cubin) {
   }
   device_.check(result, "load compiled code");
   modules_.push_back(module);
-}
-
-CUfunction Modules::function(const std::string& name) const {
-  CUfunction found = nullptr;
-  CUresult result = CUDA_ERROR_NOT_FOUND;
-  for (std::size_t k = 0; k < modules_.size() && result == CUDA_ERROR_NOT_FOUND; ++k)
-    result = driver().cuModuleGetFunction(&found, modules_[k], name.c_str());
-  device_.check(result, "find a kernel");
-  return found;
+  for (const std::string& kernel : kernels)
+    device_.check(driver().cuModuleGetFunction(&functions_[kernel], module, kernel.c_str()), "find a kernel");
 }
 
 }  // namespace kiln::on_cuda

@@ -3,6 +3,7 @@
 
 #include "cuda/device.h"
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -16,13 +17,14 @@ class Modules {
   ~Modules();
   Modules(const Modules&) = delete;
 
-  /// Throws RuntimeError; where memory is short, unused memory goes back first.
-  void load(const std::string& cubin);
-  CUfunction function(const std::string& name) const;
+  /// A cubin with these kernels. Throws RuntimeError; where memory is short, unused memory goes back first.
+  void load(const std::string& cubin, const std::vector<std::string>& kernels);
+  CUfunction function(const std::string& kernel) const { return functions_.at(kernel); }
 
  private:
   Device& device_;
   std::vector<CUmodule> modules_;
+  std::map<std::string, CUfunction> functions_;
 };
 
 }  // namespace kiln::on_cuda

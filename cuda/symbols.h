@@ -11,7 +11,7 @@ namespace kiln::on_cuda {
 // clang-format off
 #define KILN_DRIVER_FUNCTIONS(f)                                                                                      \
   f(cuInit) f(cuDriverGetVersion) f(cuDeviceGetCount) f(cuDeviceGet) f(cuDeviceGetName) f(cuDeviceTotalMem)           \
-  f(cuDeviceGetAttribute) f(cuDevicePrimaryCtxRetain) f(cuCtxPushCurrent) f(cuCtxPopCurrent) f(cuStreamCreate)        \
+  f(cuDeviceGetAttribute) f(cuDevicePrimaryCtxRetain) f(cuDevicePrimaryCtxGetState) f(cuCtxPushCurrent) f(cuCtxPopCurrent) f(cuStreamCreate)        \
   f(cuStreamQuery) f(cuStreamWaitEvent) f(cuEventCreate) f(cuEventRecord) f(cuEventQuery) f(cuEventSynchronize)       \
   f(cuMemHostAlloc) f(cuMemFreeHost)                                                                                  \
   f(cuStreamSynchronize) f(cuMemAllocFromPoolAsync) f(cuMemFreeAsync) f(cuMemcpyHtoDAsync) f(cuMemcpyDtoHAsync)       \

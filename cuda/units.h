@@ -7,12 +7,18 @@
 
 namespace kiln::on_cuda {
 
-/// The kernels of `source` shared out to at most `most` texts, as many as pay: none takes much longer to compile than
-/// the kernel that takes longest. Each begins with what is declared for all. The order of kernels is kept within a
-/// unit.
-std::vector<std::string> units(const std::string& source, std::size_t most);
+struct Unit {
+  std::string text;
+  std::vector<std::string> kernels;  // their names
+};
 
-/// compile() of each text to a cubin, on as many threads as there are cores. Throws what the first of them throws.
-std::vector<std::string> compile_units(const std::vector<std::string>& texts, int architecture);
+/// The kernels of `source` shared out to at most `most` units, as many as pay: none takes much longer to compile than
+/// the kernel that takes longest. Each text begins with what is declared for all, and has its kernels in the order of
+/// `source`.
+std::vector<Unit> units(const std::string& source, std::size_t most);
+
+/// compile() of those texts whose cubin is empty, on as many threads as there are cores. Throws what the first of them
+/// throws.
+void compile_units(const std::vector<Unit>& units, int architecture, std::vector<std::string>& cubins);
 
 }  // namespace kiln::on_cuda

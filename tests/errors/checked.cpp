@@ -95,6 +95,14 @@ TEST(Checked, ElementsOfWhatIsFoldedAway) {
     const Value j = i64(a(at(i)));
     return where(j <= j + 1, 1, 2);
   });
+  expect_asked([](Array a, Array at, Value i) {
+    const Value j = i64(i32(a(at(i))));
+    return i64(a(slice(j, j + 4, 2)).shape(0)) * 0 + 1;
+  });
+  expect_asked([](Array a, Array at, Value i) {
+    const Value above = a(at(i)) > 3, either = a(i % 7) < 100 || above;
+    return where(above, either, either);
+  });
 }
 
 // What is named in front of a branch or a loop is read there, whether or not they run.

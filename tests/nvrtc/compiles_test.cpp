@@ -102,8 +102,8 @@ TEST_F(WithNvrtc, Instructions) {
   }
 }
 
-// A Var that begins as a constant and that nothing changes behind the loop needs no kernels of one thread; what computes
-// with it does, and what it is before where that is no constant.
+// A Var that begins as a constant and that nothing changes behind the loop needs no kernels of one thread; what
+// computes with it does, and what it is before where that is no constant.
 TEST_F(WithNvrtc, KernelsOfReductions) {
   const Array a = ones({100}, f32);
   const auto kernels_of = [&](auto f) { return plan_of(f, a).kernels.size(); };
@@ -135,38 +135,56 @@ std::vector<std::string> names_of_kernels(const std::string& text) {
   return names;
 }
 
-// Each kernel is in one unit, behind the declarations, and each unit compiles.
+// Each kernel of `source` is in one unit, behind the declarations, and each unit compiles.
+void expect_units(const std::string& source, std::size_t most) {
+  const std::vector<on_cuda::Unit> units = on_cuda::units(source, most);
+  EXPECT_GT(units.size(), 1u);
+  EXPECT_LE(units.size(), most);
+  std::vector<std::string> found;
+  for (const on_cuda::Unit& unit : units) {
+    EXPECT_EQ(unit.text.substr(0, unit.text.find("KILN_KERNEL")), source.substr(0, source.find("KILN_KERNEL")));
+    EXPECT_EQ(unit.kernels, names_of_kernels(unit.text));
+    EXPECT_FALSE(unit.kernels.empty());
+    found.insert(found.end(), unit.kernels.begin(), unit.kernels.end());
+  }
+  std::vector<std::string> wanted = names_of_kernels(source);
+  std::sort(found.begin(), found.end());
+  std::sort(wanted.begin(), wanted.end());
+  EXPECT_EQ(found, wanted);
+  std::vector<std::string> cubins(units.size());
+  cubins[1] = "is there";
+  on_cuda::compile_units(units, architecture, cubins);
+  EXPECT_EQ(cubins[1], "is there");
+  for (const std::string& name : units[0].kernels) EXPECT_NE(cubins[0].find(name), std::string::npos);
+}
+
 TEST_F(WithNvrtc, Units) {
   const Array a = ones({100}, f32);
   const std::string sums = plan_of([](Array x) { return sum(x) / max(x); }, a).source;
-  const std::string one = plan_of([](Array x) { return x + 1; }, a).source;
-  EXPECT_EQ(on_cuda::units(one, 8), std::vector<std::string>{one});
-  EXPECT_EQ(on_cuda::units(sums, 1), std::vector<std::string>{sums});
-  EXPECT_EQ(on_cuda::units("", 8), std::vector<std::string>{""});
-  for (const std::size_t most : {2u, 3u, 8u}) {
-    const std::vector<std::string> units = on_cuda::units(sums, most);
-    EXPECT_GT(units.size(), 1u);
-    EXPECT_LE(units.size(), most);
-    std::vector<std::string> found;
-    for (const std::string& unit : units) {
-      EXPECT_EQ(unit.substr(0, unit.find("KILN_KERNEL")), sums.substr(0, sums.find("KILN_KERNEL")));
-      const std::vector<std::string> names = names_of_kernels(unit);
-      EXPECT_FALSE(names.empty());
-      found.insert(found.end(), names.begin(), names.end());
-    }
-    std::vector<std::string> wanted = names_of_kernels(sums);
-    std::sort(found.begin(), found.end());
-    std::sort(wanted.begin(), wanted.end());
-    EXPECT_EQ(found, wanted);
-    const std::vector<std::string> cubins = on_cuda::compile_units(units, architecture);
-    ASSERT_EQ(cubins.size(), units.size());
-    for (std::size_t k = 0; k < units.size(); ++k)
-      for (const std::string& name : names_of_kernels(units[k])) EXPECT_NE(cubins[k].find(name), std::string::npos);
+  for (const std::size_t most : {2u, 3u, 8u}) expect_units(sums, most);
+  // Nothing is declared here.
+  const std::string stores = plan_of(
+                                 [](Array x) {
+                                   for (Value i : prange(range(1, x.size() - 1))) x(i) = sqrt(x(i)) * 2 + 1 / x(i);
+                                   for (Value i : prange(range(2, x.size() - 2))) x(i) = x(i) + sqrt(x(i)) / 3;
+                                 },
+                                 a)
+                                 .source;
+  ASSERT_EQ(stores.find("KILN_KERNEL"), 0u);
+  for (const std::string& source : {sums, stores, std::string(), plan_of([](Array x) { return x + 1; }, a).source}) {
+    const std::vector<on_cuda::Unit> one = on_cuda::units(source, 1);
+    ASSERT_EQ(one.size(), 1u);
+    EXPECT_EQ(one[0].text, source);
+    EXPECT_EQ(one[0].kernels, names_of_kernels(source));
   }
+  for (const on_cuda::Unit& unit : on_cuda::units(stores, 8)) EXPECT_EQ(unit.text.find("KILN_KERNEL"), 0u);
+  EXPECT_EQ(names_of_kernels(stores).size(), 2u);
 }
 
 TEST_F(WithNvrtc, AnErrorInAUnit) {
-  EXPECT_THROW(on_cuda::compile_units({"", "KILN_KERNEL k() { x; }", ""}, architecture), InternalError);
+  const std::vector<on_cuda::Unit> units{{"", {}}, {"KILN_KERNEL k() { x; }", {"k"}}, {"", {}}};
+  std::vector<std::string> cubins(units.size());
+  EXPECT_THROW(on_cuda::compile_units(units, architecture, cubins), InternalError);
 }
 
 }  // namespace

@@ -45,10 +45,14 @@ double whole(const std::string& source, on_cuda::Output output, int times) {
 }
 
 void add_row(const char* name, const std::string& source, int times) {
-  const std::vector<std::string> units = on_cuda::units(source, 8);
+  const std::vector<on_cuda::Unit> units = on_cuda::units(source, 8);
   std::printf("%-16s %8zu %8.1f %8.1f %8.1f %8zu\n", name, units.size(),
-              typical(times, [&] { on_cuda::compile_units(units, 90); }), whole(source, on_cuda::Output::cubin, times),
-              whole(source, on_cuda::Output::ptx, times), source.size());
+              typical(times,
+                      [&] {
+                        std::vector<std::string> cubins(units.size());
+                        on_cuda::compile_units(units, 90, cubins);
+                      }),
+              whole(source, on_cuda::Output::cubin, times), whole(source, on_cuda::Output::ptx, times), source.size());
   std::fflush(stdout);
   if (const char* const folder = std::getenv("KILN_NVRTC_SOURCES"))
     std::ofstream(std::string(folder) + "/" + name + ".cu") << on_cuda::prelude << source;
