@@ -23,6 +23,16 @@ namespace kiln::on_cuda {
 
 namespace {
 
+Residents residents(CUfunction function, const Kernel& kernel) {
+  Residents found;
+  for (int size = kernel.grid == Kernel::Grid::teams ? 0 : 3; size < 4; ++size) {
+    const int threads = size == 3 ? kernel.threads() : 32 << size;
+    driver().cuOccupancyMaxActiveBlocksPerMultiprocessor(&found.blocks[size], function, threads, 0);
+    found.blocks[size] = std::max(found.blocks[size], 1);
+  }
+  return found;
+}
+
 class CudaExecutable final : public Executable {
  public:
   CudaExecutable(Device& device, const ir::Program& program, Plan plan, const std::vector<Unit>& units,
@@ -37,9 +47,7 @@ class CudaExecutable final : public Executable {
     const auto function = [&](const std::string& name) { return modules_.function(name); };
     for (const Kernel& k : loaded_.plan.kernels) {
       loaded_.functions.kernels.push_back(function(k.name));
-      int resident = 0;
-      driver().cuOccupancyMaxActiveBlocksPerMultiprocessor(&resident, loaded_.functions.kernels.back(), k.threads(), 0);
-      loaded_.functions.resident.push_back(std::max(resident, 1));
+      loaded_.functions.resident.push_back(residents(loaded_.functions.kernels.back(), k));
       std::vector<CUfunction> folders;
       if (!k.folder.empty()) folders.push_back(function(k.folder));
       for (const Reduction& r : k.reductions)

@@ -142,7 +142,11 @@ class KernelWriter {
   void within_row(const ir::Statement* outer, const std::function<void()>& inside);
   std::string short_rows(const ir::Statement& outer, const ir::Statement& loop, const Packing& packing);
   void sum_group(const ir::Statement& loop, const Packing& packing);
-  void note_shared(const ir::Statement& loop, int elements);
+  void note_team_loop(const ir::Statement& loop, int elements);
+  std::int64_t most_turns(const std::vector<ir::LoopDimension>& dimensions) const;
+  bool is_updated(ir::RootId root) const;
+  std::string told(std::string_view type, std::uint32_t location,
+                   const std::function<void(const std::string& into)>& find);
   void take_shared(int bytes, std::uint32_t location);
   void declare_lanes(int rows, int items);
   void begin_lanes(const char* row, int items);
@@ -197,6 +201,7 @@ class KernelWriter {
   std::map<ir::NodeId, std::string> packed_loads_;             // elements that a pack has
   std::map<const ir::Statement*, std::string> packed_stores_;  // and those that go into one
   std::set<ir::RootId> kernel_writes_;                         // memory that the kernel's statements write
+  std::set<ir::RootId> kernel_updates_;                        // of it what several iterations may change
   std::string position_;                                       // of the iteration at hand, for failures
   std::string inner_ = "0";                                    // the same of the loop that a team's threads share
   std::string failed_;                                         // where a failed iteration goes

@@ -102,6 +102,7 @@ bool KernelWriter::writes_memory(const Statement& loop) const {
 void KernelWriter::note_writes(const Statement& loop) {
   ir::for_each_statement(program_, loop.body, [&](const Statement& s) {
     if (s.kind == Statement::Kind::store || s.kind == Statement::Kind::update) kernel_writes_.insert(s.target);
+    if (s.kind == Statement::Kind::update) kernel_updates_.insert(s.target);
   });
   reads_only_ = true;
 }
@@ -111,6 +112,13 @@ bool KernelWriter::is_only_read(RootId root) const {
   if (!reads_only_ || local_roots_.contains(ir::memory_of(program_, root))) return false;
   return std::none_of(kernel_writes_.begin(), kernel_writes_.end(),
                       [&](RootId written) { return ir::may_alias(program_, written, root); });
+}
+
+// Whether an update of another thread may change this memory while the kernel runs.
+bool KernelWriter::is_updated(RootId root) const {
+  if (local_roots_.contains(ir::memory_of(program_, root))) return false;
+  return std::any_of(kernel_updates_.begin(), kernel_updates_.end(),
+                     [&](RootId updated) { return ir::may_alias(program_, updated, root); });
 }
 
 std::string KernelWriter::distributed(const Statement& loop) {
@@ -344,7 +352,7 @@ void KernelWriter::team_loop(const Statement& s) {
   kernel_.may_fail = false;
   inner_ = "item";
   if (reductions.empty()) {
-    note_shared(s, 0);
+    note_team_loop(s, 0);
     open("for (kiln_i64 item = threadIdx.x; item < total; item += blockDim.x)");
     indices_of(s, "item");
     turns_.push_back({"no_leave", text("next_", number)});
@@ -363,6 +371,7 @@ void KernelWriter::team_loop(const Statement& s) {
     const std::string indent(static_cast<std::size_t>(depth_) * 2, ' ');
     body_.insert(at, text(indent, "__shared__ int failed_", number, ";\n", indent, "if (threadIdx.x == 0) failed_",
                           number, " = 0;\n", indent, "__syncthreads();\n"));
+    take_shared(16, program_.loops[s.target].location);
     line(text("if (failed_", number, ") return;"));
   }
   kernel_.may_fail |= may_fail;
@@ -370,19 +379,35 @@ void KernelWriter::team_loop(const Statement& s) {
   in_team_ = true;
 }
 
-// For the size of a team: a loop that it shares, where the host knows the trips.
-void KernelWriter::note_shared(const Statement& loop, int elements) {
-  bool known = true;
-  for (const ir::LoopDimension& d : program_.loops[loop.target].dimensions)
-    known = known && host_.has(d.begin) && host_.has(d.end) && host_.has(d.step);
-  kernel_.shared_loops.push_back({known ? loop.target : none, elements});
+// For the size of a team: a loop that it shares, and how often it turns, as far as the host knows.
+void KernelWriter::note_team_loop(const Statement& loop, int elements) {
+  const std::vector<ir::LoopDimension>& dimensions = program_.loops[loop.target].dimensions;
+  const bool known = std::all_of(dimensions.begin(), dimensions.end(), [&](const ir::LoopDimension& d) {
+    return host_.has(d.begin) && host_.has(d.end) && host_.has(d.step);
+  });
+  kernel_.team_loops.push_back({known ? loop.target : none, elements, most_turns(dimensions)});
+}
+
+// A bound of the turns of begin … min(begin + number, …): a block of a longer loop. 0: there is none.
+std::int64_t KernelWriter::most_turns(const std::vector<ir::LoopDimension>& dimensions) const {
+  if (dimensions.size() != 1) return 0;
+  const ir::Node& end = program_[dimensions[0].end];
+  if (end.op != ir::Op::minimum) return 0;
+  for (const NodeId operand : {end.operands[0], end.operands[1]}) {
+    const ir::Node& sum = program_[operand];
+    if (sum.op != ir::Op::add) continue;
+    for (const int k : {0, 1})
+      if (sum.operands[k] == dimensions[0].begin && program_.is_constant(sum.operands[1 - k]))
+        return std::max<std::int64_t>(program_[sum.operands[1 - k]].number.i, 0);
+  }
+  return 0;
 }
 
 // A group has a block of the order at a time. The sums of blocks are folded by the team's first thread, in shared
 // memory, while the others go on; where they are to be found alternates.
 void KernelWriter::team_reduction(const Statement& s, const std::vector<Reduction>& reductions, int number) {
   const int group = group_of(reductions), most = most_lanes(reductions), elements = rows * most;
-  note_shared(s, elements * 32 / group);
+  note_team_loop(s, elements * 32 / group);
   line(text("const int groups = blockDim.x / ", group, ", lane = threadIdx.x % ", group, ", mine = threadIdx.x / ",
             group, ";"));
   for (std::uint32_t k = 0; k < reductions.size(); ++k) {

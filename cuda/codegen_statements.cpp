@@ -90,14 +90,18 @@ void KernelWriter::evaluate(NodeId id) {
 
 void KernelWriter::load(NodeId id) {
   const Node& node = program_[id];
-  const auto take = [&] {
+  const std::string_view type = register_type(node.type.dtype);
+  const auto take = [&]() -> std::string {
     if (node.checked != 0) check(node.id, node.checked, node.axis, node.location);
+    if (in_team_ && is_updated(node.id))
+      return told(type, node.location, [&](const std::string& into) {
+        line(text(into, " = kiln_load(", element(node.id, node.flat, node.axis, node.count), ");"));
+      });
     if (const auto pack = packed_loads_.find(id); pack != packed_loads_.end())
       return text("kiln_load(", pack->second, ")");
     return text("kiln_load(", element(node.id, node.flat, node.axis, node.count), ")");
   };
   if (node.operands[0] == none) return define(id, take());
-  const std::string_view type = register_type(node.type.dtype);
   const std::string guard = value(node.operands[0]), name = text("v", id);
   line(text(type, " ", name, " = ", type, "();"));
   open(text("if (", guard, ")"));
@@ -151,6 +155,17 @@ void KernelWriter::by_one(const std::function<void()>& write) {
   barrier();
 }
 
+// What one thread finds, the team's others are told: of memory that other teams change meanwhile each would find
+// something else, and some would go where the others wait for them.
+std::string KernelWriter::told(std::string_view type, std::uint32_t location,
+                               const std::function<void(const std::string& into)>& find) {
+  const std::string name = text("told_", labels_++);
+  take_shared(16, location);
+  line(text("__shared__ ", type, " ", name, ";"));
+  by_one([&] { find(name); });
+  return name;
+}
+
 void KernelWriter::barrier() {
   if (!std::string_view(body_).ends_with("__syncthreads();\n")) line("__syncthreads();");
 }
@@ -187,10 +202,8 @@ void KernelWriter::update(const Statement& s) {
   written_.insert(s.other);
   const std::string other = reference(s.other);
   if (!in_team_) return line(text(other, " = ", call, ";"));
-  const std::string told = text("told_", labels_++);
-  line(text("__shared__ ", type, " ", told, ";"));
-  by_one([&] { line(text(told, " = ", call, ";")); });
-  line(text(other, " = ", told, ";"));
+  line(text(other, " = ", told(type, s.location, [&](const std::string& into) { line(text(into, " = ", call, ";")); }),
+            ";"));
 }
 
 void KernelWriter::allocate(const Statement& s) {

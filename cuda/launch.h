@@ -5,14 +5,24 @@
 #include "cuda/device.h"
 #include "cuda/plan.h"
 
+#include <bit>
 #include <vector>
 
 namespace kiln::on_cuda {
 
+/// How many blocks of a kernel a multiprocessor runs at once: of 32 threads, 64, 128, 256. A kernel whose blocks are
+/// all of one size has it in the last.
+struct Residents {
+  int blocks[4] = {1, 1, 1, 1};
+  int of(int threads) const {
+    return blocks[threads >= 256 || threads < 32 ? 3 : std::countr_zero(static_cast<unsigned>(threads)) - 5];
+  }
+};
+
 /// The functions of a loaded plan, by kernel; folders by kernel and reduction.
 struct Functions {
   std::vector<CUfunction> kernels;
-  std::vector<int> resident;  // blocks of each kernel's threads that a multiprocessor runs at once
+  std::vector<Residents> resident;  // by kernel
   std::vector<std::vector<CUfunction>> folders;
 };
 

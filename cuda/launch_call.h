@@ -101,7 +101,7 @@ class Launch {
   void swap(const ir::Statement& s);
   Flow kernel(std::uint32_t which);
   std::int64_t iterations(ir::LoopId loop);
-  int team_of(const Kernel& k);
+  int team_of(std::uint32_t which, std::int64_t iterations);
   struct Shape {
     std::int64_t total = 0, blocks = 1;
     int threads = 1;  // of a block
@@ -116,7 +116,7 @@ class Launch {
     std::uint64_t take(Device& device, Stream& stream, std::int64_t bytes);
   };
   Shape shape_of(std::uint32_t which);
-  std::int64_t most_blocks(std::uint32_t which) const;
+  std::int64_t most_blocks(std::uint32_t which, int threads) const;
   Rows rows_of(const Kernel& kernel);
   Flow reduce_rows(std::uint32_t which);
   Columns columns_of(std::uint32_t which);

@@ -127,7 +127,8 @@ Columns Launch::columns_of(std::uint32_t which) {
   const ir::LoopDimension& last = program_.loops[k.loop].dimensions.back();
   const std::int64_t trips = trip_count(integer(last.begin), integer(last.end), integer(last.step));
   const std::int64_t groups = trips == 0 ? 0 : shape.columns / trips * ((trips + k.items - 1) / k.items);
-  const std::int64_t filling = std::int64_t{device_.multiprocessors()} * functions_.resident[which] * k.threads();
+  const std::int64_t filling =
+      std::int64_t{device_.multiprocessors()} * functions_.resident[which].of(k.threads()) * k.threads();
   std::int64_t run = 1;
   while (run < most_run && (segments <= 4 ? run < segments : groups * segments / run > filling)) run *= 2;
   const std::int64_t numbers[] = {turns, run, (segments + run - 1) / run};
@@ -139,39 +140,47 @@ Columns Launch::columns_of(std::uint32_t which) {
 // A few blocks for each place where one can run: those that start later fill what the first leave idle. Where
 // iterations take differently long, many: of mandelbrot's 8192 x 8192 pixels, whose rows are as many apart as blocks
 // turn, 4 keep 132 multiprocessors busy for 0.87 of the time, 16 for 0.96, 64 for 0.99, by a simulation of their work.
-std::int64_t Launch::most_blocks(std::uint32_t which) const {
+std::int64_t Launch::most_blocks(std::uint32_t which, int threads) const {
   const std::int64_t turns = plan_.kernels[which].is_uneven ? 64 : 4;
-  return std::int64_t{device_.multiprocessors()} * functions_.resident[which] * turns;
+  return std::int64_t{device_.multiprocessors()} * functions_.resident[which].of(threads) * turns;
 }
 
-// Threads for what an iteration reduces, a warp for each of its blocks of the order: more would wait. Where it only
-// shares loops, enough for their iterations.
-int Launch::team_of(const Kernel& k) {
-  std::int64_t reduced = 0, shared = 0;
-  for (const Kernel::SharedLoop& each : k.shared_loops) {
-    if (each.loop == none) return threads_of_team;
-    const std::int64_t trips = iterations(each.loop);
-    if (each.elements != 0) reduced = std::max(reduced, (trips + each.elements - 1) / each.elements);
-    shared = std::max(shared, (trips + 255) / 256);
+// A warp where there are enough iterations to fill the GPU: its loops then are waited for by other teams alone. More,
+// up to eight, while there are not and each doubling still saves a fifth of an iteration's time.
+int Launch::team_of(std::uint32_t which, std::int64_t iterations) {
+  std::vector<std::pair<std::int64_t, std::int64_t>> loops;  // turns, and warps that they keep busy
+  for (const Kernel::TeamLoop& each : plan_.kernels[which].team_loops) {
+    if (each.loop == none && each.most == 0) return usual_threads_of_team;
+    const std::int64_t turns = each.loop == none ? each.most : this->iterations(each.loop);
+    const std::int64_t share = each.elements == 0 ? 32 : each.elements;
+    loops.emplace_back(turns, std::max<std::int64_t>((turns + share - 1) / share, 1));
   }
-  const std::int64_t warps = std::clamp<std::int64_t>(reduced != 0 ? reduced : shared, 1, most_threads_of_team / 32);
-  return 32 * static_cast<int>(std::bit_ceil(static_cast<std::uint64_t>(warps)));
+  const auto time = [&](std::int64_t warps) {
+    double sum = 0;
+    for (const auto& [turns, busy] : loops)
+      sum += static_cast<double>(turns) / static_cast<double>(std::min(warps, busy));
+    return sum;
+  };
+  constexpr std::int64_t warps_of_multiprocessor = 64;
+  const std::int64_t filling = device_.multiprocessors() * warps_of_multiprocessor;
+  std::int64_t warps = 1;
+  while (32 * warps < most_threads_of_team && iterations * warps < filling && time(2 * warps) < 0.8 * time(warps))
+    warps *= 2;
+  return static_cast<int>(32 * warps);
 }
 
 Launch::Shape Launch::shape_of(std::uint32_t which) {
   const Kernel& k = plan_.kernels[which];
   Shape shape;
   shape.total = k.grid == Kernel::Grid::one ? 1 : iterations(k.loop);
-  shape.threads = k.grid == Kernel::Grid::teams ? team_of(k) : k.threads();
+  shape.threads = k.grid == Kernel::Grid::teams ? team_of(which, shape.total) : k.threads();
   const std::int64_t per_block = std::int64_t{shape.threads} * k.items;
   std::int64_t units = k.grid == Kernel::Grid::teams ? shape.total : (shape.total + per_block - 1) / per_block;
   if (k.grid == Kernel::Grid::blocks) {
     const std::int64_t groups = shape.threads / k.group;
     units = ((shape.total + k.block_elements - 1) / k.block_elements + groups - 1) / groups;
   }
-  // Small teams find more places, on each multiprocessor 32 at least.
-  const std::int64_t smaller = std::min(k.threads() / shape.threads, 32 / std::min(functions_.resident[which], 32));
-  shape.blocks = std::clamp<std::int64_t>(units, 1, most_blocks(which) * std::max<std::int64_t>(smaller, 1));
+  shape.blocks = std::clamp<std::int64_t>(units, 1, most_blocks(which, shape.threads));
   return shape;
 }
 
@@ -228,7 +237,7 @@ Flow Launch::reduce_rows(std::uint32_t which) {
   const auto tiles_of_row = static_cast<std::int64_t>(memory.rows.numbers[Rows::tiles_of_row]);
   const auto rows = static_cast<std::int64_t>(memory.rows.numbers[Rows::rows]);
   if (rows == 0) return Flow::next;
-  const std::int64_t most = most_blocks(which);
+  const std::int64_t most = most_blocks(which, k.threads());
   for (const Reduction& r : k.reductions) {
     const auto bytes = static_cast<std::int64_t>(ir::accumulator_dtype(r.dtype).size());
     memory.partials.push_back(tiles_of_row > 1 ? memory.take(device_, stream_, memory.rows.tiles * bytes) : 0);
@@ -256,7 +265,7 @@ Flow Launch::reduce_columns(std::uint32_t which) {
     memory.partials.push_back(parts > 1 ? memory.take(device_, stream_, parts * bytes) : 0);
     memory.others.push_back(fewer > 1 ? memory.take(device_, stream_, fewer * bytes) : 0);
   }
-  const std::int64_t most = most_blocks(which);
+  const std::int64_t most = most_blocks(which, k.threads());
   const auto run = [&](CUfunction function, std::int64_t units) {
     std::uint64_t words[most_words];
     words_of(k, memory, words);

@@ -45,7 +45,7 @@ struct Reduction {
 };
 
 /// Threads of a block; of a team at most, and where it is not known how much it shares.
-constexpr int threads_of_block = 256, most_threads_of_team = 256, threads_of_team = 128;
+constexpr int threads_of_block = 256, most_threads_of_team = 256, usual_threads_of_team = 128;
 /// Shared memory that a kernel may declare.
 constexpr int most_shared_bytes = 48 << 10;
 
@@ -77,11 +77,13 @@ struct Kernel {
     bool of_team;  // of which every block of threads has its own, else every thread
   };
   std::vector<Scratch> scratch;
-  struct SharedLoop {
-    ir::LoopId loop;  // none: the host does not know how often it turns
-    int elements;     // iterations that are enough for a warp; 0 where none are reduced
+  /// Grid::teams: a loop inside the iteration.
+  struct TeamLoop {
+    ir::LoopId loop;    // none: the host does not know how often it turns,
+    int elements;       // of a warp's share where it is reduced: more warps do not make it faster; 0 where it is not
+    std::int64_t most;  // of its turns; 0: not known
   };
-  std::vector<SharedLoop> shared_loops;  // Grid::teams: those inside the iteration
+  std::vector<TeamLoop> team_loops;
   /// At most.
   int threads() const { return grid == Grid::one ? 1 : grid == Grid::teams ? most_threads_of_team : threads_of_block; }
 };
