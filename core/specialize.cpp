@@ -18,6 +18,7 @@
 
 #include <kiln/error.h>
 
+#include <algorithm>
 #include <chrono>
 
 namespace kiln::detail {
@@ -76,11 +77,21 @@ bool trace_round(Function& function, const Argument* arguments, int count, const
   TracedArguments traced;
   make_arguments(tracing, arguments, count, function.where, traced);
   Results results;
-  // What broadcasts the arguments of a vectorized function is at fault in the line of each call, not in the function's.
-  tracing.run(function, traced.list.data(), static_cast<int>(traced.list.size()), results,
-              function.broadcast ? Location() : function.where);
-  tracing.hand_over(results, function.where);
-  tracing.finish();
+  try {
+    // What broadcasts the arguments of a vectorized function is at fault in the line of each call, not in the
+    // function's.
+    tracing.run(function, traced.list.data(), static_cast<int>(traced.list.size()), results,
+                function.broadcast ? Location() : function.where);
+    tracing.hand_over(results, function.where);
+    tracing.finish();
+  } catch (const DTypeError&) {
+    // Of the dtype that a Var had here, and has no longer: 300 + x of a u8 that becomes an f64.
+    if (tracing.settled_against(tracing.program())) throw;
+    const std::vector<Type> found = tracing.joined_types();
+    types.resize(std::max(types.size(), found.size()));
+    std::copy(found.begin(), found.end(), types.begin());
+    return false;
+  }
   types = tracing.joined_types();
   program = std::move(tracing.program());
   return tracing.settled_against(program);

@@ -55,5 +55,23 @@ TEST(FoundByFuzzing, ViewFromTheEndOfAnAxisWithoutElements) {
     });
 }
 
+// Refused in the first trace, where the Var still was a u8 and the number none of its dtype.
+TEST(FoundByFuzzing, ANumberThatFitsOnceADtypeHasRisen) {
+  static const auto f = jit([](Array a, Array b) {
+    Var x(a(0));
+    x -= b(0);
+    Var y(a(1));
+    for (Value i : range(3)) y *= x + (300 + i);
+    return std::tuple(300 + x, Value(y), a + i64(1000 - x));
+  });
+  everywhere(f, [&](const auto& g) { return results(g(hashed_array(9, u8, 1), hashed_array(3, f64, 2))); });
+  static const auto wrong = jit([](Array a) {
+    Var x(a(0));
+    x -= 1;
+    return 300 + x;
+  });
+  EXPECT_THROW(wrong(hashed_array(9, u8, 1)), DTypeError);
+}
+
 }  // namespace
 }  // namespace kiln::conformance
