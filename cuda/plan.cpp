@@ -121,13 +121,13 @@ class Planner {
         const Statement& before = list[last - 1];
         if (before.kind != Kind::assign || program_[before.value].op != Op::constant) return;
         plan_.initials.push_back({list[at].target, s.target, before.value});
-        done_.insert(&before);
+        known_.insert(&before);
       });
     }
   }
 
   // A Var that is read where nothing changes it any more: what reads it finds it in the Var's own slot.
-  bool is_settled(const Statement& s, const Region& region) {
+  bool is_settled(const Statement& s, const Region& region) const {
     if (s.kind != Kind::evaluate || program_[s.value].op != Op::read_variable) return false;
     const ir::VariableId v = program_[s.value].id;
     const auto writes_it = [&](const Statement& each) { return writes(each, v); };
@@ -136,10 +136,11 @@ class Planner {
     const std::vector<Statement>& list = program_.blocks[0].statements;
     for (const Statement* each = &s; each != list.data() + list.size(); ++each)
       if (any_inside(*each, writes_it)) return false;
-    plan_.node_slots[s.value] = plan_.variable_slots[v];
-    done_.insert(&s);
-    settled_.insert(s.value);
     return true;
+  }
+  void settle(const Statement& s) {
+    plan_.node_slots[s.value] = plan_.variable_slots[program_[s.value].id];
+    settled_.insert(s.value);
   }
 
   // ---- Steps
@@ -212,7 +213,10 @@ class Planner {
     Region region;
     for (const Statement& s : program_.blocks[id].statements) {
       if (!is_of_host(s)) {
-        if (!done_.contains(&s) && !(id == 0 && is_settled(s, region))) region.statements.push_back(&s);
+        if (id == 0 && is_settled(s, region))
+          settle(s);
+        else if (!known_.contains(&s))
+          region.statements.push_back(&s);
         continue;
       }
       Step step;
@@ -350,8 +354,8 @@ class Planner {
   Plan plan_;
   std::vector<Region> regions_;
   std::vector<BlockId> host_blocks_;
-  std::set<const Statement*> done_;  // statements without a kernel
-  std::set<NodeId> settled_;         // numbers that are in a Var's slot
+  std::set<const Statement*> known_;  // assignments of constants that the kernels of reductions know
+  std::set<NodeId> settled_;          // numbers that are in a Var's slot
 };
 
 }  // namespace
