@@ -135,7 +135,7 @@ std::string KernelWriter::columns_folded(const Statement& outer, const Statement
   second.close();
   const bool light = packing.any() && packing.cost <= much;  // four blocks then have registers enough
   return finish(text("__launch_bounds__(256, ", light ? 4 : 2, ") "), kernel_.name) +
-         second.finish("__launch_bounds__(256) ", kernel_.folder);
+         second.finish("__launch_bounds__(256, 2) ", kernel_.folder);
 }
 
 // The indices at a group of items; `at`, its first turn along the last dimension, and `column`, the first's number.

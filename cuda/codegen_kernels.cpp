@@ -128,20 +128,21 @@ std::string KernelWriter::distributed(const Statement& loop) {
   if (reduces_columns(loop)) return columns_in_parts(loop);
   kernel_.reductions = reductions_of(loop);
   std::string folders;
-  int threads = threads_of_block;
+  std::string bounds = text("__launch_bounds__(", threads_of_block, ") ");
   if (!kernel_.reductions.empty()) {
     kernel_.grid = Kernel::Grid::blocks;
     threads_per_block(loop);
     for (const Reduction& r : kernel_.reductions) folder(r, folders);
   } else if (has_parallel_loop(loop)) {
     kernel_.grid = Kernel::Grid::teams;
-    threads = most_threads_of_team;
+    // Else the assembler saves registers for more warps than there are places for small teams, and spills (sm_100).
+    bounds = text("__launch_bounds__(", most_threads_of_team, ", 4) ");
     team_per_iteration(loop);
   } else {
     kernel_.grid = Kernel::Grid::threads;
     thread_per_iteration(loop);
   }
-  return finish(text("__launch_bounds__(", threads, ") "), kernel_.name) + folders;
+  return finish(bounds, kernel_.name) + folders;
 }
 
 // The index of a dimension after so many turns.
@@ -456,7 +457,7 @@ void KernelWriter::folder(const Reduction& r, std::string& out) {
   const std::string_view type = register_type(folded);
   const std::string step = declarations_.step(r.op, r.dtype);
   const std::string var = slot(plan_.variable_slots[r.variable], r.dtype);
-  out += text("KILN_KERNEL __launch_bounds__(1024) ", r.folder, "(", type, "* sums, ", type,
+  out += text("KILN_KERNEL __launch_bounds__(1024, 1) ", r.folder, "(", type, "* sums, ", type,
               "* other, kiln_i64 count, char* slots) {\n");
   out += text("  const ", type, " sum = count > 0 ? kiln_fold_blocks<", step, ">(sums, other, count) : ", step,
               "::identity();\n");

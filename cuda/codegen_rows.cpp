@@ -244,7 +244,7 @@ std::string KernelWriter::rows_folded(const Statement* outer, const Statement& l
   second.line("__syncthreads();");
   second.close();
   return finish(text("__launch_bounds__(", threads_of_block, ", 4) "), kernel_.name) +
-         second.finish("__launch_bounds__(1024) ", name);
+         second.finish("__launch_bounds__(1024, 1) ", name);
 }
 
 // The indices of a row and what stands before the loop that is reduced, for what `inside` writes.
