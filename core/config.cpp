@@ -78,7 +78,7 @@ std::string cache_directory() {
   return home.empty() ? home : home + "/.cache/kiln";
 }
 
-// What is wrong with the variables is told, not what they were meant to be.
+// Reads variables that have to be something; one that is not is noted, and leaves the default.
 class Reader {
  public:
   explicit Reader(Config& config) : config_(config) {}

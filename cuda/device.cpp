@@ -85,7 +85,7 @@ Device::Device(int index, bool is_first) : index_(index), name_(text("cuda:", in
   std::size_t bytes = 0;
   check(driver().cuDeviceTotalMem(&bytes, device), "ask for the GPU's memory");
   memory_bytes_ = static_cast<std::int64_t>(bytes);
-  // Making a context takes the driver longer than NVRTC takes to start, and no other core has anything to do.
+  // Both take their time once in a process, and neither needs the other.
   unsigned flags = 0;
   int is_there = 0;
   driver().cuDevicePrimaryCtxGetState(device, &flags, &is_there);

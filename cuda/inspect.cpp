@@ -3,6 +3,7 @@
 
 #include "core/error_text.h"
 #include "cuda/modules.h"
+#include "cuda/units.h"
 
 #include <kiln/error.h>
 
@@ -61,13 +62,7 @@ std::string sass(const std::string& cubin) {
 std::string resources(Device& device, const Plan& plan, const std::string& cubin) {
   const Device::Current current(device);
   Modules modules(device);
-  std::vector<std::string> kernels;
-  for (const Kernel& k : plan.kernels) {
-    kernels.push_back(k.name);
-    if (!k.folder.empty()) kernels.push_back(k.folder);
-    for (const Reduction& r : k.reductions)
-      if (!r.folder.empty()) kernels.push_back(r.folder);
-  }
+  const std::vector<std::string> kernels = units(plan.source, 1)[0].kernels;
   modules.load(cubin, kernels);
   std::string lines;
   const auto add = [&](const std::string& name) {
